@@ -1,0 +1,8 @@
+//! `billswitch`: a switch for bill payments. ISO 8583 comes in from ATM networks and banks, bills are found and paid
+//! at the departments' systems, and every leg is journalled before anything leaves.
+//!
+//! `ARCHITECTURE.md` has the floor plan; each module imports only from the floors below its own.
+
+pub mod clock;
+pub mod ids;
+pub mod money;
