@@ -1,0 +1,218 @@
+//! What holds for every message and for any bytes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    reason = "a test fails by panicking, and adds up what is small"
+)]
+
+use std::collections::BTreeMap;
+
+use billswitch::iso8583::{
+    CardData, Dialect, Message, Mti, Writer, decode, from_json, mask_frame, shipped, to_json,
+};
+use bytes::BytesMut;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+/// A message as its fields' values on the wire.
+type Fields = BTreeMap<u8, Vec<u8>>;
+
+fn dialects() -> Vec<Dialect> {
+    shipped::DIALECTS.iter().map(|(name, _)| shipped::dialect(name).unwrap().unwrap()).collect()
+}
+
+/// Characters of a type, from its notation alone: the loader's own tables are under test.
+fn alphabet(dialect: &Dialect, field: u8) -> Vec<u8> {
+    let class = dialect.field_type(field).unwrap().split([' ', '.']).next().unwrap();
+    let printable = b' '..=b'~';
+    match class {
+        _ if dialect.is_binary(field) => (0..=255).collect(),
+        "b" => b"0123456789ABCDEF".to_vec(),
+        "n" | "x+n" => (b'0'..=b'9').collect(),
+        "an" => printable.filter(|byte| byte.is_ascii_alphanumeric() || *byte == b' ').collect(),
+        "z" => (b'0'..=b'?').chain([b'D']).collect(),
+        _ => printable.collect(),
+    }
+}
+
+/// One value of a field: all of its width where that is fixed.
+fn value(dialect: &Dialect, field: u8) -> BoxedStrategy<Vec<u8>> {
+    let max = usize::from(dialect.field_bytes_max(field).unwrap());
+    let notation = dialect.field_type(field).unwrap().to_owned();
+    if dialect.is_tlv(field) {
+        let element = ("[A-Z][A-Z0-9]", "[ -~]{0,30}");
+        return prop::collection::vec(element, 0..8)
+            .prop_map(|elements| {
+                let text = elements.iter().map(|(tag, value)| format!("{tag}{:03}{value}", value.len()));
+                text.collect::<String>().into_bytes()
+            })
+            .boxed();
+    }
+    let len = if notation.contains('.') { 0..=max } else { max..=max };
+    let bytes = prop::collection::vec(select(alphabet(dialect, field)), len);
+    if notation.starts_with("x+n") {
+        let sign = select(vec![b'C', b'D']);
+        return (sign, bytes)
+            .prop_map(|(sign, mut bytes)| {
+                bytes[0] = sign;
+                bytes
+            })
+            .boxed();
+    }
+    bytes.boxed()
+}
+
+fn message(dialect: Dialect) -> impl Strategy<Value = (Dialect, String, Fields)> {
+    let numbers: Vec<u8> = dialect.fields().collect();
+    let some = subsequence(numbers, 0..30);
+    ("0[1-8][0-4][0-5]", some).prop_flat_map(move |(mti, numbers)| {
+        let values: Vec<_> = numbers.iter().map(|field| value(&dialect, *field)).collect();
+        let fields = values.prop_map(move |values| numbers.iter().copied().zip(values).collect());
+        (Just(dialect.clone()), Just(mti), fields)
+    })
+}
+
+fn any_message() -> impl Strategy<Value = (Dialect, String, Fields)> {
+    select(dialects()).prop_flat_map(message)
+}
+
+fn encoded(dialect: &Dialect, mti: &str, fields: &Fields) -> BytesMut {
+    let mut out = BytesMut::new();
+    let mut writer = Writer::new(dialect, mti.parse::<Mti>().unwrap(), &mut out);
+    for (field, value) in fields {
+        writer.put(*field, value).unwrap();
+    }
+    writer.finish().unwrap();
+    out
+}
+
+/// Everything one can ask of a message, so that nothing of it may panic.
+fn ask_everything(dialect: &Dialect, frame: &[u8]) {
+    let decoded = decode(dialect, frame);
+    let mut fields = 0;
+    for (field, value) in decoded.message.fields() {
+        let start = decoded.message.offset(field).unwrap();
+        assert_eq!(frame.get(start..start + value.len()), Some(value));
+        for (tag, inside) in decoded.message.elements(field) {
+            assert!(tag.len() + inside.len() <= value.len());
+        }
+        fields += 1;
+    }
+    if let Some(fault) = decoded.fault {
+        assert!(fault.offset <= frame.len(), "{fault}");
+    } else {
+        let again = resent(dialect, &decoded.message);
+        // Hex bitmaps in small letters and empty secondary bitmaps are taken, but not sent.
+        let back = decode(dialect, &again);
+        assert_eq!((back.fault, back.message.fields().count()), (None, fields));
+    }
+    let mut masked = frame.to_vec();
+    mask_frame(dialect, &mut masked);
+    assert_eq!(masked.len(), frame.len());
+    assert!(to_json(dialect, &decoded, true).is_object());
+}
+
+fn resent(dialect: &Dialect, message: &Message<'_, '_>) -> BytesMut {
+    let fields = message.fields().map(|(field, value)| (field, value.to_vec())).collect();
+    encoded(dialect, message.mti().as_str(), &fields)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_encoded_decodes_to_the_same((dialect, mti, fields) in any_message()) {
+        let frame = encoded(&dialect, &mti, &fields);
+        let decoded = decode(&dialect, &frame);
+        prop_assert_eq!(decoded.fault, None);
+        prop_assert_eq!(decoded.message.mti().to_string(), mti);
+        let got: Fields = decoded.message.fields().map(|(field, value)| (field, value.to_vec())).collect();
+        prop_assert_eq!(&got, &fields);
+        prop_assert_eq!(resent(&dialect, &decoded.message), frame);
+    }
+
+    #[test]
+    fn json_brings_back_the_same_bytes((dialect, mti, fields) in any_message()) {
+        let frame = encoded(&dialect, &mti, &fields);
+        let mut out = BytesMut::new();
+        from_json(&dialect, &to_json(&dialect, &decode(&dialect, &frame), false), &mut out).unwrap();
+        prop_assert_eq!(out, frame);
+    }
+
+    #[test]
+    fn a_masked_message_keeps_its_fields_and_loses_its_secrets((dialect, mti, fields) in any_message()) {
+        let mut frame = encoded(&dialect, &mti, &fields);
+        mask_frame(&dialect, &mut frame);
+        let decoded = decode(&dialect, &frame);
+        prop_assert_eq!(decoded.fault, None);
+        let numbers: Vec<u8> = decoded.message.fields().map(|(field, _)| field).collect();
+        prop_assert_eq!(numbers, fields.keys().copied().collect::<Vec<_>>());
+        for (field, value) in decoded.message.fields() {
+            match dialect.card_data(field) {
+                CardData::Never => prop_assert!(value.iter().all(|byte| matches!(byte, b'0' | b'*'))),
+                CardData::Pan => prop_assert!(value.iter().filter(|byte| **byte != b'0').count() <= 10),
+                CardData::None => prop_assert_eq!(value.len(), fields[&field].len()),
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        for dialect in dialects() {
+            ask_everything(&dialect, &bytes);
+        }
+    }
+
+    #[test]
+    fn any_bytes_under_any_bitmap_are_survived(
+        bitmaps in any::<[[u8; 8]; 2]>(),
+        thin in any::<[[u8; 8]; 2]>(),
+        bytes in prop::collection::vec(prop_oneof![any::<u8>(), b'0'..=b'9'], 0..600),
+    ) {
+        for dialect in dialects() {
+            let mut frame = b"0200".to_vec();
+            for (word, thin) in bitmaps.iter().zip(&thin) {
+                let word: Vec<u8> = word.iter().zip(thin).map(|(byte, thin)| byte & thin).collect();
+                let hex = dialect.name() == "iso87-ascii";
+                frame.extend(if hex { hex::encode(word).into_bytes() } else { word });
+            }
+            frame.extend_from_slice(&bytes);
+            ask_everything(&dialect, &frame);
+        }
+    }
+
+    #[test]
+    fn a_cut_message_is_refused_and_keeps_what_came_before((dialect, mti, fields) in any_message(), cut in 0.0..1.0_f64) {
+        let frame = encoded(&dialect, &mti, &fields);
+        let cut = (frame.len() as f64 * cut) as usize;
+        let decoded = decode(&dialect, &frame[..cut]);
+        prop_assert!(decoded.fault.unwrap().is_layout());
+        for (field, value) in decoded.message.fields() {
+            prop_assert_eq!(Some(value), fields.get(&field).map(Vec::as_slice));
+        }
+        ask_everything(&dialect, &frame[..cut]);
+    }
+
+    #[test]
+    fn a_longer_message_is_refused((dialect, mti, fields) in any_message(), more in prop::collection::vec(any::<u8>(), 1..9)) {
+        let mut frame = encoded(&dialect, &mti, &fields);
+        frame.extend_from_slice(&more);
+        prop_assert!(decode(&dialect, &frame).fault.unwrap().is_layout());
+    }
+
+    #[test]
+    fn a_spoilt_message_is_survived(
+        (dialect, mti, fields) in any_message(),
+        spoils in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut frame = encoded(&dialect, &mti, &fields);
+        for (at, byte) in spoils {
+            let at = at.index(frame.len());
+            frame[at] = byte;
+        }
+        ask_everything(&dialect, &frame);
+    }
+}
