@@ -1,0 +1,232 @@
+//! What goes into the switch and what comes out of it.
+
+use bytes::Bytes;
+
+use super::{Answer, Bill, BillRef, Digest, HeadAmount, Payment, Posting, Reason, Record};
+use crate::clock::UnixMillis;
+use crate::ids::{BillerCode, LinkName, PaymentKey, Rrn, Short, Stan};
+use crate::money::MinorUnits;
+
+/// Where an answer goes: the composition root's handle to one request on one connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AskId(pub u64);
+
+/// One order to a biller; its outcome comes back under the same number.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct LegId(pub u64);
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A request came in on a link.
+    Asked(Box<Ask>),
+    /// A biller answered an order, or certainly did not get it.
+    BillerReplied {
+        /// The order.
+        leg: LegId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// Time has passed: whatever is due happens.
+    DeadlinePassed,
+    /// A connection of the link came up; it has to sign on.
+    LinkUp(LinkName),
+    /// The link's last connection went down.
+    LinkDown(LinkName),
+    /// An open payment was found in the store at start: its deadline is now.
+    Recovered {
+        /// The payment as stored.
+        payment: Box<Payment>,
+        /// Its entry in the store's list of what is due.
+        due: UnixMillis,
+    },
+    /// The operator's word.
+    Operator(Operation),
+}
+
+/// What an operator may tell the switch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Operation {
+    /// Take no new inquiries and payments; what is in flight is finished.
+    Drain,
+    /// Move to the next business date.
+    CutOver,
+    /// Refuse everything for this biller with 91.
+    Block(BillerCode),
+    /// Take it up again.
+    Unblock(BillerCode),
+}
+
+/// One request of an acquirer.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Where the answer goes.
+    pub id: AskId,
+    /// The link it came in on.
+    pub link: LinkName,
+    /// The message type it came as, for the record.
+    pub mti: Short<4>,
+    /// DE 11.
+    pub stan: Stan,
+    /// DE 37; empty if absent.
+    pub rrn: Rrn,
+    /// What it asks for.
+    pub request: Request,
+    /// The message without what may not be kept, for the journal.
+    pub evidence: Bytes,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Start taking this link's requests.
+    SignOn,
+    /// Stop taking them.
+    SignOff,
+    /// Are you there?
+    Echo,
+    /// What is due on a bill?
+    Inquiry(BillRef),
+    /// Pay a bill; also its repeats.
+    Payment(Box<PaymentRequest>),
+    /// Undo a payment; also its repeats.
+    Reversal(Box<ReversalRequest>),
+    /// It cannot be carried out whatever it is; the answer says why.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// The first field at fault (DE 44), if a field is.
+        bad_field: Option<u8>,
+    },
+}
+
+/// A payment as asked for.
+#[derive(Clone, Debug)]
+pub struct PaymentRequest {
+    /// What makes it the same payment.
+    pub key: PaymentKey,
+    /// The bill.
+    pub bill: BillRef,
+    /// What the acquirer debited.
+    pub amount: MinorUnits,
+    /// DE 49; empty if absent.
+    pub currency: Short<3>,
+    /// Channel code; empty if not told.
+    pub channel: Short<4>,
+    /// Over everything a repeat must share.
+    pub digest: Digest,
+    /// What the store knows under this key.
+    pub prior: Prior,
+}
+
+/// A reversal as asked for.
+#[derive(Clone, Debug)]
+pub struct ReversalRequest {
+    /// The payment to undo.
+    pub original: PaymentKey,
+    /// DE 4: what was debited, and is to be given back.
+    pub amount: MinorUnits,
+    /// DE 95 asks that only a part be undone.
+    pub partial: bool,
+    /// What the store knows under the original's key.
+    pub prior: Prior,
+}
+
+/// What the store knows under a key, looked up by whoever calls `step`.
+#[derive(Clone, Debug)]
+pub enum Prior {
+    /// Nothing.
+    Unknown,
+    /// The payment, as it last stood.
+    Known(Box<Payment>),
+    /// Nothing on this link, but another link has a payment of that description.
+    SomebodyElses,
+}
+
+/// What a biller did with an order.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The bill asked for.
+    Found(Box<Bill>),
+    /// Posted.
+    Posted(Posting),
+    /// Undone, or never there to be undone.
+    Reversed,
+    /// Understood and refused.
+    Declined(Reason),
+    /// The order certainly did not reach the biller.
+    NotSent,
+    /// It may have arrived; there was no answer, or none that could be understood.
+    Unknown,
+}
+
+/// Something to be done once the records of the turn are durable.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Answer a request.
+    Answer {
+        /// Which.
+        ask: AskId,
+        /// With what.
+        answer: Answer,
+    },
+    /// Hand an order to a biller.
+    Order {
+        /// Its number.
+        leg: LegId,
+        /// The biller.
+        biller: BillerCode,
+        /// What to do.
+        order: Order,
+    },
+    /// Tell the operator.
+    Alarm(Alarm),
+}
+
+/// What a biller is told to do.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Say what is due.
+    LookUp(BillRef),
+    /// Post a payment, its amount split over these heads where the switch has seen the bill.
+    Post {
+        /// What to post.
+        payment: Box<Payment>,
+        /// Sum to the amount; empty where the biller splits by itself.
+        heads: Vec<HeadAmount>,
+    },
+    /// Undo a payment. May come more than once; done once.
+    Reverse(Box<Payment>),
+}
+
+/// What a person should know of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Alarm {
+    /// A link asked to reverse a payment that another link made.
+    ReversalBySomebodyElse {
+        /// The link that asked.
+        link: LinkName,
+        /// The payment it described.
+        original: PaymentKey,
+    },
+    /// A payment only a person can resolve.
+    Exception {
+        /// Which.
+        key: PaymentKey,
+        /// Whose.
+        biller: BillerCode,
+        /// Why.
+        reason: Reason,
+    },
+    /// A biller answered an order that nobody waits for.
+    UnmatchedReply(LegId),
+}
+
+/// What one step, or the steps of one turn, ask for: first the records, and when they are durable the actions.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// To be journalled, in order.
+    pub records: Vec<Record>,
+    /// To be done after that, in order.
+    pub actions: Vec<Action>,
+}

@@ -1,0 +1,207 @@
+//! The switch itself: `step(now, event)` gives records and actions, and nothing else happens in here. No socket, no
+//! clock, no store, no task, no randomness; it cannot fail, for a refusal is an answer.
+//!
+//! Whoever calls it journals the records first and carries out the actions only when they are durable.
+
+mod bill;
+mod event;
+mod inquiry;
+mod pay;
+mod payment;
+mod pending;
+mod reason;
+mod record;
+mod replies;
+mod reverse;
+mod session;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+
+pub use bill::{Bill, BillRef, BillStatus, HeadAmount};
+pub use event::{
+    Action, Alarm, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, PaymentRequest, Prior,
+    Request, ReversalRequest,
+};
+pub use payment::{About, Answer, Digest, Payment, Posting, Reversal, State};
+pub use reason::Reason;
+pub use record::{Ordered, Record, Replied, What};
+pub use terms::{BillerTerms, LinkTerms};
+
+use crate::clock::{Now, Ticks};
+use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey};
+use pending::{Open, Pending};
+use session::Session;
+
+/// All that the switch knows beside the store: sessions, what is open, and the business date.
+#[derive(Debug)]
+pub struct Switch {
+    billers: HashMap<BillerCode, BillerTerms>,
+    blocked: BTreeSet<BillerCode>,
+    sessions: HashMap<LinkName, Session>,
+    open: HashMap<PaymentKey, Open>,
+    pending: Pending,
+    date: BusinessDate,
+    draining: bool,
+}
+
+impl Switch {
+    /// A switch with nothing open, on `date`.
+    #[must_use]
+    pub fn new(
+        links: impl IntoIterator<Item = LinkTerms>,
+        billers: impl IntoIterator<Item = BillerTerms>,
+        blocked: impl IntoIterator<Item = BillerCode>,
+        date: BusinessDate,
+    ) -> Self {
+        Self {
+            billers: billers.into_iter().map(|terms| (terms.code, terms)).collect(),
+            blocked: blocked.into_iter().collect(),
+            sessions: links.into_iter().map(|terms| (terms.name, Session::new(&terms))).collect(),
+            open: HashMap::new(),
+            pending: Pending::default(),
+            date,
+            draining: false,
+        }
+    }
+
+    /// Takes one event in; what follows from it is added to `out`.
+    pub fn step(&mut self, now: Now, event: Event, out: &mut Output) {
+        match event {
+            Event::Asked(ask) => self.asked(now, *ask, out),
+            Event::BillerReplied { leg, outcome } => self.replied(now, leg, outcome, out),
+            Event::DeadlinePassed => self.deadlines_passed(now, out),
+            Event::LinkUp(link) => self.link_up(link),
+            Event::LinkDown(link) => self.link_down(link),
+            Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
+            Event::Operator(operation) => self.operate(now, operation, out),
+        }
+    }
+
+    /// When [`Event::DeadlinePassed`] is wanted next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Ticks> {
+        self.pending.next_deadline()
+    }
+
+    /// The business date.
+    #[must_use]
+    pub const fn date(&self) -> BusinessDate {
+        self.date
+    }
+
+    /// Payments not yet resolved, and inquiries not yet answered.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.open.len().saturating_add(self.pending.inquiries())
+    }
+
+    /// Whether new work is refused.
+    #[must_use]
+    pub const fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Whether the operator has blocked this biller.
+    #[must_use]
+    pub fn is_blocked(&self, biller: &BillerCode) -> bool {
+        self.blocked.contains(biller)
+    }
+
+    /// Whether orders to this biller are answered within the turn that gives them.
+    #[must_use]
+    pub fn is_embedded(&self, biller: &BillerCode) -> bool {
+        self.billers.get(biller).is_some_and(|terms| terms.embedded)
+    }
+
+    /// Whether this link has signed on.
+    #[must_use]
+    pub fn is_signed_on(&self, link: &LinkName) -> bool {
+        self.sessions.get(link).is_some_and(|session| session.signed_on)
+    }
+
+    fn asked(&mut self, now: Now, ask: Ask, out: &mut Output) {
+        let Ask { id, link, mti, stan, rrn, request, evidence } = ask;
+        let from = Asker { id, link, stan, rrn };
+        let mut record = from.record(self, now, What::Asked { mti });
+        record.evidence = evidence;
+        out.records.push(record);
+        match request {
+            Request::SignOn | Request::SignOff | Request::Echo => self.network(now, &from, &request, out),
+            Request::Refused { reason, bad_field } => {
+                let answer =
+                    Answer { bad_field, ..Answer::plain(self.gate(&from.link).err().unwrap_or(reason)) };
+                self.tell(now, &from, answer, out);
+            }
+            Request::Inquiry(bill) => self.inquiry(now, from, bill, out),
+            Request::Payment(request) => self.payment(now, from, *request, out),
+            Request::Reversal(request) => self.reversal(now, from, *request, out),
+        }
+    }
+
+    /// Answers a request that leaves no trace on any payment.
+    fn tell(&self, now: Now, from: &Asker, answer: Answer, out: &mut Output) {
+        out.records.push(from.record(self, now, What::Answered { reason: answer.reason }));
+        out.actions.push(Action::Answer { ask: from.id, answer });
+    }
+
+    fn operate(&mut self, now: Now, operation: Operation, out: &mut Output) {
+        let what = match operation {
+            Operation::Drain => {
+                self.draining = true;
+                return;
+            }
+            Operation::CutOver => {
+                self.date = self.date.next();
+                What::CutOver
+            }
+            Operation::Block(biller) => {
+                self.blocked.insert(biller);
+                What::Blocked(biller, true)
+            }
+            Operation::Unblock(biller) => {
+                self.blocked.remove(&biller);
+                What::Blocked(biller, false)
+            }
+        };
+        out.records.push(Asker::nobody().record(self, now, what));
+    }
+}
+
+/// Who asked, for answers and records.
+#[derive(Clone, Copy, Debug)]
+struct Asker {
+    id: AskId,
+    link: LinkName,
+    stan: crate::ids::Stan,
+    rrn: crate::ids::Rrn,
+}
+
+impl Asker {
+    const fn nobody() -> Self {
+        Self {
+            id: AskId(0),
+            link: LinkName::EMPTY,
+            stan: crate::ids::Stan::EMPTY,
+            rrn: crate::ids::Rrn::EMPTY,
+        }
+    }
+
+    /// A record of this request that is about no payment.
+    fn record(&self, switch: &Switch, now: Now, what: What) -> Record {
+        Record {
+            at: now.wall,
+            date: switch.date,
+            what,
+            link: self.link,
+            stan: self.stan,
+            rrn: self.rrn,
+            payment: None,
+            due: None,
+            was_due: None,
+            evidence: bytes::Bytes::new(),
+        }
+    }
+}

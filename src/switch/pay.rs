@@ -1,0 +1,165 @@
+//! Payments: each is posted at most once, and each request for it is answered.
+
+use super::pending::{LegOf, Open};
+use super::{
+    About, Action, Answer, Asker, Bill, Order, Ordered, Output, Payment, PaymentRequest, Posting, Prior,
+    Reason, State, Switch, What,
+};
+use crate::clock::Now;
+use crate::ids::PaymentKey;
+
+impl Switch {
+    pub(super) fn payment(&mut self, now: Now, from: Asker, request: PaymentRequest, out: &mut Output) {
+        if let Err(reason) = self.gate(&from.link) {
+            return self.tell(now, &from, Answer::plain(reason), out);
+        }
+        if self.open.contains_key(&request.key) {
+            return self.repeat_of_open(now, from, &request, out);
+        }
+        match &request.prior {
+            Prior::Known(payment) => {
+                let answer = stored_answer(payment, &request);
+                self.tell(now, &from, answer, out);
+            }
+            Prior::Unknown | Prior::SomebodyElses => self.new_payment(now, from, request, out),
+        }
+    }
+
+    /// The payment is being worked on: its repeat waits for the same outcome, or is told what is already decided.
+    fn repeat_of_open(&mut self, now: Now, from: Asker, request: &PaymentRequest, out: &mut Output) {
+        let Some(open) = self.open.get_mut(&request.key) else { return };
+        if open.payment.digest == request.digest && open.payment.answer.is_none() {
+            open.asks.push(from);
+            return;
+        }
+        let answer = stored_answer(&open.payment, request);
+        self.tell(now, &from, answer, out);
+    }
+
+    fn new_payment(&mut self, now: Now, from: Asker, request: PaymentRequest, out: &mut Output) {
+        if let Err(reason) = self.gate_new_work(&from.link) {
+            return self.tell(now, &from, Answer::plain(reason), out);
+        }
+        let PaymentRequest { key, bill, amount, currency, channel, digest, .. } = request;
+        let payment = Payment {
+            key,
+            link: from.link,
+            biller: bill.biller,
+            consumer: bill.consumer.clone(),
+            channel,
+            amount,
+            date: self.date,
+            digest,
+            state: State::Received,
+            answer: None,
+            posting: None,
+            reversal: None,
+        };
+        let mut open = Open::new(payment);
+        open.asks.push(from);
+        self.waits_for_biller(&from.link);
+        let terms = match self.route(&bill.biller) {
+            Ok(terms) => terms,
+            Err(reason) => return self.decline(now, open, Answer::plain(reason), out),
+        };
+        if !currency.is_empty() && currency != terms.currency {
+            return self.decline(now, open, Answer::plain(Reason::AmountNotAccepted), out);
+        }
+        if terms.looks_up_first {
+            let of = LegOf::LookUp(open.payment.key.clone());
+            self.order(now, &mut open, of, Order::LookUp(bill), out);
+            self.open.insert(open.payment.key.clone(), open);
+        } else {
+            self.post(now, open, Vec::new(), out);
+        }
+    }
+
+    /// The bill is known: the amount must be the one due today, to the minor unit.
+    pub(super) fn bill_found(&mut self, now: Now, open: Open, bill: Box<Bill>, out: &mut Output) {
+        let surcharge_head = self.billers.get(&open.payment.biller).and_then(|terms| terms.surcharge_head);
+        let amount = open.payment.amount;
+        let heads = bill.due_on(open.payment.date).and_then(|due| {
+            if due != amount {
+                return Err(Reason::AmountNotAccepted);
+            }
+            bill.split(amount, surcharge_head).map_err(|_| Reason::Internal)
+        });
+        match heads {
+            Ok(heads) => self.post(now, open, heads, out),
+            Err(reason) => {
+                self.decline(now, open, Answer { about: About::Bill(bill), ..Answer::plain(reason) }, out)
+            }
+        }
+    }
+
+    /// Gives the order to post. From here on silence means doubt.
+    fn post(&mut self, now: Now, mut open: Open, heads: Vec<super::HeadAmount>, out: &mut Output) {
+        open.payment.state = State::Sent;
+        let terms = self.billers.get(&open.payment.biller);
+        // What is posted in our own store is decided in this very turn: only what leaves needs its intent on disk.
+        if let Some(terms) = terms.filter(|terms| !terms.embedded) {
+            let due = crate::clock::UnixMillis(now.wall.0.saturating_add(terms.reply_timeout_ms));
+            let what = What::Ordered(Ordered::Post, open.payment.biller);
+            out.records.push(open.record(now, what, Some(due)));
+        }
+        let order = Order::Post { payment: Box::new(open.payment.clone()), heads };
+        let of = LegOf::Post(open.payment.key.clone());
+        self.order(now, &mut open, of, order, out);
+        self.open.insert(open.payment.key.clone(), open);
+    }
+
+    /// Nothing was posted: say so and put the payment away.
+    pub(super) fn decline(&mut self, now: Now, mut open: Open, answer: Answer, out: &mut Output) {
+        open.payment.state = State::Declined;
+        let reason = answer.reason;
+        open.answer_payment(answer, out);
+        open.answer_reversal(Reason::Approved, out);
+        out.records.push(open.record(now, What::Answered { reason }, None));
+        self.close(&open);
+    }
+
+    /// Posted in time: the approval is the answer, unless the acquirer has asked for it back meanwhile.
+    pub(super) fn posted(&mut self, now: Now, mut open: Open, posting: Posting, out: &mut Output) {
+        open.payment.posting = Some(posting.clone());
+        if open.payment.reversal.is_some() {
+            open.answer_payment(Answer::plain(Reason::ReversedFirst), out);
+            return self.undo(now, open, What::Answered { reason: Reason::ReversedFirst }, out);
+        }
+        open.payment.state = State::Posted;
+        let about = About::Posted { posting, date: open.payment.date };
+        open.answer_payment(Answer { about, ..Answer::plain(Reason::Approved) }, out);
+        out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
+        self.close(&open);
+    }
+
+    /// The order may have been carried out. Never called declined: undo it before anyone retries.
+    pub(super) fn in_doubt(&mut self, now: Now, mut open: Open, out: &mut Output) {
+        open.answer_payment(Answer::plain(Reason::InDoubt), out);
+        self.undo(now, open, What::Answered { reason: Reason::InDoubt }, out);
+    }
+
+    pub(super) fn take_open(&mut self, key: &PaymentKey) -> Option<Open> {
+        self.open.remove(key)
+    }
+
+    /// Tells a person, and keeps the payment in the store for them.
+    pub(super) fn give_up(&mut self, now: Now, mut open: Open, reason: Reason, out: &mut Output) {
+        open.payment.state = State::Exception;
+        open.answer_reversal(reason, out);
+        out.records.push(open.record(now, What::GaveUp(reason), None));
+        let (key, biller) = (open.payment.key.clone(), open.payment.biller);
+        out.actions.push(Action::Alarm(super::Alarm::Exception { key, biller, reason }));
+        self.close(&open);
+    }
+}
+
+/// What a repeat is told: the same as before, unless it is no repeat.
+fn stored_answer(payment: &Payment, request: &PaymentRequest) -> Answer {
+    if payment.state == State::ReversedFirst {
+        return Answer::plain(Reason::ReversedFirst);
+    }
+    if payment.digest != request.digest {
+        return Answer::plain(Reason::KeyReused);
+    }
+    payment.answer.clone().unwrap_or_else(|| Answer::plain(Reason::InDoubt))
+}

@@ -1,0 +1,143 @@
+//! A payment: the business unit. What is stored of it, and the states it goes through.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bill, HeadAmount, Reason};
+use crate::clock::UnixMillis;
+use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Short};
+use crate::money::MinorUnits;
+
+/// A keyed digest of a request's content: tells a repeat from another request under the same key without keeping
+/// the content.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Digest(pub [u8; 16]);
+
+/// Where a payment stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum State {
+    /// Taken in; nothing has left for the biller.
+    Received,
+    /// The order to post has left, or is about to: the biller may act on it.
+    Sent,
+    /// Posted at the biller. Stands.
+    Posted,
+    /// Refused; nothing was posted.
+    Declined,
+    /// In doubt or taken back by the acquirer: the biller is being told to undo it.
+    Reversing,
+    /// Undone, or cancelled before it left.
+    Reversed,
+    /// Its reversal came first; should the payment still come, it is declined.
+    ReversedFirst,
+    /// Only a person can resolve it: the biller would not undo it, or could not be reached for too long.
+    Exception,
+}
+
+impl State {
+    /// Whether the switch still has something to do about it.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Received | Self::Sent | Self::Reversing)
+    }
+
+    /// The word people and programs are shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Sent => "sent",
+            Self::Posted => "posted",
+            Self::Declined => "declined",
+            Self::Reversing => "reversing",
+            Self::Reversed => "reversed",
+            Self::ReversedFirst => "reversed first",
+            Self::Exception => "exception",
+        }
+    }
+}
+
+/// A payment as it is stored and taken up again.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Payment {
+    /// What makes it the same payment.
+    pub key: PaymentKey,
+    /// The acquirer's link.
+    pub link: LinkName,
+    /// The department.
+    pub biller: BillerCode,
+    /// Consumer number or PSID.
+    pub consumer: Box<str>,
+    /// Channel code, DE 18 or the like; empty if not told.
+    pub channel: Short<4>,
+    /// What the acquirer debited.
+    pub amount: MinorUnits,
+    /// The business date it was taken in on; it keeps it across a cutover.
+    pub date: BusinessDate,
+    /// Tells a repeat from other content.
+    pub digest: Digest,
+    /// Where it stands.
+    pub state: State,
+    /// What the acquirer was told; a repeat is told the same.
+    pub answer: Option<Answer>,
+    /// What was posted, once it was.
+    pub posting: Option<Posting>,
+    /// What became of a reversal, once there was one.
+    pub reversal: Option<Reversal>,
+}
+
+/// A posting at a biller.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Posting {
+    /// The department's receipt number, unique and short enough to read out.
+    pub receipt: Short<20>,
+    /// Six digits for DE 38.
+    pub authorisation: Short<6>,
+    /// When.
+    pub at: UnixMillis,
+    /// How the amount splits over heads of account; the parts sum to the amount.
+    pub heads: Vec<HeadAmount>,
+}
+
+/// The undoing of a payment.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Reversal {
+    /// What the acquirer was told, and is told again; `None` while it waits, or if only the switch asked.
+    pub answer: Option<Reason>,
+    /// Orders to undo sent to the biller so far.
+    pub attempts: u16,
+}
+
+/// What an acquirer is told.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Answer {
+    /// The outcome.
+    pub reason: Reason,
+    /// The first field at fault, where the message was.
+    pub bad_field: Option<u8>,
+    /// What it is about, if anything was found.
+    pub about: About,
+}
+
+/// What an answer tells beside the outcome.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum About {
+    /// The outcome only.
+    Nothing,
+    /// A bill that was found.
+    Bill(Box<Bill>),
+    /// A payment that was posted.
+    Posted {
+        /// Receipt, authorisation, heads and time.
+        posting: Posting,
+        /// The business date it counts for.
+        date: BusinessDate,
+    },
+}
+
+impl Answer {
+    /// The outcome, and nothing more.
+    #[must_use]
+    pub const fn plain(reason: Reason) -> Self {
+        Self { reason, bad_field: None, about: About::Nothing }
+    }
+}

@@ -1,0 +1,183 @@
+//! What is open: orders that wait for a biller, payments that wait for orders, and the deadlines of both.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Action, Answer, Asker, LegId, Order, Output, Payment, Reason, Record, Switch, What};
+use crate::clock::{Now, Ticks, UnixMillis};
+use crate::ids::{BillerCode, PaymentKey, Rrn, Stan};
+
+/// A payment the switch has something to do about.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) payment: Payment,
+    /// Requests to pay that wait for the outcome.
+    pub(super) asks: Vec<Asker>,
+    /// Requests to reverse that wait for the outcome.
+    pub(super) reversal_asks: Vec<Asker>,
+    /// The orders of this payment that [`Pending`] still knows, late ones included.
+    pub(super) legs: Vec<LegId>,
+    /// The entry in the store's list of what is due.
+    pub(super) due: Option<UnixMillis>,
+}
+
+/// What an order is for.
+#[derive(Clone, Debug)]
+pub(super) enum LegOf {
+    Inquiry {
+        from: Asker,
+        biller: BillerCode,
+    },
+    LookUp(PaymentKey),
+    Post(PaymentKey),
+    /// The order to post was not answered in time.
+    LatePost(PaymentKey),
+    Reverse(PaymentKey),
+}
+
+/// What happens at a deadline.
+#[derive(Clone, Debug)]
+pub(super) enum Due {
+    /// The answer to an order is overdue.
+    Reply(LegId),
+    /// Another order to reverse is to be given.
+    Retry(PaymentKey),
+}
+
+/// Orders and deadlines.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    legs: HashMap<LegId, (LegOf, Option<(Ticks, u64)>)>,
+    deadlines: BTreeMap<(Ticks, u64), Due>,
+    counter: u64,
+    inquiries: usize,
+}
+
+impl Pending {
+    pub(super) fn next_deadline(&self) -> Option<Ticks> {
+        self.deadlines.keys().next().map(|(at, _)| *at)
+    }
+
+    pub(super) const fn inquiries(&self) -> usize {
+        self.inquiries
+    }
+
+    /// Takes up a new order; `timeout` is none for an order that is answered within the turn.
+    pub(super) fn add(&mut self, of: LegOf, timeout: Option<Ticks>) -> LegId {
+        self.counter = self.counter.saturating_add(1);
+        let leg = LegId(self.counter);
+        if matches!(of, LegOf::Inquiry { .. }) {
+            self.inquiries = self.inquiries.saturating_add(1);
+        }
+        let timer = timeout.map(|at| (at, leg.0));
+        if let Some(at) = timer {
+            self.deadlines.insert(at, Due::Reply(leg));
+        }
+        self.legs.insert(leg, (of, timer));
+        leg
+    }
+
+    /// The order is over, or is now `late`.
+    pub(super) fn take(&mut self, leg: LegId) -> Option<LegOf> {
+        let (of, timer) = self.legs.remove(&leg)?;
+        if let Some(at) = timer {
+            self.deadlines.remove(&at);
+        }
+        if matches!(of, LegOf::Inquiry { .. }) {
+            self.inquiries = self.inquiries.saturating_sub(1);
+        }
+        Some(of)
+    }
+
+    /// Keeps listening for the answer to an order whose deadline has passed.
+    pub(super) fn keep_late(&mut self, leg: LegId, key: PaymentKey) {
+        self.legs.insert(leg, (LegOf::LatePost(key), None));
+    }
+
+    pub(super) fn retry_at(&mut self, at: Ticks, key: PaymentKey) {
+        self.counter = self.counter.saturating_add(1);
+        self.deadlines.insert((at, self.counter), Due::Retry(key));
+    }
+
+    /// The first thing due by `now`.
+    pub(super) fn pop_due(&mut self, now: Ticks) -> Option<Due> {
+        let first = self.deadlines.first_entry()?;
+        if first.key().0 > now { None } else { Some(first.remove()) }
+    }
+}
+
+impl Open {
+    pub(super) const fn new(payment: Payment) -> Self {
+        Self { payment, asks: Vec::new(), reversal_asks: Vec::new(), legs: Vec::new(), due: None }
+    }
+
+    /// A record of this payment as it stands now, due again at `due`.
+    pub(super) fn record(&mut self, now: Now, what: What, due: Option<UnixMillis>) -> Record {
+        let parts = self.payment.key.parts();
+        Record {
+            at: now.wall,
+            date: self.payment.date,
+            what,
+            link: self.payment.link,
+            stan: Stan::new(parts.stan).unwrap_or_default(),
+            rrn: Rrn::new(parts.rrn).unwrap_or_default(),
+            payment: Some(Box::new(self.payment.clone())),
+            due,
+            was_due: std::mem::replace(&mut self.due, due),
+            evidence: bytes::Bytes::new(),
+        }
+    }
+
+    /// Stores `answer` as what the acquirer was told, and tells all who wait for it.
+    pub(super) fn answer_payment(&mut self, answer: Answer, out: &mut Output) {
+        for ask in self.asks.drain(..) {
+            out.actions.push(Action::Answer { ask: ask.id, answer: answer.clone() });
+        }
+        self.payment.answer = Some(answer);
+    }
+
+    /// Tells all who asked for the reversal.
+    pub(super) fn answer_reversal(&mut self, reason: Reason, out: &mut Output) {
+        if self.reversal_asks.is_empty() {
+            return;
+        }
+        for ask in self.reversal_asks.drain(..) {
+            out.actions.push(Action::Answer { ask: ask.id, answer: Answer::plain(reason) });
+        }
+        if let Some(reversal) = &mut self.payment.reversal {
+            reversal.answer = Some(reason);
+        }
+    }
+}
+
+impl Switch {
+    /// Puts a payment away: whatever of it is still pending is forgotten.
+    pub(super) fn close(&mut self, open: &Open) {
+        for leg in &open.legs {
+            self.pending.take(*leg);
+        }
+        self.waits_no_more(&open.payment.link);
+    }
+
+    /// Gives an order about an open payment.
+    pub(super) fn order(
+        &mut self,
+        now: Now,
+        open: &mut Open,
+        of: LegOf,
+        order: Order,
+        out: &mut Output,
+    ) -> LegId {
+        let biller = open.payment.biller;
+        let timeout = self.timeout(now, &biller);
+        let leg = self.pending.add(of, timeout);
+        open.legs.push(leg);
+        out.actions.push(Action::Order { leg, biller, order });
+        leg
+    }
+
+    /// When an answer of this biller is overdue; never for one that answers within the turn.
+    pub(super) fn timeout(&self, now: Now, biller: &BillerCode) -> Option<Ticks> {
+        let terms = self.billers.get(biller)?;
+        (!terms.embedded).then(|| now.ticks.after_ms(terms.reply_timeout_ms))
+    }
+}

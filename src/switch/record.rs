@@ -1,0 +1,151 @@
+//! What the switch wants journalled: one record a leg, and the payment as it stands after it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Payment, Reason};
+use crate::clock::UnixMillis;
+use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short, Stan};
+
+/// One leg, or one decision, with all that is needed to take it up again.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Record {
+    /// Wall-clock time.
+    pub at: UnixMillis,
+    /// The business date it counts for.
+    pub date: BusinessDate,
+    /// What happened.
+    pub what: What,
+    /// The acquirer's link; empty for what concerns none.
+    pub link: LinkName,
+    /// DE 11; empty for what has none.
+    pub stan: Stan,
+    /// DE 37; empty for what has none.
+    pub rrn: Rrn,
+    /// The payment as it stands after this leg.
+    pub payment: Option<Box<Payment>>,
+    /// Until when (wall clock) the payment waits for something; none once it waits for nothing.
+    pub due: Option<UnixMillis>,
+    /// What `due` was before this record: the entry it replaces.
+    pub was_due: Option<UnixMillis>,
+    /// The message without what may not be kept. Stored behind the rest as it is.
+    #[serde(skip)]
+    pub evidence: Bytes,
+}
+
+/// What a record tells of.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum What {
+    /// A request came in.
+    Asked {
+        /// Its message type.
+        mti: Short<4>,
+    },
+    /// It was answered.
+    Answered {
+        /// With what.
+        reason: Reason,
+    },
+    /// An order left for a biller.
+    Ordered(Ordered, BillerCode),
+    /// The biller answered it.
+    Replied(Replied, BillerCode),
+    /// The same, after the deadline: nothing is forwarded.
+    RepliedLate(Replied, BillerCode),
+    /// No answer by the deadline.
+    TimedOut(Ordered, BillerCode),
+    /// The order to reverse is given once more.
+    Retried,
+    /// Found in the list of what is due, with nothing owed.
+    Settled,
+    /// The payment was handed to people.
+    GaveUp(Reason),
+    /// The business date moved to the record's date.
+    CutOver,
+    /// The operator blocked a biller, or took it up again.
+    Blocked(BillerCode, bool),
+}
+
+/// An order in a record.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Ordered {
+    /// Say what is due.
+    LookUp,
+    /// Post.
+    Post,
+    /// Undo.
+    Reverse,
+}
+
+/// An outcome in a record.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Replied {
+    /// The bill.
+    Found,
+    /// Posted.
+    Posted,
+    /// Undone.
+    Reversed,
+    /// Refused.
+    Declined(Reason),
+    /// Certainly not sent.
+    NotSent,
+    /// Nothing that could be understood.
+    Unknown,
+}
+
+impl Record {
+    /// Whether what follows from it may only leave once it is on disk.
+    #[must_use]
+    pub const fn moves_money(&self) -> bool {
+        self.payment.is_some() || matches!(self.what, What::CutOver | What::Blocked(..))
+    }
+
+    /// The payment's key, if it is about one.
+    #[must_use]
+    pub fn key(&self) -> Option<&PaymentKey> {
+        self.payment.as_ref().map(|payment| &payment.key)
+    }
+}
+
+impl std::fmt::Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Asked { mti } => write!(f, "asked {mti}"),
+            Self::Answered { reason } => write!(f, "answered: {reason}"),
+            Self::Ordered(order, biller) => write!(f, "{biller} told to {order}"),
+            Self::Replied(reply, biller) => write!(f, "{biller} replied: {reply}"),
+            Self::RepliedLate(reply, biller) => write!(f, "{biller} replied late: {reply}"),
+            Self::TimedOut(order, biller) => write!(f, "{biller} silent on the order to {order}"),
+            Self::Retried => f.write_str("reversal retried"),
+            Self::Settled => f.write_str("nothing owed"),
+            Self::GaveUp(reason) => write!(f, "given up: {reason}"),
+            Self::CutOver => f.write_str("business date moved"),
+            Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
+            Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+        }
+    }
+}
+
+impl std::fmt::Display for Ordered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::LookUp => "look up",
+            Self::Post => "post",
+            Self::Reverse => "reverse",
+        })
+    }
+}
+
+impl std::fmt::Display for Replied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Found => f.write_str("found"),
+            Self::Posted => f.write_str("posted"),
+            Self::Reversed => f.write_str("reversed"),
+            Self::Declined(reason) => write!(f, "declined, {reason}"),
+            Self::NotSent => f.write_str("not sent"),
+            Self::Unknown => f.write_str("nothing understood"),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What comes back from billers, in time, late or not at all; and what was open when the store was opened.
+
+use super::pending::{Due, LegOf, Open};
+use super::{
+    Action, Alarm, Answer, LegId, Ordered, Outcome, Output, Payment, Reason, Record, Replied, State, Switch,
+    What,
+};
+use crate::clock::{Now, UnixMillis};
+use crate::ids::PaymentKey;
+
+impl Switch {
+    pub(super) fn replied(&mut self, now: Now, leg: LegId, outcome: Outcome, out: &mut Output) {
+        let Some(of) = self.pending.take(leg) else {
+            out.actions.push(Action::Alarm(Alarm::UnmatchedReply(leg)));
+            return;
+        };
+        match of {
+            LegOf::Inquiry { from, biller } => {
+                if !self.is_embedded(&biller) {
+                    out.records.push(from.record(self, now, What::Replied(told(&outcome), biller)));
+                }
+                self.inquiry_replied(now, from, outcome, out);
+            }
+            LegOf::LookUp(key) => self.lookup_replied(now, &key, outcome, out),
+            LegOf::Post(key) => self.post_replied(now, &key, outcome, out),
+            LegOf::LatePost(key) => self.late_reply(now, key, &outcome, out),
+            LegOf::Reverse(key) => self.reverse_replied(now, &key, outcome, out),
+        }
+    }
+
+    fn lookup_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
+        let Some(open) = self.take_open(key) else { return };
+        match outcome {
+            Outcome::Found(bill) => self.bill_found(now, open, bill, out),
+            Outcome::Declined(reason) => self.decline(now, open, Answer::plain(reason), out),
+            Outcome::NotSent | Outcome::Unknown | Outcome::Posted(_) | Outcome::Reversed => {
+                self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out);
+            }
+        }
+    }
+
+    fn post_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
+        let Some(mut open) = self.take_open(key) else { return };
+        self.note_reply(now, &mut open, &outcome, out);
+        match outcome {
+            Outcome::Posted(posting) => self.posted(now, open, posting, out),
+            Outcome::Declined(reason) => self.decline(now, open, Answer::plain(reason), out),
+            Outcome::NotSent => self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out),
+            // An answer that makes no sense is no decline: the biller may have posted.
+            Outcome::Unknown | Outcome::Found(_) | Outcome::Reversed => self.in_doubt(now, open, out),
+        }
+    }
+
+    /// The acquirer has its answer already: journal, do not forward. The reversal is on its way.
+    fn late_reply(&mut self, now: Now, key: PaymentKey, outcome: &Outcome, out: &mut Output) {
+        let Some(open) = self.open.get_mut(&key) else { return };
+        let due = open.due;
+        if let Outcome::Posted(posting) = outcome {
+            open.payment.posting = Some(posting.clone());
+        }
+        let what = What::RepliedLate(told(outcome), open.payment.biller);
+        out.records.push(open.record(now, what, due));
+    }
+
+    fn reverse_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
+        let Some(mut open) = self.take_open(key) else { return };
+        self.note_reply(now, &mut open, &outcome, out);
+        match outcome {
+            // A biller that knows no such payment has nothing to undo: nothing stands, which is what was wanted.
+            Outcome::Reversed | Outcome::Declined(Reason::OriginalUnknown) => self.reversed(now, open, out),
+            Outcome::Declined(reason) => self.give_up(now, open, reason, out),
+            Outcome::NotSent | Outcome::Unknown | Outcome::Found(_) | Outcome::Posted(_) => {
+                self.reverse_later(now, open);
+            }
+        }
+    }
+
+    /// Records a biller's reply, unless the biller lives in our own store.
+    fn note_reply(&self, now: Now, open: &mut Open, outcome: &Outcome, out: &mut Output) {
+        if !self.is_embedded(&open.payment.biller) {
+            let due = open.due;
+            let what = What::Replied(told(outcome), open.payment.biller);
+            out.records.push(open.record(now, what, due));
+        }
+    }
+
+    pub(super) fn deadlines_passed(&mut self, now: Now, out: &mut Output) {
+        while let Some(due) = self.pending.pop_due(now.ticks) {
+            match due {
+                Due::Reply(leg) => self.reply_overdue(now, leg, out),
+                Due::Retry(key) => {
+                    if let Some(open) = self.take_open(&key) {
+                        self.send_reversal(now, open, What::Retried, out);
+                    }
+                }
+            }
+        }
+    }
+
+    fn reply_overdue(&mut self, now: Now, leg: LegId, out: &mut Output) {
+        match self.pending.take(leg) {
+            None | Some(LegOf::LatePost(_)) => {}
+            Some(LegOf::Inquiry { from, biller }) => self.inquiry_timed_out(now, from, biller, out),
+            Some(LegOf::LookUp(key)) => {
+                if let Some(open) = self.take_open(&key) {
+                    self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out);
+                }
+            }
+            Some(LegOf::Post(key)) => {
+                if let Some(mut open) = self.take_open(&key) {
+                    self.pending.keep_late(leg, key);
+                    note_silence(now, &mut open, Ordered::Post, out);
+                    self.in_doubt(now, open, out);
+                }
+            }
+            Some(LegOf::Reverse(key)) => {
+                if let Some(mut open) = self.take_open(&key) {
+                    note_silence(now, &mut open, Ordered::Reverse, out);
+                    self.reverse_later(now, open);
+                }
+            }
+        }
+    }
+
+    /// What was open when the process ended is taken up as if its deadline had just passed.
+    pub(super) fn recovered(&mut self, now: Now, payment: Payment, due: UnixMillis, out: &mut Output) {
+        let mut open = Open::new(payment);
+        open.due = Some(due);
+        self.waits_for_biller(&open.payment.link);
+        match open.payment.state {
+            State::Sent => {
+                note_silence(now, &mut open, Ordered::Post, out);
+                self.in_doubt(now, open, out);
+            }
+            State::Reversing => self.send_reversal(now, open, What::Retried, out),
+            State::Received
+            | State::Posted
+            | State::Declined
+            | State::Reversed
+            | State::ReversedFirst
+            | State::Exception => {
+                // Nothing is owed any more: only the entry in the list of what is due is to go.
+                out.records.push(open.record(now, What::Settled, None));
+                self.close(&open);
+            }
+        }
+    }
+}
+
+fn note_silence(now: Now, open: &mut Open, ordered: Ordered, out: &mut Output) {
+    let due = open.due;
+    let what = What::TimedOut(ordered, open.payment.biller);
+    let record: Record = open.record(now, what, due);
+    out.records.push(record);
+}
+
+/// The outcome without its content, for a record.
+const fn told(outcome: &Outcome) -> Replied {
+    match outcome {
+        Outcome::Found(_) => Replied::Found,
+        Outcome::Posted(_) => Replied::Posted,
+        Outcome::Reversed => Replied::Reversed,
+        Outcome::Declined(reason) => Replied::Declined(*reason),
+        Outcome::NotSent => Replied::NotSent,
+        Outcome::Unknown => Replied::Unknown,
+    }
+}

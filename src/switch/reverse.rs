@@ -1,0 +1,185 @@
+//! Reversals: asked for by the acquirer, or owed because a payment is in doubt.
+
+use super::pending::{LegOf, Open};
+use super::{
+    Action, Alarm, Answer, Asker, Digest, Order, Ordered, Output, Payment, Prior, Reason, Reversal,
+    ReversalRequest, State, Switch, What,
+};
+use crate::clock::{Now, UnixMillis};
+use crate::ids::{BillerCode, PaymentKey, Short};
+
+/// The longest pause between two orders to reverse: five minutes.
+const RETRY_PAUSE_MAX_MS: u64 = 300_000;
+
+impl Switch {
+    pub(super) fn reversal(&mut self, now: Now, from: Asker, request: ReversalRequest, out: &mut Output) {
+        if let Err(reason) = self.gate(&from.link) {
+            return self.tell(now, &from, Answer::plain(reason), out);
+        }
+        if let Some(open) = self.take_open(&request.original) {
+            return self.reverse_open(now, from, open, &request, out);
+        }
+        match request.prior {
+            Prior::Known(payment) => {
+                self.reverse_known(now, from, *payment, request.amount, request.partial, out)
+            }
+            Prior::SomebodyElses => {
+                let alarm = Alarm::ReversalBySomebodyElse { link: from.link, original: request.original };
+                out.actions.push(Action::Alarm(alarm));
+                self.tell(now, &from, Answer::plain(Reason::OriginalUnknown), out);
+            }
+            Prior::Unknown => self.remember_reversal(now, &from, request, out),
+        }
+    }
+
+    /// Nothing to undo yet. Remembered, so that the payment is declined should it still come.
+    fn remember_reversal(&mut self, now: Now, from: &Asker, request: ReversalRequest, out: &mut Output) {
+        let reason = Reason::OriginalUnknown;
+        let payment = Payment {
+            key: request.original,
+            link: from.link,
+            biller: BillerCode::EMPTY,
+            consumer: "".into(),
+            channel: Short::EMPTY,
+            amount: request.amount,
+            date: self.date,
+            digest: Digest::default(),
+            state: State::ReversedFirst,
+            answer: None,
+            posting: None,
+            reversal: Some(Reversal { answer: Some(reason), attempts: 0 }),
+        };
+        out.records.push(Open::new(payment).record(now, What::Answered { reason }, None));
+        out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });
+    }
+
+    /// The payment is still being worked on: before the order to post has left it is cancelled, after that it nets
+    /// to zero once the biller has answered.
+    fn reverse_open(
+        &mut self,
+        now: Now,
+        from: Asker,
+        mut open: Open,
+        request: &ReversalRequest,
+        out: &mut Output,
+    ) {
+        let reason = match amount_fault(&open.payment, request.amount.minor(), request.partial) {
+            Some(reason) => reason,
+            None if open.payment.state == State::Received => {
+                open.payment.state = State::Reversed;
+                open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts: 0 });
+                open.answer_payment(Answer::plain(Reason::ReversedFirst), out);
+                out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
+                out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
+                return self.close(&open);
+            }
+            None => {
+                let attempts = open.payment.reversal.map_or(0, |reversal| reversal.attempts);
+                open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts });
+                Reason::Approved
+            }
+        };
+        let due = open.due;
+        out.records.push(open.record(now, What::Answered { reason }, due));
+        out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });
+        self.open.insert(open.payment.key.clone(), open);
+    }
+
+    fn reverse_known(
+        &mut self,
+        now: Now,
+        from: Asker,
+        mut payment: Payment,
+        amount: crate::money::MinorUnits,
+        partial: bool,
+        out: &mut Output,
+    ) {
+        if let Some(answered) = payment.reversal.and_then(|reversal| reversal.answer) {
+            return self.tell(now, &from, Answer::plain(answered), out);
+        }
+        let fault = amount_fault(&payment, amount.minor(), partial);
+        let plain = match payment.state {
+            State::Declined | State::Reversed => Some(fault.unwrap_or(Reason::Approved)),
+            State::Exception => Some(Reason::NotReversible),
+            State::ReversedFirst => Some(Reason::OriginalUnknown),
+            State::Received | State::Sent | State::Posted | State::Reversing => fault,
+        };
+        if let Some(reason) = plain {
+            return self.tell(now, &from, Answer::plain(reason), out);
+        }
+        let embedded = self.billers.get(&payment.biller).is_some_and(|terms| terms.embedded);
+        let mut reversal = Reversal { answer: None, attempts: 0 };
+        if !embedded {
+            // An advice is answered once it is stored: the acquirer need not wait for the biller.
+            reversal.answer = Some(Reason::Approved);
+            out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
+        }
+        payment.reversal = Some(reversal);
+        let mut open = Open::new(payment);
+        if embedded {
+            open.reversal_asks.push(from);
+        }
+        self.waits_for_biller(&from.link);
+        self.undo(now, open, What::Answered { reason: Reason::Approved }, out);
+    }
+
+    /// Starts undoing: from here the payment is `Reversing` until the biller has answered or a person takes over.
+    pub(super) fn undo(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
+        open.payment.state = State::Reversing;
+        open.payment.reversal.get_or_insert(Reversal { answer: None, attempts: 0 });
+        let reversible = self.billers.get(&open.payment.biller).is_some_and(|terms| terms.reversible);
+        if !reversible {
+            return self.give_up(now, open, Reason::NotReversible, out);
+        }
+        self.send_reversal(now, open, what, out);
+    }
+
+    /// Gives the order to reverse, for the first time or once more.
+    pub(super) fn send_reversal(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
+        let Some(terms) = self.billers.get(&open.payment.biller).cloned() else {
+            return self.give_up(now, open, Reason::NoBiller, out);
+        };
+        let attempts = open.payment.reversal.map_or(0, |reversal| reversal.attempts);
+        if attempts >= terms.reversal_attempts_max {
+            return self.give_up(now, open, Reason::BillerUnavailable, out);
+        }
+        if let Some(reversal) = &mut open.payment.reversal {
+            reversal.attempts = attempts.saturating_add(1);
+        }
+        if !terms.embedded {
+            let due = UnixMillis(now.wall.0.saturating_add(terms.reply_timeout_ms));
+            out.records.push(open.record(now, what, Some(due)));
+            let ordered = What::Ordered(Ordered::Reverse, terms.code);
+            out.records.push(open.record(now, ordered, Some(due)));
+        }
+        let of = LegOf::Reverse(open.payment.key.clone());
+        let order = Order::Reverse(Box::new(open.payment.clone()));
+        self.order(now, &mut open, of, order, out);
+        self.open.insert(open.payment.key.clone(), open);
+    }
+
+    /// The biller has undone it, or never had it.
+    pub(super) fn reversed(&mut self, now: Now, mut open: Open, out: &mut Output) {
+        open.payment.state = State::Reversed;
+        open.answer_reversal(Reason::Approved, out);
+        out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
+        self.close(&open);
+    }
+
+    /// No usable answer to an order to reverse: the next one after a pause that doubles each time.
+    pub(super) fn reverse_later(&mut self, now: Now, open: Open) {
+        let attempts = open.payment.reversal.map_or(1, |reversal| reversal.attempts).clamp(1, 16);
+        let first = self.billers.get(&open.payment.biller).map_or(1, |terms| terms.reversal_retry_ms);
+        let doubled = first.saturating_mul(1_u64 << attempts.saturating_sub(1));
+        let at = now.ticks.after_ms(doubled.min(RETRY_PAUSE_MAX_MS));
+        let key: PaymentKey = open.payment.key.clone();
+        self.pending.retry_at(at, key.clone());
+        self.open.insert(key, open);
+    }
+}
+
+/// What is wrong with the amount of a reversal, if anything: only the whole payment can be undone.
+fn amount_fault(payment: &Payment, amount: u64, partial: bool) -> Option<Reason> {
+    let whole = amount == payment.amount.minor() && !partial;
+    (!whole).then_some(Reason::AmountNotAccepted)
+}

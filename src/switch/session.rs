@@ -1,0 +1,79 @@
+//! Sign-on, sign-off and echo; and the gate every other request passes.
+
+use super::{Answer, Asker, LinkTerms, Output, Reason, Request, Switch};
+use crate::clock::Now;
+use crate::ids::LinkName;
+
+/// The state of one acquirer's link.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) signed_on: bool,
+    /// Requests waiting for a biller.
+    pub(super) in_flight: u32,
+    in_flight_max: u32,
+}
+
+impl Session {
+    pub(super) const fn new(terms: &LinkTerms) -> Self {
+        Self { signed_on: false, in_flight: 0, in_flight_max: terms.in_flight_max }
+    }
+}
+
+impl Switch {
+    /// Refuses the requests of a link that has not signed on.
+    pub(super) fn gate(&self, link: &LinkName) -> Result<(), Reason> {
+        if self.is_signed_on(link) { Ok(()) } else { Err(Reason::NotSignedOn) }
+    }
+
+    /// Refuses new work while draining, or while too much of this link is open.
+    pub(super) fn gate_new_work(&self, link: &LinkName) -> Result<(), Reason> {
+        self.gate(link)?;
+        if self.draining {
+            return Err(Reason::Draining);
+        }
+        let full = self.sessions.get(link).is_none_or(|session| session.in_flight >= session.in_flight_max);
+        if full { Err(Reason::Overloaded) } else { Ok(()) }
+    }
+
+    pub(super) fn waits_for_biller(&mut self, link: &LinkName) {
+        if let Some(session) = self.sessions.get_mut(link) {
+            session.in_flight = session.in_flight.saturating_add(1);
+        }
+    }
+
+    pub(super) fn waits_no_more(&mut self, link: &LinkName) {
+        if let Some(session) = self.sessions.get_mut(link) {
+            session.in_flight = session.in_flight.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn network(&mut self, now: Now, from: &Asker, request: &Request, out: &mut Output) {
+        let reason = match self.sessions.get_mut(&from.link) {
+            None => Reason::NotSignedOn,
+            Some(session) => {
+                match request {
+                    Request::SignOn => session.signed_on = true,
+                    Request::SignOff => session.signed_on = false,
+                    Request::Echo
+                    | Request::Inquiry(_)
+                    | Request::Payment(_)
+                    | Request::Reversal(_)
+                    | Request::Refused { .. } => {}
+                }
+                Reason::Approved
+            }
+        };
+        self.tell(now, from, Answer::plain(reason), out);
+    }
+
+    /// A new connection starts signed off: the peer may have restarted and has to say so.
+    pub(super) fn link_up(&mut self, link: LinkName) {
+        self.link_down(link);
+    }
+
+    pub(super) fn link_down(&mut self, link: LinkName) {
+        if let Some(session) = self.sessions.get_mut(&link) {
+            session.signed_on = false;
+        }
+    }
+}
