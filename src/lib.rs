@@ -7,4 +7,5 @@ pub mod clock;
 pub mod ids;
 pub mod iso8583;
 pub mod money;
+pub mod profile;
 pub mod switch;

@@ -1,0 +1,348 @@
+//! Reads a profile file and checks it against its dialect.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use thiserror::Error;
+use toml::Spanned;
+
+use super::{Class, Fact, Kind, NetworkCode, Paths, Profile, Step};
+use crate::ids::ResponseCode;
+use crate::iso8583::{Dialect, FieldPath, Mti};
+use crate::switch::Reason;
+
+/// A profile file that cannot be used: where, and why.
+#[derive(Debug, Error)]
+#[error("{file}:{line}: {fault}")]
+pub struct ProfileError {
+    /// The file.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub fault: ProfileFault,
+}
+
+/// What is wrong with a profile file.
+#[derive(Debug, Error)]
+pub enum ProfileFault {
+    /// Not TOML, an unknown key, a missing one, or a value of the wrong kind.
+    #[error("{0}")]
+    Syntax(String),
+    /// The dialect it names is not there, or is itself at fault.
+    #[error("dialect `{name}`: {why}")]
+    Dialect {
+        /// As named.
+        name: String,
+        /// What its loader said.
+        why: String,
+    },
+    /// A path that leads nowhere in the dialect.
+    #[error("path `{path}`: {why}")]
+    Path {
+        /// As written.
+        path: String,
+        /// Why not.
+        why: String,
+    },
+    /// Not a message type of four digits.
+    #[error("`{0}` is not a message type: four digits, such as 0200")]
+    Mti(String),
+    /// Two classes that no message can tell apart.
+    #[error("message type {0} with the same processing code belongs to another class already")]
+    Ambiguous(String),
+    /// A fact no answer has.
+    #[error("`{0}` is not a fact of an answer: {known}", known = Fact::KNOWN)]
+    Fact(String),
+    /// An outcome without a response code, or a name that is no outcome.
+    #[error("{0}")]
+    Code(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(rename = "note")]
+    _note: Option<String>,
+    dialect: Spanned<String>,
+    fields: FieldsTable,
+    classes: ClassesTable,
+    network_codes: CodesTable,
+    repeat: RepeatTable,
+    answer: AnswerTable,
+    codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
+}
+
+/// Declares the `[fields]` table once: as it stands in the file, and as checked paths.
+macro_rules! fields_table {
+    ($($name:ident),*) => {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct FieldsTable { $($name: Spanned<String>),* }
+
+        impl FieldsTable {
+            fn check(&self, check: &Check<'_>) -> Result<Paths, ProfileError> {
+                Ok(Paths { $($name: check.path(&self.$name)?),* })
+            }
+        }
+    };
+}
+
+fields_table!(
+    processing_code,
+    amount,
+    transmitted_at,
+    stan,
+    acquirer,
+    rrn,
+    terminal,
+    currency,
+    biller,
+    consumer,
+    channel,
+    network_code,
+    original_mti,
+    original_stan,
+    original_transmitted_at,
+    replacement_amounts
+);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClassesTable {
+    inquiry: ClassTable,
+    payment: ClassTable,
+    reversal: ClassTable,
+    network: ClassTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClassTable {
+    mti: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    processing_codes: Vec<String>,
+    #[serde(default)]
+    required: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodesTable {
+    sign_on: Vec<String>,
+    sign_off: Vec<String>,
+    echo: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepeatTable {
+    ignores: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnswerTable {
+    echo: Vec<u8>,
+    response_code: Spanned<String>,
+    bad_field: Spanned<String>,
+    facts: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+/// What every check needs to blame the right line.
+struct Check<'a> {
+    file: &'a str,
+    text: &'a str,
+    dialect: &'a Dialect,
+}
+
+impl Profile {
+    /// Reads the profile `name` from `text`; `dialect` finds the dialect it names.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfileError`] with file, line and reason.
+    pub fn parse(
+        name: &str,
+        file: &str,
+        text: &str,
+        dialect: &dyn Fn(&str) -> Result<Arc<Dialect>, String>,
+    ) -> Result<Self, ProfileError> {
+        let parsed: File = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, &span));
+            let fault = ProfileFault::Syntax(error.message().to_owned());
+            ProfileError { file: file.to_owned(), line, fault }
+        })?;
+        let wanted = parsed.dialect.get_ref();
+        let dialect = dialect(wanted).map_err(|why| ProfileError {
+            file: file.to_owned(),
+            line: line_of(text, &parsed.dialect.span()),
+            fault: ProfileFault::Dialect { name: wanted.clone(), why },
+        })?;
+        let check = Check { file, text, dialect: &dialect };
+        let paths = parsed.fields.check(&check)?;
+        let classes = check.classes(&parsed.classes)?;
+        let answer = check.answer(&parsed.answer)?;
+        let codes = check.codes(&parsed.codes)?;
+        let network_codes = network_codes(&parsed.network_codes);
+        let repeat_ignores = parsed.repeat.ignores;
+        Ok(Self {
+            name: name.to_owned(),
+            dialect,
+            paths,
+            classes,
+            network_codes,
+            repeat_ignores,
+            answer,
+            codes,
+        })
+    }
+}
+
+impl Check<'_> {
+    fn fail(&self, span: &Range<usize>, fault: ProfileFault) -> ProfileError {
+        ProfileError { file: self.file.to_owned(), line: line_of(self.text, span), fault }
+    }
+
+    fn path(&self, text: &Spanned<String>) -> Result<FieldPath, ProfileError> {
+        self.dialect.path(text.get_ref()).map_err(|error| {
+            let fault = ProfileFault::Path { path: text.get_ref().clone(), why: error.to_string() };
+            self.fail(&text.span(), fault)
+        })
+    }
+
+    fn mti(&self, text: &Spanned<String>) -> Result<Mti, ProfileError> {
+        let fault = || self.fail(&text.span(), ProfileFault::Mti(text.get_ref().clone()));
+        Mti::new(text.get_ref().as_bytes()).map_err(|_| fault())
+    }
+
+    fn classes(&self, table: &ClassesTable) -> Result<Vec<Class>, ProfileError> {
+        let tables = [
+            (Kind::Inquiry, &table.inquiry),
+            (Kind::Payment, &table.payment),
+            (Kind::Reversal, &table.reversal),
+            (Kind::Network, &table.network),
+        ];
+        let mut classes: Vec<Class> = Vec::new();
+        for (kind, table) in tables {
+            let mut class =
+                Class { kind, mti: Vec::new(), processing_codes: Vec::new(), required: Vec::new() };
+            class
+                .processing_codes
+                .extend(table.processing_codes.iter().map(|code| code.clone().into_bytes()));
+            for path in &table.required {
+                let path = self.path(path)?;
+                class.required.push((path.field(), path));
+            }
+            for (asked, answered) in &table.mti {
+                let pair = (self.mti(asked)?, self.mti(answered)?);
+                if classes.iter().any(|other| overlaps(other, pair.0, &class.processing_codes)) {
+                    let fault = ProfileFault::Ambiguous(asked.get_ref().clone());
+                    return Err(self.fail(&asked.span(), fault));
+                }
+                class.mti.push(pair);
+            }
+            classes.push(class);
+        }
+        Ok(classes)
+    }
+
+    /// Orders everything an answer is made of by data element, as the message will want it.
+    fn answer(&self, table: &AnswerTable) -> Result<Vec<Step>, ProfileError> {
+        let mut steps = BTreeMap::new();
+        for field in &table.echo {
+            steps.insert(*field, Step::Echo(*field));
+        }
+        let code = self.path(&table.response_code)?.field();
+        steps.insert(code, Step::ResponseCode(code));
+        let bad_field = self.path(&table.bad_field)?.field();
+        steps.insert(bad_field, Step::BadField(bad_field));
+        for (path, fact) in &table.facts {
+            let field = self.path(path)?.field();
+            let fact = Fact::from_name(fact.get_ref())
+                .ok_or_else(|| self.fail(&fact.span(), ProfileFault::Fact(fact.get_ref().clone())))?;
+            match path.get_ref().split_once('.') {
+                None => {
+                    steps.insert(field, Step::Fact(field, fact));
+                }
+                Some((_, tag)) => {
+                    let step = steps.entry(field).or_insert_with(|| Step::Elements(field, Vec::new()));
+                    if let Step::Elements(_, elements) = step {
+                        elements.push((tag.as_bytes().to_vec(), fact));
+                    }
+                }
+            }
+        }
+        Ok(steps.into_values().collect())
+    }
+
+    fn codes(
+        &self,
+        table: &Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
+    ) -> Result<BTreeMap<Reason, ResponseCode>, ProfileError> {
+        let mut codes = BTreeMap::new();
+        for (name, code) in table.get_ref() {
+            let unknown = || {
+                let fault =
+                    ProfileFault::Code(format!("`{}` is not an outcome of the switch", name.get_ref()));
+                self.fail(&name.span(), fault)
+            };
+            let reason = Reason::from_name(name.get_ref()).ok_or_else(unknown)?;
+            codes.insert(reason, *code.get_ref());
+        }
+        match Reason::ALL.iter().find(|reason| !codes.contains_key(reason)) {
+            None => Ok(codes),
+            Some(reason) => {
+                let fault =
+                    ProfileFault::Code(format!("no response code for the outcome `{}`", reason.name()));
+                Err(self.fail(&table.span(), fault))
+            }
+        }
+    }
+}
+
+fn overlaps(class: &Class, mti: Mti, processing_codes: &[Vec<u8>]) -> bool {
+    let same_type = class.mti.iter().any(|(other, _)| *other == mti);
+    let any = class.processing_codes.is_empty() || processing_codes.is_empty();
+    same_type && (any || class.processing_codes.iter().any(|code| processing_codes.contains(code)))
+}
+
+fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
+    let all = [
+        (&table.sign_on, NetworkCode::SignOn),
+        (&table.sign_off, NetworkCode::SignOff),
+        (&table.echo, NetworkCode::Echo),
+    ];
+    all.into_iter()
+        .flat_map(|(codes, code)| codes.iter().map(move |c| (c.clone().into_bytes(), code)))
+        .collect()
+}
+
+/// The line, from 1, on which a span starts.
+fn line_of(text: &str, span: &Range<usize>) -> usize {
+    let before = text.get(..span.start).unwrap_or_default();
+    before.matches('\n').count().saturating_add(1)
+}
+
+impl Fact {
+    const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
+                                 receipt, date_paid or authorisation";
+
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "name" => Self::Name,
+            "status" => Self::Status,
+            "due_date" => Self::DueDate,
+            "billing_month" => Self::BillingMonth,
+            "amount_within_due" => Self::AmountWithinDue,
+            "amount_after_due" => Self::AmountAfterDue,
+            "heads" => Self::Heads,
+            "receipt" => Self::Receipt,
+            "date_paid" => Self::DatePaid,
+            "authorisation" => Self::Authorisation,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! What messages mean on one kind of link, as data: message types and processing codes become requests, facts of an
+//! outcome become fields, reasons become DE 39 (`domain.md` 2). No Rust knows a field path of a particular bank.
+
+mod answer;
+mod load;
+mod request;
+pub mod shipped;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use load::ProfileError;
+pub use request::{Parsed, Unanswerable};
+
+use crate::ids::{ResponseCode, Stan};
+use crate::iso8583::{Dialect, FieldPath, Message, Mti};
+use crate::switch::Reason;
+
+/// A profile, checked against its dialect when it was loaded.
+#[derive(Debug)]
+pub struct Profile {
+    name: String,
+    dialect: Arc<Dialect>,
+    paths: Paths,
+    classes: Vec<Class>,
+    network_codes: Vec<(Vec<u8>, NetworkCode)>,
+    /// Data elements that a repeat may have otherwise.
+    repeat_ignores: Vec<u8>,
+    /// What answers are made of, in ascending order of data elements.
+    answer: Vec<Step>,
+    codes: BTreeMap<Reason, ResponseCode>,
+}
+
+/// Where things stand in a request.
+#[derive(Debug)]
+struct Paths {
+    processing_code: FieldPath,
+    amount: FieldPath,
+    transmitted_at: FieldPath,
+    stan: FieldPath,
+    acquirer: FieldPath,
+    rrn: FieldPath,
+    terminal: FieldPath,
+    currency: FieldPath,
+    biller: FieldPath,
+    consumer: FieldPath,
+    channel: FieldPath,
+    network_code: FieldPath,
+    original_mti: FieldPath,
+    original_stan: FieldPath,
+    original_transmitted_at: FieldPath,
+    replacement_amounts: FieldPath,
+}
+
+/// A class of messages.
+#[derive(Debug)]
+struct Class {
+    kind: Kind,
+    /// Message types with those of their answers.
+    mti: Vec<(Mti, Mti)>,
+    /// Empty: any.
+    processing_codes: Vec<Vec<u8>>,
+    /// With the data element to blame when it is missing.
+    required: Vec<(u8, FieldPath)>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Inquiry,
+    Payment,
+    Reversal,
+    Network,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum NetworkCode {
+    SignOn,
+    SignOff,
+    Echo,
+}
+
+/// One step in making an answer.
+#[derive(Debug)]
+enum Step {
+    Echo(u8),
+    ResponseCode(u8),
+    BadField(u8),
+    Fact(u8, Fact),
+    /// TLV elements of one data element.
+    Elements(u8, Vec<(Vec<u8>, Fact)>),
+}
+
+/// What an answer can tell beside its response code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fact {
+    Name,
+    Status,
+    DueDate,
+    BillingMonth,
+    AmountWithinDue,
+    AmountAfterDue,
+    /// Repeats: head code, `=`, minor units.
+    Heads,
+    Receipt,
+    DatePaid,
+    Authorisation,
+}
+
+impl Profile {
+    /// Its name: that of its file, without the ending.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The dialect its messages are laid out in.
+    #[must_use]
+    pub const fn dialect(&self) -> &Arc<Dialect> {
+        &self.dialect
+    }
+
+    /// The trace number of a message, for a log line; empty if it has none.
+    #[must_use]
+    pub fn stan_of(&self, message: &Message<'_, '_>) -> Stan {
+        message.get(&self.paths.stan).and_then(|stan| Stan::new(stan).ok()).unwrap_or_default()
+    }
+
+    /// DE 39 for an outcome.
+    #[must_use]
+    pub fn response_code(&self, reason: Reason) -> ResponseCode {
+        self.codes.get(&reason).copied().unwrap_or_default()
+    }
+}

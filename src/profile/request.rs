@@ -1,0 +1,191 @@
+//! Message in, request out.
+
+use super::{Class, Kind, NetworkCode, Profile};
+use crate::ids::{BillerCode, KeyParts, LinkName, PaymentKey, Rrn, Short, Stan};
+use crate::iso8583::{Decoded, Message, Mti};
+use crate::money::MinorUnits;
+use crate::switch::{BillRef, Digest, PaymentRequest, Prior, Reason, Request, ReversalRequest};
+
+/// A message that can be answered, and what it asks for.
+#[derive(Debug)]
+pub struct Parsed {
+    /// Its message type.
+    pub mti: Mti,
+    /// DE 11.
+    pub stan: Stan,
+    /// DE 37; empty if absent.
+    pub rrn: Rrn,
+    /// What it asks for; a refusal if it asks for nothing that makes sense.
+    pub request: Request,
+}
+
+/// A message nobody can be answered about (`acceptance.md`, hostile peers): counted, and dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unanswerable {
+    /// No message type could be read.
+    #[error("no readable message type")]
+    NoMti,
+    /// No trace number could be read, so that no answer would find its request.
+    #[error("no readable trace number")]
+    NoStan,
+    /// It is itself an answer, to nothing that was asked on this link.
+    #[error("an answer that nobody asked for")]
+    Answer,
+}
+
+/// A request that is refused: why, and the data element to blame.
+type Refusal = (Reason, Option<u8>);
+
+impl Profile {
+    /// Reads what a message asks for. `digest` is the keyed digest over the fields given to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unanswerable`] if no answer can be given. Everything else is a request, if need be one that is refused.
+    pub fn request(
+        &self,
+        decoded: &Decoded<'_, '_>,
+        link: LinkName,
+        digest: impl Fn(&mut dyn Iterator<Item = (u8, &[u8])>) -> Digest,
+    ) -> Result<Parsed, Unanswerable> {
+        let message = &decoded.message;
+        let mti = message.mti();
+        if mti == Mti::UNREADABLE {
+            return Err(Unanswerable::NoMti);
+        }
+        if mti.is_response() {
+            return Err(Unanswerable::Answer);
+        }
+        let stan = self.text(message, &self.paths.stan).filter(|stan: &Stan| !stan.is_empty());
+        let stan = stan.ok_or(Unanswerable::NoStan)?;
+        let rrn = self.text(message, &self.paths.rrn).unwrap_or_default();
+        let request = match &decoded.fault {
+            Some(fault) => Err((Reason::Malformed, Some(fault.field))),
+            None => self.read(message, link, digest),
+        };
+        let request = request.unwrap_or_else(|(reason, bad_field)| Request::Refused { reason, bad_field });
+        Ok(Parsed { mti, stan, rrn, request })
+    }
+
+    fn read(
+        &self,
+        message: &Message<'_, '_>,
+        link: LinkName,
+        digest: impl Fn(&mut dyn Iterator<Item = (u8, &[u8])>) -> Digest,
+    ) -> Result<Request, Refusal> {
+        let class = self.class(message)?;
+        for (field, path) in &class.required {
+            if message.get(path).is_none_or(<[u8]>::is_empty) {
+                return Err((Reason::Malformed, Some(*field)));
+            }
+        }
+        match class.kind {
+            Kind::Network => self.network(message),
+            Kind::Inquiry => Ok(Request::Inquiry(self.bill(message)?)),
+            Kind::Payment => {
+                let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
+                Ok(Request::Payment(Box::new(PaymentRequest {
+                    key: PaymentKey::new(&self.key_parts(message, &link)),
+                    bill: self.bill(message)?,
+                    amount: self.amount(message)?,
+                    currency: self.text(message, &self.paths.currency).unwrap_or_default(),
+                    channel: self.text(message, &self.paths.channel).unwrap_or_default(),
+                    digest: digest(&mut content.into_iter()),
+                    prior: Prior::Unknown,
+                })))
+            }
+            Kind::Reversal => self.reversal(message, link),
+        }
+    }
+
+    /// The class of a message: by its type, then by its processing code.
+    fn class(&self, message: &Message<'_, '_>) -> Result<&Class, Refusal> {
+        let code = message.get(&self.paths.processing_code).unwrap_or_default();
+        let of_type = |class: &&Class| class.mti.iter().any(|(mti, _)| *mti == message.mti());
+        let mut classes = self.classes.iter().filter(of_type);
+        let fits = |class: &&Class| {
+            class.processing_codes.is_empty() || class.processing_codes.iter().any(|known| known == code)
+        };
+        classes.find(fits).ok_or((Reason::Unsupported, None))
+    }
+
+    /// The message type of the answer to a message of type `mti`.
+    pub(super) fn answer_mti(&self, mti: Mti) -> Mti {
+        let pairs = self.classes.iter().flat_map(|class| &class.mti);
+        let known = pairs.filter(|(asked, _)| *asked == mti).map(|(_, answer)| *answer).next();
+        known.or_else(|| mti.to_response()).unwrap_or(mti)
+    }
+
+    fn network(&self, message: &Message<'_, '_>) -> Result<Request, Refusal> {
+        let code = message.get(&self.paths.network_code).unwrap_or_default();
+        let known = self.network_codes.iter().find(|(known, _)| known == code);
+        match known {
+            Some((_, NetworkCode::SignOn)) => Ok(Request::SignOn),
+            Some((_, NetworkCode::SignOff)) => Ok(Request::SignOff),
+            Some((_, NetworkCode::Echo)) => Ok(Request::Echo),
+            None => Err((Reason::Unsupported, None)),
+        }
+    }
+
+    fn reversal(&self, message: &Message<'_, '_>, link: LinkName) -> Result<Request, Refusal> {
+        let original = Mti::new(message.get(&self.paths.original_mti).unwrap_or_default());
+        let reverses_payment = |class: &Class| {
+            class.kind == Kind::Payment && class.mti.iter().any(|(mti, _)| Ok(*mti) == original)
+        };
+        if !self.classes.iter().any(reverses_payment) {
+            // A reversal of a reversal, or of an inquiry.
+            return Err((Reason::Unsupported, Some(self.paths.original_mti.field())));
+        }
+        let parts = KeyParts {
+            transmitted_at: message.get(&self.paths.original_transmitted_at).unwrap_or_default(),
+            stan: message.get(&self.paths.original_stan).unwrap_or_default(),
+            ..self.key_parts(message, &link)
+        };
+        let replacement = message.get(&self.paths.replacement_amounts).unwrap_or_default();
+        Ok(Request::Reversal(Box::new(ReversalRequest {
+            original: PaymentKey::new(&parts),
+            amount: self.amount(message)?,
+            partial: replacement.iter().any(|byte| !matches!(byte, b'0' | b' ')),
+            prior: Prior::Unknown,
+        })))
+    }
+
+    fn key_parts<'a>(&self, message: &Message<'_, 'a>, link: &'a LinkName) -> KeyParts<'a> {
+        KeyParts {
+            transmitted_at: message.get(&self.paths.transmitted_at).unwrap_or_default(),
+            stan: message.get(&self.paths.stan).unwrap_or_default(),
+            rrn: message.get(&self.paths.rrn).unwrap_or_default(),
+            acquirer: message.get(&self.paths.acquirer).unwrap_or_default(),
+            terminal: message.get(&self.paths.terminal).unwrap_or_default(),
+            link: link.as_bytes(),
+        }
+    }
+
+    fn bill(&self, message: &Message<'_, '_>) -> Result<BillRef, Refusal> {
+        let code = trimmed(message.get(&self.paths.biller).unwrap_or_default());
+        // A code too long to be one of ours names no biller: the switch says so.
+        let biller = BillerCode::new(code).unwrap_or_default();
+        let malformed = (Reason::Malformed, Some(self.paths.consumer.field()));
+        let consumer = trimmed(message.get(&self.paths.consumer).unwrap_or_default());
+        let consumer = std::str::from_utf8(consumer).map_err(|_| malformed)?;
+        Ok(BillRef { biller, consumer: consumer.into() })
+    }
+
+    fn amount(&self, message: &Message<'_, '_>) -> Result<MinorUnits, Refusal> {
+        let digits = message.get(&self.paths.amount).unwrap_or_default();
+        MinorUnits::from_digits(digits).map_err(|_| (Reason::Malformed, Some(self.paths.amount.field())))
+    }
+
+    fn text<const N: usize>(
+        &self,
+        message: &Message<'_, '_>,
+        path: &crate::iso8583::FieldPath,
+    ) -> Option<Short<N>> {
+        Short::new(message.get(path)?).ok()
+    }
+}
+
+/// Consumer numbers and codes come padded with spaces from some.
+const fn trimmed(text: &[u8]) -> &[u8] {
+    text.trim_ascii()
+}
