@@ -9,3 +9,4 @@ pub mod iso8583;
 pub mod money;
 pub mod profile;
 pub mod switch;
+pub mod vault;

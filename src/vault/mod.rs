@@ -1,0 +1,8 @@
+//! Card data and keys. A PAN is kept only encrypted (AES-256-GCM, versioned keys) beside a keyed hash for look-up;
+//! what the standard forbids to keep is dropped here, before anything is recorded (`domain.md` 4).
+
+mod evidence;
+mod keys;
+
+pub use evidence::{Kept, kept_fields};
+pub use keys::{SealedPan, Vault, VaultError};
