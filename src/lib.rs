@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod ids;
 pub mod iso8583;
+pub mod journal;
 pub mod money;
 pub mod profile;
 pub mod switch;

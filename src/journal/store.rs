@@ -1,0 +1,249 @@
+//! Reading the store.
+
+use std::fs::File;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::HEAD_KEY;
+use super::block::Head;
+use super::damage::guarded;
+use super::error::JournalError;
+use super::walk::Blocks;
+
+/// The store, for reading. Cheap to clone; the directory stays locked until the last clone and the
+/// [`Writer`](super::Writer) are gone.
+///
+/// Reads see what the writer has applied, which may be up to one group commit ahead of what is durable:
+/// whoever must decide something on it submits to the same valve, behind what was read.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+/// What readers and the writer share. The database is dropped, and so written out, before the lock is let go.
+pub(super) struct Shared {
+    pub(super) db: sled::Db,
+    pub(super) dir: PathBuf,
+    head: Mutex<Head>,
+    next_sequence: AtomicU64,
+    _lock: File,
+}
+
+impl Shared {
+    pub(super) fn new(db: sled::Db, dir: PathBuf, head: Head, lock: File) -> Self {
+        Self { db, dir, next_sequence: AtomicU64::new(head.next()), head: Mutex::new(head), _lock: lock }
+    }
+
+    /// Where the journal ends, as last committed.
+    pub(super) fn head(&self) -> Head {
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_head(&self, head: Head) {
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
+        self.next_sequence.store(head.next(), Ordering::Release);
+    }
+
+    /// One value, its engine's panics caught.
+    pub(super) fn read(&self, key: &[u8]) -> Result<Option<sled::IVec>, JournalError> {
+        guarded("reading a key fails", None, || self.db.get(key).map_err(|e| self.engine(e)))
+    }
+
+    /// The next step of a walk over the store, its engine's panics caught.
+    pub(super) fn step(
+        &self,
+        walk: impl FnOnce() -> Option<sled::Result<(sled::IVec, sled::IVec)>>,
+    ) -> Result<Option<(sled::IVec, sled::IVec)>, JournalError> {
+        guarded("walking over the keys fails", None, || walk().transpose().map_err(|e| self.engine(e)))
+    }
+
+    pub(super) fn engine(&self, error: sled::Error) -> JournalError {
+        JournalError::from_engine(error, &self.dir)
+    }
+
+    /// The stored end of the journal; the empty journal's if there is none.
+    pub(super) fn stored_head(&self) -> Result<Head, JournalError> {
+        let unreadable = JournalError::Damaged { what: "the head checkpoint cannot be read", sequence: None };
+        self.read(HEAD_KEY)?.map_or(Ok(Head::default()), |bytes| Head::decode(&bytes).ok_or(unreadable))
+    }
+}
+
+/// A key or value as read from the store: bytes.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Value(sled::IVec);
+
+impl Deref for Value {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Value {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Value {
+    /// The length alone: values may hold what must not be logged.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+/// How the store is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Health {
+    /// Sequence of the last committed leg; 0 before the first.
+    pub last_sequence: u64,
+    /// Bytes of the store's files.
+    pub bytes_on_disk: u64,
+    /// Values that the engine moved into files of their own, which it never syncs. Anything but 0 is an
+    /// alarm: values are bounded so that this cannot happen.
+    pub blobs: u64,
+    /// Syncs that reached the disk since the process began.
+    pub syncs: u64,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("dir", &self.0.dir)
+            .field("next_sequence", &self.next_sequence())
+            .finish()
+    }
+}
+
+impl Store {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// The value under `key`.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`] or [`JournalError::Io`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>, JournalError> {
+        self.0.read(key).map(|value| value.map(Value))
+    }
+
+    /// All keys that begin with `prefix` and their values, in order of the keys. It ends after the first
+    /// error.
+    pub fn scan(&self, prefix: &[u8]) -> impl Iterator<Item = Result<(Value, Value), JournalError>> + use<> {
+        let shared = Arc::clone(&self.0);
+        let mut walk = Some(shared.db.scan_prefix(prefix));
+        std::iter::from_fn(move || {
+            let steps = walk.as_mut()?;
+            let step = shared.step(|| steps.next());
+            if step.is_err() {
+                walk = None;
+            }
+            step.map(|pair| pair.map(|(key, value)| (Value(key), Value(value)))).transpose()
+        })
+    }
+
+    /// One leg; `None` if it has not been committed yet.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`] or [`JournalError::Gap`] if it has been and cannot be read.
+    pub fn leg(&self, sequence: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        let end = self.next_sequence();
+        if sequence == 0 || sequence >= end {
+            return Ok(None);
+        }
+        let leg = Blocks::from(&self.0, sequence, end).and_then(|mut blocks| {
+            blocks.next_with(|block, _| Ok(block.leg(sequence).map(<[u8]>::to_vec))).transpose()
+        })?;
+        leg.flatten().map(Some).ok_or(JournalError::Gap { expected: sequence, found: None })
+    }
+
+    /// The legs from `from` on, up to the last that is committed now, with their sequences. Each block's
+    /// checksum and that none is missing is checked on the way; it ends after the first error.
+    pub fn legs(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + use<> {
+        let from = from.max(1);
+        let (mut blocks, mut refused) = match Blocks::from(&self.0, from, self.next_sequence()) {
+            Ok(blocks) => (Some(blocks), None),
+            Err(error) => (None, Some(error)),
+        };
+        let mut ready = Vec::new().into_iter();
+        std::iter::from_fn(move || {
+            if let Some(error) = refused.take() {
+                return Some(Err(error));
+            }
+            if let Some(leg) = ready.next() {
+                return Some(Ok(leg));
+            }
+            let legs = blocks.as_mut()?.next_with(|block, _| {
+                let legs = (block.first..).zip(block.legs()).filter(|(sequence, _)| *sequence >= from);
+                Ok(legs.map(|(sequence, leg)| (sequence, leg.to_vec())).collect::<Vec<_>>())
+            })?;
+            match legs {
+                Ok(legs) => {
+                    ready = legs.into_iter();
+                    ready.next().map(Ok)
+                }
+                Err(error) => {
+                    blocks = None;
+                    Some(Err(error))
+                }
+            }
+        })
+    }
+
+    /// The last `count` legs, oldest first.
+    pub fn last_legs(
+        &self,
+        count: u64,
+    ) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + use<> {
+        self.legs(self.next_sequence().saturating_sub(count))
+    }
+
+    /// The sequence of the leg that will be committed next; the first leg of a store is 1.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.0.next_sequence.load(Ordering::Acquire)
+    }
+
+    /// Bytes of the store's files.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    pub fn bytes_on_disk(&self) -> Result<u64, JournalError> {
+        let io = || JournalError::io("reading the size of", &self.0.dir);
+        let mut bytes = 0_u64;
+        for entry in std::fs::read_dir(&self.0.dir).map_err(io())? {
+            let meta = entry.and_then(|entry| entry.metadata()).map_err(io())?;
+            bytes = bytes.saturating_add(meta.len());
+        }
+        Ok(bytes)
+    }
+
+    /// How the store is. Blobs are logged as an error too.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    pub fn health(&self) -> Result<Health, JournalError> {
+        let path = self.0.dir.join("blobs");
+        let entries = std::fs::read_dir(&path).map_err(JournalError::io("listing", &path))?;
+        let blobs = u64::try_from(entries.count()).unwrap_or(u64::MAX);
+        if blobs > 0 {
+            tracing::error!(blobs, "the store holds values in files of their own, which are not synced");
+        }
+        Ok(Health {
+            last_sequence: self.0.head().last,
+            bytes_on_disk: self.bytes_on_disk()?,
+            blobs,
+            syncs: super::sync::done(),
+        })
+    }
+}
