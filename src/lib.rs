@@ -3,10 +3,12 @@
 //!
 //! `ARCHITECTURE.md` has the floor plan; each module imports only from the floors below its own.
 
+pub mod bounds;
 pub mod clock;
 pub mod ids;
 pub mod iso8583;
 pub mod journal;
+pub mod link;
 pub mod money;
 pub mod profile;
 pub mod switch;

@@ -1,0 +1,22 @@
+//! Bounds of a connection: what a peer may ask of us before it is closed.
+
+use std::time::Duration;
+
+/// Bounds of each connection of a link.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LinkBounds {
+    /// Largest frame, length header excluded; 1 to 9999.
+    pub frame_bytes_max: u16,
+    /// A frame once begun must be complete within this.
+    pub frame_timeout: Duration,
+    /// A peer that takes nothing for this long is closed.
+    pub write_timeout: Duration,
+    /// A peer that says nothing for this long is closed.
+    pub idle_timeout: Duration,
+    /// Requests read and not yet answered, a connection.
+    pub in_flight_max: u32,
+    /// Frames nobody can answer before the connection is closed.
+    pub unanswerable_max: u32,
+    /// Connections of the link at once.
+    pub connections_max: u32,
+}

@@ -1,0 +1,166 @@
+//! One connection: frames in, answers out, until either side has had enough.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::codec::Decoder;
+
+use super::{FrameCodec, FrameFault};
+use crate::bounds::LinkBounds;
+
+/// Answers written with one call.
+const BATCH: usize = 64;
+/// Bytes of a frame's length header.
+const HEADER_BYTES: usize = 2;
+/// Bytes read with one call, at least.
+const READ_BYTES: usize = 8 * 1024;
+
+/// Why a connection ended.
+#[derive(Debug, Error)]
+pub enum Closed {
+    /// The peer closed it between two frames.
+    #[error("closed by the peer")]
+    ByPeer,
+    /// The peer closed it, or it broke, in the middle of a frame.
+    #[error("closed by the peer in the middle of a frame")]
+    InFrame,
+    /// The peer sent what is no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameFault),
+    /// A frame was begun and not completed in time.
+    #[error("a frame was not completed within {} ms", .0.as_millis())]
+    SlowFrame(Duration),
+    /// The peer said nothing.
+    #[error("silent for {} ms", .0.as_millis())]
+    Idle(Duration),
+    /// The peer took nothing.
+    #[error("answers were not taken for {} ms", .0.as_millis())]
+    Stalled(Duration),
+    /// Too many frames that nobody can answer.
+    #[error("too many frames that cannot be answered")]
+    Unanswerable,
+    /// The switch is going down.
+    #[error("the switch is going down")]
+    GoingDown,
+}
+
+/// Takes frames in.
+pub trait Intake: Send {
+    /// Takes one frame. It waits while there is no room for its request: the peer is then read no further.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the connection is to end.
+    fn frame(&mut self, frame: Bytes) -> impl Future<Output = Result<(), Closed>> + Send;
+}
+
+/// Makes answers into bytes.
+pub trait Outlet: Send {
+    /// What comes out of the switch for this connection.
+    type Answer: Send;
+
+    /// Appends an answer, with its length header, to `out`.
+    fn write(&mut self, answer: &Self::Answer, out: &mut BytesMut);
+}
+
+/// Reads frames until something ends the connection.
+///
+/// # Errors
+///
+/// Always ends with the reason why.
+async fn read(
+    mut stream: impl AsyncRead + Unpin,
+    bounds: &LinkBounds,
+    intake: &mut impl Intake,
+) -> Result<std::convert::Infallible, Closed> {
+    let mut codec = FrameCodec::new(bounds.frame_bytes_max);
+    let mut buffer = BytesMut::with_capacity(READ_BYTES);
+    // Bytes read that no frame has accounted for yet, and since when: the codec keeps a header it has read to itself.
+    let mut unframed = 0_usize;
+    let mut begun = Instant::now();
+    loop {
+        while let Some(frame) = codec.decode(&mut buffer)? {
+            unframed = unframed.saturating_sub(frame.len().saturating_add(HEADER_BYTES));
+            intake.frame(frame).await?;
+            begun = Instant::now();
+        }
+        let waiting = unframed > 0;
+        let (deadline, late) = if waiting {
+            (begun.checked_add(bounds.frame_timeout), Closed::SlowFrame(bounds.frame_timeout))
+        } else {
+            (Instant::now().checked_add(bounds.idle_timeout), Closed::Idle(bounds.idle_timeout))
+        };
+        buffer.reserve(READ_BYTES);
+        let reading = timeout_at(deadline.unwrap_or_else(Instant::now), stream.read_buf(&mut buffer));
+        match reading.await {
+            Err(_) => return Err(late),
+            Ok(Ok(0)) if waiting => return Err(Closed::InFrame),
+            Ok(Ok(0)) => return Err(Closed::ByPeer),
+            Ok(Ok(read)) => {
+                if !waiting {
+                    begun = Instant::now();
+                }
+                unframed = unframed.saturating_add(read);
+            }
+            Ok(Err(error)) => return Err(FrameFault::Io(error).into()),
+        }
+    }
+}
+
+/// Writes answers until there are none to come.
+async fn write<O: Outlet>(
+    mut stream: impl AsyncWrite + Unpin,
+    bounds: &LinkBounds,
+    outlet: &mut O,
+    answers: &mut mpsc::Receiver<O::Answer>,
+) -> Result<(), Closed> {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut out = BytesMut::new();
+    while answers.recv_many(&mut batch, BATCH).await > 0 {
+        for answer in &batch {
+            outlet.write(answer, &mut out);
+        }
+        match timeout(bounds.write_timeout, stream.write_all(&out)).await {
+            Err(_) => return Err(Closed::Stalled(bounds.write_timeout)),
+            Ok(Err(error)) => return Err(FrameFault::Io(error).into()),
+            Ok(Ok(())) => out.clear(),
+        }
+        // What an answer holds on to, its place in the window, is given back only now that it is written.
+        batch.clear();
+    }
+    // All answers have been written; how the peer takes the end does not matter any more.
+    let _: io::Result<()> = stream.shutdown().await;
+    Ok(())
+}
+
+/// Serves one connection until it ends, and says why. `going_down` ends the reading; answers still go out until
+/// `answers` has no more senders.
+pub async fn serve<O: Outlet>(
+    stream: tokio::net::TcpStream,
+    bounds: &LinkBounds,
+    mut intake: impl Intake,
+    mut outlet: O,
+    mut answers: mpsc::Receiver<O::Answer>,
+    going_down: impl Future<Output = ()>,
+) -> Closed {
+    let (reader, writer) = stream.into_split();
+    let writing = write(writer, bounds, &mut outlet, &mut answers);
+    tokio::pin!(writing);
+    let ended = tokio::select! {
+        Err(closed) = read(reader, bounds, &mut intake) => closed,
+        written = &mut writing => return written.err().unwrap_or(Closed::ByPeer),
+        () = going_down => Closed::GoingDown,
+    };
+    // Whoever holds a request of this connection may still answer it: the intake's own handle must go first.
+    drop(intake);
+    match (&ended, writing.await) {
+        (_, Ok(())) => ended,
+        (_, Err(closed)) => closed,
+    }
+}

@@ -1,0 +1,11 @@
+//! Links: TCP connections that carry frames, with every wait and every queue bounded.
+//!
+//! What a frame means is not known here: frames go to an [`Intake`], and what an [`Outlet`] has made of answers goes back.
+
+mod accept;
+mod connection;
+mod frame;
+
+pub use accept::{Admission, accept, listen};
+pub use connection::{Closed, Intake, Outlet, serve};
+pub use frame::{FrameCodec, FrameFault};
