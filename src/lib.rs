@@ -3,6 +3,7 @@
 //!
 //! `ARCHITECTURE.md` has the floor plan; each module imports only from the floors below its own.
 
+pub mod biller;
 pub mod bounds;
 pub mod clock;
 pub mod ids;
