@@ -6,6 +6,7 @@
 pub mod biller;
 pub mod bounds;
 pub mod clock;
+pub mod config;
 pub mod ids;
 pub mod iso8583;
 pub mod journal;

@@ -1,0 +1,194 @@
+//! From the file as written to checked types.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::{Range, RangeInclusive};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::file::{AdapterKind, BillerTable, DeadlinesTable, File, LimitsTable, LinkTable, VaultTable};
+use super::{BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, Specs};
+use crate::bounds::LinkBounds;
+use crate::profile::Profile;
+use crate::switch::{BillerTerms, LinkTerms};
+
+/// Bounds of a count, and how they are told.
+const COUNT: (RangeInclusive<u32>, &str) = (1..=100_000, "1 to 100,000");
+/// Bounds of a span of time: 1 ms to a day.
+const SPAN: (RangeInclusive<u32>, &str) = (1..=86_400_000, "1 to 86,400,000 ms, which is a day");
+
+struct Check<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, ConfigError> {
+    let check = Check { file, text };
+    let parsed: File = toml::from_str(text).map_err(|error| {
+        let fault = ConfigFault::Syntax(error.message().to_owned());
+        check.fail(&error.span().unwrap_or_default(), fault)
+    })?;
+    let specs = Specs::new(parsed.specs.as_ref().map(|specs| dir.join(specs)));
+    check.deadlines(&parsed.deadlines)?;
+    let zone = &parsed.time_zone;
+    let time_zone = jiff::tz::TimeZone::get(zone.get_ref())
+        .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
+    let limits = check.limits(&parsed.limits)?;
+    let links = check.links(&parsed.link, &specs)?;
+    let billers = check.billers(&parsed.biller, &parsed.deadlines)?;
+    let keys = check.keys(&parsed.vault)?;
+    let File { store, business_date, .. } = parsed;
+    Ok(Config { store, business_date, time_zone, keys, limits, links, billers })
+}
+
+impl Check<'_> {
+    fn fail(&self, span: &Range<usize>, fault: ConfigFault) -> ConfigError {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line = before.matches('\n').count().saturating_add(1);
+        ConfigError::Line { file: self.file.to_owned(), line, fault }
+    }
+
+    fn bounded<T: TryFrom<u32>>(
+        &self,
+        value: &Spanned<u32>,
+        key: &'static str,
+        (range, bounds): (RangeInclusive<u32>, &'static str),
+    ) -> Result<T, ConfigError> {
+        let within = range.contains(value.get_ref()).then(|| T::try_from(*value.get_ref()).ok()).flatten();
+        within.ok_or_else(|| self.fail(&value.span(), ConfigFault::Bounds { key, bounds }))
+    }
+
+    fn millis(&self, value: &Spanned<u32>, key: &'static str) -> Result<Duration, ConfigError> {
+        let ms: u32 = self.bounded(value, key, SPAN)?;
+        Ok(Duration::from_millis(ms.into()))
+    }
+
+    fn deadlines(&self, table: &DeadlinesTable) -> Result<(), ConfigError> {
+        self.nested(&table.acquirer_ms, "acquirer_ms", &table.terminal_ms, "terminal_ms")?;
+        self.nested(&table.switch_ms, "switch_ms", &table.acquirer_ms, "acquirer_ms")
+    }
+
+    fn nested(
+        &self,
+        inner: &Spanned<u32>,
+        inner_name: &'static str,
+        outer: &Spanned<u32>,
+        outer_name: &'static str,
+    ) -> Result<(), ConfigError> {
+        if inner.get_ref() < outer.get_ref() {
+            return Ok(());
+        }
+        Err(self.fail(&inner.span(), ConfigFault::Deadlines { inner: inner_name, outer: outer_name }))
+    }
+
+    fn limits(&self, table: &LimitsTable) -> Result<Limits, ConfigError> {
+        Ok(Limits {
+            queue_max: self.bounded(&table.queue_max, "queue_max", COUNT)?,
+            connections_max: self.bounded(&table.connections_max, "connections_max", COUNT)?,
+            drain_timeout: self.millis(&table.drain_timeout_ms, "drain_timeout_ms")?,
+        })
+    }
+
+    fn keys(&self, table: &Spanned<VaultTable>) -> Result<KeySource, ConfigError> {
+        let vault = table.get_ref();
+        match (&vault.key_file, &vault.credential) {
+            (Some(path), None) => Ok(KeySource::File { path: path.clone(), create: vault.create_key_file }),
+            (None, Some(name)) => Ok(KeySource::Credential(name.clone())),
+            (Some(_), Some(_)) | (None, None) => Err(self.fail(&table.span(), ConfigFault::KeySource)),
+        }
+    }
+
+    fn links(&self, tables: &[Spanned<LinkTable>], specs: &Specs) -> Result<Vec<LinkConfig>, ConfigError> {
+        if tables.is_empty() {
+            return Err(self.fail(&(0..0), ConfigFault::Nothing("link")));
+        }
+        let mut profiles: HashMap<String, Arc<Profile>> = HashMap::new();
+        let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
+        let mut links = Vec::new();
+        for table in tables {
+            let link = table.get_ref();
+            let name = *link.name.get_ref();
+            if name.is_empty() || !names.insert(name) {
+                let fault = ConfigFault::Twice { what: "link", name: name.to_string() };
+                return Err(self.fail(&link.name.span(), fault));
+            }
+            // Port 0 is a port of its own each time.
+            if !places.insert((link.listen, link.peer)) && link.listen.port() != 0 {
+                return Err(self.fail(&table.span(), ConfigFault::SameLink(name.to_string())));
+            }
+            let wanted = link.profile.get_ref();
+            let profile = match profiles.get(wanted) {
+                Some(profile) => Arc::clone(profile),
+                None => Arc::new(specs.profile(wanted)?),
+            };
+            profiles.insert(wanted.clone(), Arc::clone(&profile));
+            links.push(self.link(link, profile)?);
+        }
+        Ok(links)
+    }
+
+    fn link(&self, link: &LinkTable, profile: Arc<Profile>) -> Result<LinkConfig, ConfigError> {
+        let frame = (1..=9999, "1 to 9999");
+        let bounds = LinkBounds {
+            frame_bytes_max: self.bounded(&link.frame_bytes_max, "frame_bytes_max", frame)?,
+            frame_timeout: self.millis(&link.frame_timeout_ms, "frame_timeout_ms")?,
+            write_timeout: self.millis(&link.write_timeout_ms, "write_timeout_ms")?,
+            idle_timeout: self.millis(&link.idle_timeout_ms, "idle_timeout_ms")?,
+            in_flight_max: self.bounded(&link.in_flight_max, "in_flight_max", COUNT)?,
+            unanswerable_max: self.bounded(&link.unanswerable_max, "unanswerable_max", COUNT)?,
+            connections_max: self.bounded(&link.connections_max, "connections_max", COUNT)?,
+        };
+        let name = *link.name.get_ref();
+        let terms = LinkTerms { name, in_flight_max: self.bounded(&link.waiting_max, "waiting_max", COUNT)? };
+        Ok(LinkConfig { name, listen: link.listen, peer: link.peer, profile, bounds, terms })
+    }
+
+    fn billers(
+        &self,
+        tables: &[Spanned<BillerTable>],
+        deadlines: &DeadlinesTable,
+    ) -> Result<Vec<BillerConfig>, ConfigError> {
+        if tables.is_empty() {
+            return Err(self.fail(&(0..0), ConfigFault::Nothing("biller")));
+        }
+        let mut codes = BTreeSet::new();
+        let mut billers = Vec::new();
+        for biller in tables.iter().map(Spanned::get_ref) {
+            let code = *biller.code.get_ref();
+            if code.is_empty() || !codes.insert(code) {
+                let fault = ConfigFault::Twice { what: "biller", name: code.to_string() };
+                return Err(self.fail(&biller.code.span(), fault));
+            }
+            self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
+            billers.push(self.biller(biller)?);
+        }
+        Ok(billers)
+    }
+
+    fn biller(&self, biller: &BillerTable) -> Result<BillerConfig, ConfigError> {
+        let embedded = match biller.adapter {
+            AdapterKind::Book => true,
+        };
+        let code = *biller.code.get_ref();
+        let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
+        let attempts = (1..=10_000, "1 to 10,000");
+        let terms = BillerTerms {
+            code,
+            embedded,
+            looks_up_first: embedded,
+            currency: biller.currency,
+            surcharge_head: biller.surcharge_head,
+            reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
+            reversible: biller.reversible,
+            reversal_retry_ms: self.bounded(&biller.reversal_retry_ms, "reversal_retry_ms", pause)?,
+            reversal_attempts_max: self.bounded(
+                &biller.reversal_attempts_max,
+                "reversal_attempts_max",
+                attempts,
+            )?,
+        };
+        Ok(BillerConfig { code, name: biller.name.clone(), terms })
+    }
+}

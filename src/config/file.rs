@@ -1,0 +1,132 @@
+//! The configuration file as it is written.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) store: PathBuf,
+    pub(super) business_date: Option<BusinessDate>,
+    pub(super) time_zone: Spanned<String>,
+    pub(super) specs: Option<PathBuf>,
+    pub(super) vault: Spanned<VaultTable>,
+    pub(super) deadlines: DeadlinesTable,
+    pub(super) limits: LimitsTable,
+    #[serde(default)]
+    pub(super) link: Vec<Spanned<LinkTable>>,
+    #[serde(default)]
+    pub(super) biller: Vec<Spanned<BillerTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VaultTable {
+    pub(super) key_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) create_key_file: bool,
+    pub(super) credential: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeadlinesTable {
+    pub(super) terminal_ms: Spanned<u32>,
+    pub(super) acquirer_ms: Spanned<u32>,
+    pub(super) switch_ms: Spanned<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsTable {
+    pub(super) queue_max: Spanned<u32>,
+    pub(super) connections_max: Spanned<u32>,
+    pub(super) drain_timeout_ms: Spanned<u32>,
+}
+
+/// Declares the values that keys have when they are left out.
+macro_rules! defaults {
+    ($($name:ident = $value:expr;)*) => {
+        $(fn $name() -> Spanned<u32> { Spanned::new(0..0, $value) })*
+    };
+}
+
+defaults! {
+    frame_bytes_max = 4096;
+    frame_timeout_ms = 10_000;
+    write_timeout_ms = 10_000;
+    idle_timeout_ms = 600_000;
+    in_flight_max = 1024;
+    waiting_max = 512;
+    unanswerable_max = 10;
+    link_connections_max = 8;
+    reply_timeout_ms = 20_000;
+    reversal_retry_ms = 5_000;
+    reversal_attempts_max = 20;
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkTable {
+    pub(super) name: Spanned<LinkName>,
+    pub(super) listen: SocketAddr,
+    pub(super) peer: Option<IpAddr>,
+    pub(super) profile: Spanned<String>,
+    #[serde(default = "frame_bytes_max")]
+    pub(super) frame_bytes_max: Spanned<u32>,
+    #[serde(default = "frame_timeout_ms")]
+    pub(super) frame_timeout_ms: Spanned<u32>,
+    #[serde(default = "write_timeout_ms")]
+    pub(super) write_timeout_ms: Spanned<u32>,
+    #[serde(default = "idle_timeout_ms")]
+    pub(super) idle_timeout_ms: Spanned<u32>,
+    #[serde(default = "in_flight_max")]
+    pub(super) in_flight_max: Spanned<u32>,
+    #[serde(default = "waiting_max")]
+    pub(super) waiting_max: Spanned<u32>,
+    #[serde(default = "unanswerable_max")]
+    pub(super) unanswerable_max: Spanned<u32>,
+    #[serde(default = "link_connections_max")]
+    pub(super) connections_max: Spanned<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BillerTable {
+    pub(super) code: Spanned<BillerCode>,
+    pub(super) name: String,
+    pub(super) adapter: AdapterKind,
+    #[serde(default = "rupees")]
+    pub(super) currency: Short<3>,
+    pub(super) surcharge_head: Option<Short<16>>,
+    #[serde(default = "reply_timeout_ms")]
+    pub(super) reply_timeout_ms: Spanned<u32>,
+    #[serde(default = "yes")]
+    pub(super) reversible: bool,
+    #[serde(default = "reversal_retry_ms")]
+    pub(super) reversal_retry_ms: Spanned<u32>,
+    #[serde(default = "reversal_attempts_max")]
+    pub(super) reversal_attempts_max: Spanned<u32>,
+}
+
+/// How a department is reached.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum AdapterKind {
+    /// Its bills are in our own store.
+    Book,
+}
+
+/// 586 is the Pakistani rupee in ISO 4217.
+fn rupees() -> Short<3> {
+    Short::new(b"586").unwrap_or_default()
+}
+
+const fn yes() -> bool {
+    true
+}

@@ -1,0 +1,193 @@
+//! The configuration: one TOML file, read once into checked types, so that a value in hand is a checked one.
+
+mod check;
+mod file;
+mod specs;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+pub use specs::{SpecError, Specs};
+
+use crate::bounds::LinkBounds;
+use crate::ids::{BillerCode, BusinessDate, LinkName};
+use crate::profile::Profile;
+use crate::switch::{BillerTerms, LinkTerms};
+
+/// The text of the configuration that is built in: `deploy/billswitch.toml`.
+pub const BUILT_IN: &str = include_str!("../../deploy/billswitch.toml");
+
+/// A configuration that can be run.
+#[derive(Debug)]
+pub struct Config {
+    /// Directory of the store.
+    pub store: PathBuf,
+    /// The date a new store begins on; today if none.
+    pub business_date: Option<BusinessDate>,
+    /// For showing times to people.
+    pub time_zone: jiff::tz::TimeZone,
+    /// Where the keys come from.
+    pub keys: KeySource,
+    /// Bounds over all links.
+    pub limits: Limits,
+    /// The acquirers' links.
+    pub links: Vec<LinkConfig>,
+    /// The departments.
+    pub billers: Vec<BillerConfig>,
+}
+
+/// Where the vault's keys come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum KeySource {
+    /// A file; made if it is not there and `create` is set.
+    File {
+        /// Its path; relative to the store.
+        path: PathBuf,
+        /// Whether to make it.
+        create: bool,
+    },
+    /// A systemd credential, by name.
+    Credential(String),
+}
+
+/// Bounds over all links.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Requests that may wait for the switch at once.
+    pub queue_max: usize,
+    /// TCP connections at once.
+    pub connections_max: usize,
+    /// How long a drain waits for what is in flight.
+    pub drain_timeout: Duration,
+}
+
+/// One acquirer's link.
+#[derive(Clone, Debug)]
+pub struct LinkConfig {
+    /// Its name.
+    pub name: LinkName,
+    /// Where it is listened for.
+    pub listen: SocketAddr,
+    /// The peer's address, which tells links on one port apart; none takes whoever no other link takes.
+    pub peer: Option<IpAddr>,
+    /// What its messages mean.
+    pub profile: Arc<Profile>,
+    /// Bounds of each of its connections.
+    pub bounds: LinkBounds,
+    /// How the switch treats it.
+    pub terms: LinkTerms,
+}
+
+/// One department.
+#[derive(Clone, Debug)]
+pub struct BillerConfig {
+    /// What requests call it.
+    pub code: BillerCode,
+    /// What people call it.
+    pub name: String,
+    /// How the switch treats it.
+    pub terms: BillerTerms,
+}
+
+/// A configuration that cannot be run: where, and why.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A line that says what cannot be.
+    #[error("{file}:{line}: {fault}")]
+    Line {
+        /// The file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        fault: ConfigFault,
+    },
+    /// A file under `specs/` is at fault.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Error)]
+pub enum ConfigFault {
+    /// Not TOML, an unknown key, a missing one, or a value of the wrong kind.
+    #[error("{0}")]
+    Syntax(String),
+    /// A value outside its bounds.
+    #[error("{key} is {bounds}")]
+    Bounds {
+        /// The key.
+        key: &'static str,
+        /// What it may be.
+        bounds: &'static str,
+    },
+    /// Deadlines that do not nest.
+    #[error("{inner} must be shorter than {outer}: who asks must wait longer than who is asked")]
+    Deadlines {
+        /// The one that is too long.
+        inner: &'static str,
+        /// The one it must stay within.
+        outer: &'static str,
+    },
+    /// A name that is used twice.
+    #[error("{what} `{name}` is there twice")]
+    Twice {
+        /// What is named.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Two links that no connection could tell apart.
+    #[error("link `{0}` cannot be told from another on this port: give each a `peer` of its own")]
+    SameLink(String),
+    /// A time zone the system does not know.
+    #[error("the system knows no time zone `{0}`")]
+    TimeZone(String),
+    /// Neither key file nor credential, or both.
+    #[error("[vault] wants either `key_file` or `credential`")]
+    KeySource,
+    /// Nothing to serve.
+    #[error("no {0} is configured")]
+    Nothing(&'static str),
+}
+
+impl Config {
+    /// Reads a configuration file, or the built-in one if `path` is none, with the specs it names.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with file, line and reason.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else {
+            return Self::parse("built-in configuration", BUILT_IN, Path::new("."));
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
+        let dir = path.parent().unwrap_or_else(|| Path::new("."));
+        Self::parse(&path.display().to_string(), &text, dir)
+    }
+
+    /// Checks a configuration's text. A relative `specs` folder is taken from `dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with file, line and reason.
+    pub fn parse(file: &str, text: &str, dir: &Path) -> Result<Self, ConfigError> {
+        check::checked(file, text, dir)
+    }
+}
+
+#[cfg(test)]
+mod tests;

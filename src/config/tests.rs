@@ -1,0 +1,59 @@
+//! What the loader accepts, and what it says of what it does not.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse("billswitch.toml", text, Path::new("."))
+}
+
+#[test]
+fn the_built_in_configuration_is_the_mornings_and_can_be_run() {
+    let config = Config::load(None).unwrap();
+    let peers: Vec<String> =
+        config.links.iter().filter_map(|link| link.peer).map(|p| p.to_string()).collect();
+    assert_eq!(peers, ["127.0.1.1", "127.0.1.2", "127.0.1.3"]);
+    assert!(config.links.iter().all(|link| link.listen.port() == 8583));
+    assert_eq!(config.billers.len(), 4);
+}
+
+#[test]
+fn a_fault_is_told_by_file_line_and_reason() {
+    let table = [
+        ("time_zone = ", "tine_zone = ", "unknown field"),
+        ("switch_ms = 30000", "switch_ms = 45000", "switch_ms must be shorter than acquirer_ms"),
+        ("queue_max = 4096", "queue_max = 0", "queue_max is 1 to"),
+        ("\"northbank\"", "\"atmnet\"", "link `atmnet` is there twice"),
+        ("code = \"KPPOLICE\"", "code = \"KPEXCISE\"", "biller `KPEXCISE` is there twice"),
+        ("Asia/Karachi", "Asia/Nowhere", "time zone"),
+        (
+            "name = \"Police\"",
+            "reply_timeout_ms = 30000\nname = \"Police\"",
+            "reply_timeout_ms must be shorter",
+        ),
+        (
+            "profile = \"onelink\"",
+            "frame_bytes_max = 10000\nprofile = \"onelink\"",
+            "frame_bytes_max is 1 to 9999",
+        ),
+    ];
+    for (from, to, want) in table {
+        let changed = BUILT_IN.find(from).unwrap();
+        let line = BUILT_IN[..changed].matches('\n').count() + 1;
+        let error = parse(&BUILT_IN.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("billswitch.toml:{line}: ")), "line {line}: {error}");
+        assert!(error.contains(want), "{error}");
+    }
+}
+
+#[test]
+fn links_on_one_port_must_differ_in_their_peer() {
+    let error = parse(&BUILT_IN.replace("127.0.1.2", "127.0.1.1")).unwrap_err().to_string();
+    assert!(error.contains("link `northbank` cannot be told from another"), "{error}");
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_named_with_those_that_are() {
+    let error = parse(&BUILT_IN.replace("profile = \"onelink\"", "profile = \"twolink\"")).unwrap_err();
+    assert!(error.to_string().contains("no profile `twolink`"), "{error}");
+    assert!(error.to_string().contains("it has onelink"), "{error}");
+}
