@@ -14,4 +14,5 @@ pub mod link;
 pub mod money;
 pub mod profile;
 pub mod switch;
+pub mod telemetry;
 pub mod vault;

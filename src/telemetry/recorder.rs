@@ -1,0 +1,222 @@
+//! Recording of traffic: every frame, card data masked, as a capture file that any tool for captures reads.
+//!
+//! The frames are wrapped into the packets of a TCP connection that could have carried them. A thread of its own masks
+//! and writes; handing it a frame never waits, and what does not fit its queue is counted, not written.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+use pcap_file::PcapError;
+use thiserror::Error;
+
+use crate::iso8583::Dialect;
+
+mod conceal;
+mod packets;
+mod write;
+
+/// Which way a frame went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// From the client to the server.
+    In,
+    /// From the server to the client.
+    Out,
+}
+
+/// Why there is no recording, or not all of it.
+#[derive(Debug, Error)]
+pub enum RecorderError {
+    /// The file cannot be created. A recording never overwrites one.
+    #[error("{path}: cannot create: {source}")]
+    Create {
+        /// The capture file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be written any further; the switch goes on without.
+    #[error("{path}: recording stopped: {source}")]
+    Write {
+        /// The capture file.
+        path: PathBuf,
+        /// What the writer says.
+        source: PcapError,
+    },
+    /// The recorder's thread did not end as it should.
+    #[error("{path}: recording stopped: its thread failed")]
+    Thread {
+        /// The capture file.
+        path: PathBuf,
+    },
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Recorded {
+    /// Frames in the file.
+    pub frames: u64,
+    /// Frames that did not fit the queue and are missing from it.
+    pub dropped: u64,
+}
+
+/// Frames that may wait to be written; at the longest frames that is some 40 MB, at common ones 1 MB.
+pub const QUEUE_FRAMES: usize = 4096;
+
+/// What is said to the writing thread.
+enum Event {
+    Frame { connection: Arc<Connection>, at: SystemTime, direction: Direction, bytes: Box<[u8]> },
+    Closed { number: u64, at: SystemTime },
+    Finish,
+}
+
+/// What all frames of a connection have in common.
+struct Connection {
+    number: u64,
+    client: SocketAddr,
+    server: SocketAddr,
+    dialect: Arc<Dialect>,
+}
+
+/// Takes frames for the recording. Cheap to clone.
+#[derive(Clone)]
+pub struct RecorderHandle {
+    events: SyncSender<Event>,
+    dropped: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
+}
+
+/// The recording under way. It ends with [`Recorder::finish`], or when this and all handles and tapes are gone.
+pub struct Recorder {
+    path: PathBuf,
+    events: SyncSender<Event>,
+    dropped: Arc<AtomicU64>,
+    thread: JoinHandle<Result<u64, RecorderError>>,
+}
+
+/// Records one connection, and its end when it is dropped.
+pub struct Tape {
+    recorder: RecorderHandle,
+    connection: Arc<Connection>,
+}
+
+impl Recorder {
+    /// Starts a recording into a new file at `path`, readable by its owner only. `queue_frames` may wait to be written.
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Create`], also if there is such a file.
+    pub fn start(path: &Path, queue_frames: usize) -> Result<(RecorderHandle, Self), RecorderError> {
+        let file = File::options().write(true).create_new(true).mode(0o600).open(path);
+        let file = file.map_err(|source| RecorderError::Create { path: path.to_owned(), source })?;
+        let (events, heard) = sync_channel(queue_frames);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let (path, counter) = (path.to_owned(), Arc::clone(&dropped));
+        let thread = std::thread::Builder::new().name("recorder".to_owned());
+        let thread = thread.spawn({
+            let path = path.clone();
+            move || write::run(path, file, &heard, &counter)
+        });
+        let thread = thread.map_err(|source| RecorderError::Create { path: path.clone(), source })?;
+        let recorder = Self { path, events: events.clone(), dropped: Arc::clone(&dropped), thread };
+        Ok((RecorderHandle { events, dropped, connections: Arc::default() }, recorder))
+    }
+
+    /// Waits until all that was handed over is written. A tape that is still held does not keep it from ending: what
+    /// comes later is counted as dropped.
+    ///
+    /// # Errors
+    ///
+    /// What stopped the recording before its end.
+    pub fn finish(self) -> Result<Recorded, RecorderError> {
+        // If the thread is gone already, joining it tells why.
+        let _ = self.events.send(Event::Finish);
+        let frames = self.thread.join().map_err(|_| RecorderError::Thread { path: self.path.clone() })??;
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        if dropped > 0 {
+            tracing::warn!(path = %self.path.display(), frames, dropped, "frames are missing from the recording");
+        }
+        Ok(Recorded { frames, dropped })
+    }
+}
+
+impl RecorderHandle {
+    /// Begins the record of a connection, whose frames are laid out by `dialect`. Nothing is written before the first.
+    #[must_use]
+    pub fn connection(&self, client: SocketAddr, server: SocketAddr, dialect: Arc<Dialect>) -> Tape {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        Tape { recorder: self.clone(), connection: Arc::new(Connection { number, client, server, dialect }) }
+    }
+
+    /// Frames that did not fit the queue so far, or came after the recording had stopped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Tape {
+    /// Records a frame, MTI first, without its length header. Never waits: what does not fit is counted.
+    pub fn frame(&self, direction: Direction, frame: &[u8]) {
+        let at = SystemTime::now();
+        let connection = Arc::clone(&self.connection);
+        let event = Event::Frame { connection, at, direction, bytes: frame.into() };
+        if self.recorder.events.try_send(event).is_err() {
+            self.recorder.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        // Should this not fit, the connection is closed in the file when the recording ends.
+        let closed = Event::Closed { number: self.connection.number, at: SystemTime::now() };
+        let _ = self.recorder.events.try_send(closed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iso8583::shipped;
+
+    fn handle(queue_frames: usize) -> (RecorderHandle, std::sync::mpsc::Receiver<Event>) {
+        let (events, heard) = sync_channel(queue_frames);
+        (RecorderHandle { events, dropped: Arc::default(), connections: Arc::default() }, heard)
+    }
+
+    fn tape(handle: &RecorderHandle) -> Tape {
+        let dialect = Arc::new(shipped::dialect("onelink").unwrap().unwrap());
+        handle.connection("10.0.0.9:1".parse().unwrap(), "10.0.0.1:2".parse().unwrap(), dialect)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_nobody_waits() {
+        let (handle, heard) = handle(2);
+        let tape = tape(&handle);
+        for _ in 0..5 {
+            tape.frame(Direction::In, b"0800");
+        }
+        assert_eq!((handle.dropped(), heard.try_iter().count()), (3, 2));
+        drop(heard);
+        tape.frame(Direction::In, b"0800");
+        assert_eq!(handle.dropped(), 4, "nor if nobody writes any more");
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_more_stops_the_recording_and_says_so() {
+        let (handle, heard) = handle(2);
+        tape(&handle).frame(Direction::In, b"0800");
+        drop(handle);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let error = write::run("/dev/full".into(), full, &heard, &AtomicU64::new(0)).unwrap_err();
+        assert!(matches!(error, RecorderError::Write { .. }), "{error}");
+    }
+}
