@@ -1,0 +1,125 @@
+//! What operators ask of a running switch, and what it answers. One JSON line each way over a Unix socket that only its
+//! owner may open; clap parses the same type from the command line that travels over the socket.
+
+mod client;
+mod replies;
+
+use serde::{Deserialize, Serialize};
+
+pub use client::{Client, ControlError};
+pub use replies::{BillerReply, ImportReply, LegReply, LinkReply, PaymentReply, StatusReply, VerifyReply};
+
+use crate::biller::book::Row;
+use crate::ids::{BillerCode, BusinessDate};
+use crate::settle::ScrollLine;
+
+/// Version of the requests and replies; both sides must agree.
+pub const VERSION: u32 = 1;
+
+/// Longest line of either side.
+pub const LINE_BYTES_MAX: usize = 4 << 20;
+
+/// What can be asked.
+#[derive(Clone, Debug, clap::Subcommand, Deserialize, Serialize)]
+pub enum Request {
+    /// How the switch is: date, what is open, counts, the journal
+    Status,
+    /// The links: signed on or not, connections, counts
+    Links,
+    /// The departments: blocked or not, bills in the book, counts
+    Billers,
+    /// Refuse a department's inquiries and payments with 91 until it is unblocked; reversals still go through
+    Block {
+        /// The department's code, such as KPEXCISE
+        biller: BillerCode,
+    },
+    /// Take a blocked department up again
+    Unblock {
+        /// The department's code
+        biller: BillerCode,
+    },
+    /// Find payments and show what happened to each
+    Txn {
+        /// Retrieval reference number (DE 37)
+        #[arg(long, required_unless_present = "stan")]
+        rrn: Option<String>,
+        /// Systems trace audit number (DE 11)
+        #[arg(long)]
+        stan: Option<String>,
+    },
+    /// Read or check the journal
+    #[command(subcommand)]
+    Journal(JournalRequest),
+    /// Refuse new work, finish what is in flight, then end the daemon; the same as SIGTERM
+    Drain,
+    /// Move to the next business date; payments in flight keep theirs
+    Cutover,
+    /// Puts bills in the book. The `book import` command sends these.
+    #[command(skip)]
+    Import {
+        /// Whose bills.
+        biller: BillerCode,
+        /// The bills.
+        rows: Vec<Row>,
+    },
+    /// Writes a daily scroll. The `book export` command sends this.
+    #[command(skip)]
+    Scroll {
+        /// Whose.
+        biller: BillerCode,
+        /// Of which business date.
+        date: BusinessDate,
+    },
+}
+
+/// What can be asked of the journal.
+#[derive(Clone, Debug, clap::Subcommand, Deserialize, Serialize)]
+pub enum JournalRequest {
+    /// Show the latest legs
+    Tail {
+        /// How many
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        legs: u32,
+    },
+    /// Check every block, the chain of all, and the bill book against it
+    Verify,
+}
+
+/// A request as it travels.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Envelope {
+    /// [`VERSION`] of whoever asks.
+    pub version: u32,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What is answered.
+#[derive(Debug, Deserialize, Serialize)]
+pub enum Reply {
+    /// To `status`.
+    Status(StatusReply),
+    /// To `links`.
+    Links(Vec<LinkReply>),
+    /// To `billers`.
+    Billers(Vec<BillerReply>),
+    /// To `txn`.
+    Payments(Vec<PaymentReply>),
+    /// To `journal tail`.
+    Legs(Vec<LegReply>),
+    /// To `journal verify`.
+    Verified(VerifyReply),
+    /// To an import.
+    Imported(ImportReply),
+    /// To a scroll.
+    Scroll(Vec<ScrollLine>),
+    /// Done; what was done.
+    Done(String),
+    /// Not done; why, and what to do.
+    Failed(String),
+    /// The two sides are of different versions.
+    Version {
+        /// The daemon's.
+        daemon: u32,
+    },
+}

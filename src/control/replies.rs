@@ -1,0 +1,199 @@
+//! What replies hold.
+
+use serde::{Deserialize, Serialize};
+
+use crate::biller::book::Change;
+use crate::clock::UnixMillis;
+use crate::ids::{BillerCode, BusinessDate, LinkName, Rrn, Stan};
+use crate::journal::Verified;
+use crate::switch::{Payment, Record};
+
+/// How the switch is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct StatusReply {
+    /// Version of the daemon.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// The business date.
+    pub business_date: BusinessDate,
+    /// Whether it is refusing new work.
+    pub draining: bool,
+    /// Payments and inquiries not resolved.
+    pub open: u64,
+    /// Requests waiting for an answer.
+    pub waiting: u64,
+    /// Alarms since the start.
+    pub alarms: u64,
+    /// Connections refused since the start.
+    pub refused_connections: u64,
+    /// Sequence of the last leg in the journal.
+    pub last_leg: u64,
+    /// Bytes of the store.
+    pub store_bytes: u64,
+    /// Syncs to disk since the start.
+    pub syncs: u64,
+    /// Values moved out of the store's file, which must be 0.
+    pub blobs: u64,
+}
+
+/// One link.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LinkReply {
+    /// Its name.
+    pub name: LinkName,
+    /// Where it is listened for.
+    pub listen: String,
+    /// The peer's address; empty for any.
+    pub peer: String,
+    /// What its messages mean.
+    pub profile: String,
+    /// Whether it has signed on.
+    pub signed_on: bool,
+    /// Connections open now.
+    pub connections: u64,
+    /// Frames read since the start.
+    pub frames: u64,
+    /// Answers sent.
+    pub answers: u64,
+    /// Answers whose connection had gone.
+    pub undelivered: u64,
+    /// Frames nobody could answer.
+    pub unanswerable: u64,
+}
+
+/// One department.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct BillerReply {
+    /// Its code.
+    pub code: BillerCode,
+    /// Its name.
+    pub name: String,
+    /// Whether the operator has blocked it.
+    pub blocked: bool,
+    /// Bills in the book.
+    pub bills: u64,
+    /// Payments posted since the start.
+    pub posted: u64,
+    /// Payments declined since the start.
+    pub declined: u64,
+    /// Payments undone since the start.
+    pub reversed: u64,
+    /// Payments that came to be in doubt or were being undone over a wire, since the start.
+    pub in_doubt: u64,
+}
+
+/// One payment and its history.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct PaymentReply {
+    /// The payment as it stands.
+    pub payment: Payment,
+    /// Its legs, oldest first.
+    pub legs: Vec<LegReply>,
+}
+
+/// One leg.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LegReply {
+    /// Its sequence.
+    pub sequence: u64,
+    /// When, wall clock.
+    pub at: UnixMillis,
+    /// The business date it counts for.
+    pub date: BusinessDate,
+    /// The acquirer's link.
+    pub link: LinkName,
+    /// DE 11.
+    pub stan: Stan,
+    /// DE 37.
+    pub rrn: Rrn,
+    /// What happened.
+    pub what: String,
+    /// The payment's state after it; empty if it is about none.
+    pub state: String,
+}
+
+impl LegReply {
+    /// Tells of a record.
+    #[must_use]
+    pub fn new(sequence: u64, record: &Record) -> Self {
+        Self {
+            sequence,
+            at: record.at,
+            date: record.date,
+            link: record.link,
+            stan: record.stan,
+            rrn: record.rrn,
+            what: record.what.to_string(),
+            state: record
+                .payment
+                .as_ref()
+                .map_or_else(String::new, |payment| payment.state.name().to_owned()),
+        }
+    }
+}
+
+/// What checking found: everything is as it should be, or this would be a failure.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct VerifyReply {
+    /// Legs in the journal.
+    pub legs: u64,
+    /// Blocks they are in.
+    pub blocks: u64,
+    /// Hash of the last block, hexadecimal.
+    pub head_hash: String,
+    /// Payments that stand as posted.
+    pub posted: u64,
+    /// Bills in the books that a payment of the journal has paid.
+    pub paid_bills: u64,
+}
+
+impl VerifyReply {
+    /// Tells of a journal and a book that agree.
+    #[must_use]
+    pub fn new(verified: &Verified, posted: u64, paid_bills: u64) -> Self {
+        Self {
+            legs: verified.legs,
+            blocks: verified.blocks,
+            head_hash: hex::encode(verified.head_hash),
+            posted,
+            paid_bills,
+        }
+    }
+}
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ImportReply {
+    /// Bills the book did not have.
+    pub added: u64,
+    /// Bills whose data changed.
+    pub updated: u64,
+    /// Bills with nothing to change.
+    pub unchanged: u64,
+    /// Bills that are paid in the book and stay so.
+    pub kept_paid: u64,
+}
+
+impl ImportReply {
+    /// Counts one more row.
+    pub fn count(&mut self, change: Change) {
+        let counter = match change {
+            Change::Added => &mut self.added,
+            Change::Updated => &mut self.updated,
+            Change::Unchanged => &mut self.unchanged,
+            Change::KeptPaid => &mut self.kept_paid,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// Adds what another batch did.
+    pub fn add(&mut self, other: &Self) {
+        self.added = self.added.saturating_add(other.added);
+        self.updated = self.updated.saturating_add(other.updated);
+        self.unchanged = self.unchanged.saturating_add(other.unchanged);
+        self.kept_paid = self.kept_paid.saturating_add(other.kept_paid);
+    }
+}

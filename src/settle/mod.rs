@@ -1,0 +1,9 @@
+//! What is added up afterwards from the journal: daily scrolls, look-ups, and whether journal and bill books agree.
+
+mod audit;
+mod history;
+mod scroll;
+
+pub use audit::{AuditError, Audited, audit};
+pub use history::{Found, find_payments, tail};
+pub use scroll::{ScrollError, ScrollLine, scroll, write_scroll};

@@ -1,0 +1,118 @@
+//! The daily scroll: a line for each payment of a department and business date that stands.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::clock::UnixMillis;
+use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short};
+use crate::journal::{JournalError, Store, ledger};
+use crate::money::MinorUnits;
+use crate::switch::{HeadAmount, Payment, State};
+
+/// Why a scroll could not be written.
+#[derive(Debug, Error)]
+pub enum ScrollError {
+    /// The journal could not be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The file could not be written.
+    #[error("the scroll could not be written: {0}")]
+    Write(#[from] csv::Error),
+    /// The file could not be written.
+    #[error("the scroll could not be written: {0}")]
+    Flush(#[from] std::io::Error),
+}
+
+/// One line: a payment that stands.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ScrollLine {
+    /// When it was posted, wall clock.
+    pub at: UnixMillis,
+    /// The bill.
+    pub psid: String,
+    /// What was paid.
+    pub amount: MinorUnits,
+    /// How it splits over heads of account.
+    pub heads: Vec<HeadAmount>,
+    /// Channel code.
+    pub channel: Short<4>,
+    /// The acquirer's link.
+    pub acquirer: LinkName,
+    /// Receipt number.
+    pub receipt: Short<20>,
+    /// DE 37.
+    pub rrn: Rrn,
+}
+
+/// The payments of `biller` that count for `date` and stand, in the order in which they were posted. A payment counts for
+/// the date it was taken in on; one that was undone, whenever that was, is not there.
+///
+/// # Errors
+///
+/// [`JournalError`] if the journal cannot be read.
+pub fn scroll(
+    store: &Store,
+    biller: BillerCode,
+    date: BusinessDate,
+) -> Result<Vec<ScrollLine>, JournalError> {
+    let mut standing: BTreeMap<PaymentKey, ScrollLine> = BTreeMap::new();
+    for leg in store.legs(1) {
+        let (sequence, leg) = leg?;
+        let record = ledger::from_leg(sequence, &leg)?;
+        let Some(payment) = record.payment.filter(|p| p.biller == biller && p.date == date) else { continue };
+        match line(&payment) {
+            Some(line) => drop(standing.insert(payment.key, line)),
+            None => drop(standing.remove(&payment.key)),
+        }
+    }
+    let mut lines: Vec<ScrollLine> = standing.into_values().collect();
+    lines.sort_by(|a, b| (a.at, &a.receipt).cmp(&(b.at, &b.receipt)));
+    Ok(lines)
+}
+
+fn line(payment: &Payment) -> Option<ScrollLine> {
+    let posting = payment.posting.as_ref().filter(|_| payment.state == State::Posted)?;
+    Some(ScrollLine {
+        at: posting.at,
+        psid: payment.consumer.to_string(),
+        amount: payment.amount,
+        heads: posting.heads.clone(),
+        channel: payment.channel,
+        acquirer: payment.link,
+        receipt: posting.receipt,
+        rrn: Rrn::new(payment.key.parts().rrn).unwrap_or_default(),
+    })
+}
+
+/// Writes a scroll as CSV: amounts in minor units, heads as `head:amount|head:amount`, times in `zone`.
+///
+/// # Errors
+///
+/// [`ScrollError::Write`] or [`ScrollError::Flush`].
+pub fn write_scroll(
+    lines: &[ScrollLine],
+    zone: &jiff::tz::TimeZone,
+    out: impl Write,
+) -> Result<(), ScrollError> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(["time", "psid", "amount", "heads", "channel", "acquirer", "receipt", "rrn"])?;
+    for line in lines {
+        let heads: Vec<String> =
+            line.heads.iter().map(|head| format!("{}:{}", head.head, head.amount.minor())).collect();
+        csv.write_record([
+            line.at.civil(zone).to_string().as_str(),
+            &line.psid,
+            &line.amount.minor().to_string(),
+            &heads.join("|"),
+            line.channel.as_str(),
+            line.acquirer.as_str(),
+            line.receipt.as_str(),
+            line.rrn.as_str(),
+        ])?;
+    }
+    csv.flush()?;
+    Ok(())
+}
