@@ -14,6 +14,7 @@ pub mod journal;
 pub mod link;
 pub mod money;
 pub mod profile;
+pub mod server;
 pub mod settle;
 pub mod switch;
 pub mod telemetry;

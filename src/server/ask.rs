@@ -1,0 +1,50 @@
+//! What reaches the engine, and what waits in it for an answer.
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::inspect::Status;
+use crate::biller::book::{Change, Row};
+use crate::ids::{BillerCode, LinkName};
+use crate::switch::{Answer, Ask, LegId, Operation, Outcome};
+
+/// Something for the engine to take in.
+pub(super) enum Input {
+    /// A request, and where its answer goes.
+    Asked(Box<Ask>, Waiting),
+    /// A connection of a link began.
+    Connected(LinkName),
+    /// A connection of a link ended.
+    Disconnected(LinkName),
+    /// A biller's outcome.
+    Replied(LegId, Outcome),
+    /// The operator's word; answered once it is durable.
+    Operate(Operation, Option<oneshot::Sender<()>>),
+    /// Bills to be put in the book; answered once they are durable.
+    Import(BillerCode, Vec<Row>, oneshot::Sender<Result<Vec<Change>, String>>),
+    /// A question about the switch's state.
+    Inspect(oneshot::Sender<Status>),
+    /// Tell when nothing is open and nobody waits.
+    WhenSettled(oneshot::Sender<()>),
+    /// End.
+    Stop,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) link: LinkName,
+    pub(super) frame: Bytes,
+    pub(super) answers: mpsc::Sender<Outbound>,
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// An answer on its way to its connection.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    /// The request it answers.
+    pub(super) frame: Bytes,
+    pub(super) answer: Answer,
+    /// The request's place in the connection's window; free once the answer is written.
+    pub(super) _place: OwnedSemaphorePermit,
+}

@@ -1,0 +1,284 @@
+//! The control socket's side of the switch.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use super::ask::Input;
+use super::inspect::Status;
+use super::{Shared, StartError, control_socket};
+use crate::biller::book;
+use crate::control::{
+    BillerReply, Envelope, ImportReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply, PaymentReply,
+    Reply, Request, StatusReply, VERSION, VerifyReply,
+};
+use crate::ids::BillerCode;
+use crate::journal::Store;
+use crate::settle;
+use crate::switch::Operation;
+
+/// Operators at once.
+const OPERATORS_MAX: usize = 16;
+/// An operator who says nothing, or takes no reply, for this long is let go.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest line of an operator, as the socket's reader counts it.
+const LINE_MAX: u64 = 4 << 20;
+
+/// Listens on the control socket, which only its owner may open.
+pub(super) fn listen(shared: &Arc<Shared>) -> Result<PathBuf, StartError> {
+    let path = control_socket(&shared.config.store);
+    let failed = |source| StartError::Control { path: path.clone(), source };
+    // The store's lock is ours, so that a socket that is there was left behind.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(&path).map_err(failed)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    let operators = Arc::new(Semaphore::new(OPERATORS_MAX));
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        loop {
+            let Ok(place) = Arc::clone(&operators).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let operator = Operator { shared: Arc::clone(&shared) };
+                    tokio::spawn(async move {
+                        if let Err(error) = operator.converse(stream).await {
+                            tracing::debug!(%error, "an operator's connection ended");
+                        }
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no operator could be taken in");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    });
+    Ok(path)
+}
+
+struct Operator {
+    shared: Arc<Shared>,
+}
+
+impl Operator {
+    async fn converse(&self, stream: UnixStream) -> std::io::Result<()> {
+        let (reader, mut writer) = stream.into_split();
+        let mut reader = BufReader::new(reader);
+        loop {
+            let mut line = Vec::new();
+            let mut bounded = (&mut reader).take(LINE_MAX);
+            let read = timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await??;
+            if read == 0 {
+                return Ok(());
+            }
+            let reply = if line.ends_with(b"\n") && line.len() <= LINE_BYTES_MAX {
+                self.reply(&line).await
+            } else {
+                Reply::Failed(format!("a request is one line of at most {LINE_BYTES_MAX} bytes"))
+            };
+            let mut bytes = serde_json::to_vec(&reply).map_err(std::io::Error::other)?;
+            bytes.push(b'\n');
+            timeout(PATIENCE, writer.write_all(&bytes)).await??;
+            if !line.ends_with(b"\n") {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn reply(&self, line: &[u8]) -> Reply {
+        // The version is read first: a request of another version need not read as one of ours.
+        let version = serde_json::from_slice::<serde_json::Value>(line).ok();
+        let version = version.and_then(|value| value.get("version")?.as_u64());
+        if version != Some(u64::from(VERSION)) {
+            return Reply::Version { daemon: VERSION };
+        }
+        match serde_json::from_slice::<Envelope>(line) {
+            Ok(envelope) => self.carry_out(envelope.request).await.unwrap_or_else(Reply::Failed),
+            Err(error) => Reply::Failed(format!("not a request: {error}")),
+        }
+    }
+
+    async fn carry_out(&self, request: Request) -> Result<Reply, String> {
+        match request {
+            Request::Status => self.status().await,
+            Request::Links => self.links().await,
+            Request::Billers => self.billers().await,
+            Request::Block { biller } => {
+                self.known(&biller)?;
+                self.operate(Operation::Block(biller)).await?;
+                Ok(Reply::Done(format!(
+                    "{biller} is blocked: its inquiries and payments are refused with 91"
+                )))
+            }
+            Request::Unblock { biller } => {
+                self.known(&biller)?;
+                self.operate(Operation::Unblock(biller)).await?;
+                Ok(Reply::Done(format!("{biller} is served again")))
+            }
+            Request::Cutover => {
+                self.operate(Operation::CutOver).await?;
+                let status = self.inspect().await?;
+                Ok(Reply::Done(format!("the business date is {}", status.date)))
+            }
+            Request::Drain => {
+                self.operate(Operation::Drain).await?;
+                self.shared.drain_asked.send_replace(true);
+                Ok(Reply::Done("draining: the daemon ends when nothing is in flight any more".to_owned()))
+            }
+            Request::Import { biller, rows } => self.import(biller, rows).await,
+            Request::Txn { rrn, stan } => {
+                let find = move |store: &Store| settle::find_payments(store, rrn.as_deref(), stan.as_deref());
+                let found = self.read(find).await?.map_err(|error| error.to_string())?;
+                let legs =
+                    |legs: Vec<_>| legs.iter().map(|(at, record)| LegReply::new(*at, record)).collect();
+                let replies =
+                    found.into_iter().map(|(payment, all)| PaymentReply { payment, legs: legs(all) });
+                Ok(Reply::Payments(replies.collect()))
+            }
+            Request::Scroll { biller, date } => {
+                self.known(&biller)?;
+                let lines = self.read(move |store| settle::scroll(store, biller, date)).await?;
+                lines.map(Reply::Scroll).map_err(|error| error.to_string())
+            }
+            Request::Journal(JournalRequest::Tail { legs }) => {
+                let tail = self.read(move |store| settle::tail(store, legs.into())).await?;
+                let tail = tail.map_err(|error| error.to_string())?;
+                Ok(Reply::Legs(
+                    tail.iter().map(|(sequence, record)| LegReply::new(*sequence, record)).collect(),
+                ))
+            }
+            Request::Journal(JournalRequest::Verify) => self.verify().await,
+        }
+    }
+
+    /// Reads the store on a thread where that may take its time.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let store = self.shared.store.clone();
+        tokio::task::spawn_blocking(move || read(&store))
+            .await
+            .map_err(|_| "reading the store failed".to_owned())
+    }
+
+    fn known(&self, biller: &BillerCode) -> Result<(), String> {
+        let known = self.shared.config.billers.iter().any(|known| known.code == *biller);
+        known
+            .then_some(())
+            .ok_or_else(|| format!("no biller `{biller}` is configured; `ctl billers` lists them"))
+    }
+
+    async fn operate(&self, operation: Operation) -> Result<(), String> {
+        tracing::warn!(?operation, "the operator's word");
+        let (done, durable) = oneshot::channel();
+        self.say(Input::Operate(operation, Some(done))).await?;
+        durable.await.map_err(|_| GOING_DOWN.to_owned())
+    }
+
+    async fn say(&self, input: Input) -> Result<(), String> {
+        self.shared.input.send(input).await.map_err(|_| GOING_DOWN.to_owned())
+    }
+
+    async fn inspect(&self) -> Result<Status, String> {
+        let (answer, status) = oneshot::channel();
+        self.say(Input::Inspect(answer)).await?;
+        status.await.map_err(|_| GOING_DOWN.to_owned())
+    }
+
+    async fn import(&self, biller: BillerCode, rows: Vec<book::Row>) -> Result<Reply, String> {
+        self.known(&biller)?;
+        let (answer, imported) = oneshot::channel();
+        self.say(Input::Import(biller, rows, answer)).await?;
+        let changes = imported.await.map_err(|_| GOING_DOWN.to_owned())??;
+        let mut reply = ImportReply::default();
+        changes.into_iter().for_each(|change| reply.count(change));
+        Ok(Reply::Imported(reply))
+    }
+
+    async fn verify(&self) -> Result<Reply, String> {
+        let billers: Vec<BillerCode> = self.shared.config.billers.iter().map(|biller| biller.code).collect();
+        let verify = move |store: &Store| {
+            let verified = store.verify(&mut |_| {}).map_err(|error| error.to_string())?;
+            let audited = settle::audit(store, &billers).map_err(|error| error.to_string())?;
+            Ok(Reply::Verified(VerifyReply::new(&verified, audited.posted, audited.paid_bills)))
+        };
+        self.read(verify).await?
+    }
+
+    async fn status(&self) -> Result<Reply, String> {
+        let status = self.inspect().await?;
+        let health = self.shared.store.health().map_err(|error| error.to_string())?;
+        let uptime = jiff::Timestamp::now().duration_since(self.shared.started).as_secs();
+        let counters = &self.shared.counters;
+        Ok(Reply::Status(StatusReply {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: u64::try_from(uptime).unwrap_or(0),
+            business_date: status.date,
+            draining: status.draining,
+            open: status.open,
+            waiting: status.waiting,
+            alarms: counters.alarms.load(Relaxed),
+            refused_connections: counters.refused_connections.load(Relaxed),
+            last_leg: health.last_sequence,
+            store_bytes: health.bytes_on_disk,
+            syncs: health.syncs,
+            blobs: health.blobs,
+        }))
+    }
+
+    async fn links(&self) -> Result<Reply, String> {
+        let status = self.inspect().await?;
+        let links = self.shared.config.links.iter().filter_map(|link| {
+            let counters = self.shared.counters.link(&link.name)?;
+            Some(LinkReply {
+                name: link.name,
+                listen: link.listen.to_string(),
+                peer: link.peer.map_or_else(String::new, |peer| peer.to_string()),
+                profile: link.profile.name().to_owned(),
+                signed_on: status.signed_on.contains(&link.name),
+                connections: counters.connections.load(Relaxed),
+                frames: counters.frames.load(Relaxed),
+                answers: counters.answers.load(Relaxed),
+                undelivered: counters.undelivered.load(Relaxed),
+                unanswerable: counters.unanswerable.load(Relaxed),
+            })
+        });
+        Ok(Reply::Links(links.collect()))
+    }
+
+    async fn billers(&self) -> Result<Reply, String> {
+        let status = self.inspect().await?;
+        let mut replies = Vec::new();
+        for biller in &self.shared.config.billers {
+            let Some(counters) = self.shared.counters.biller(&biller.code) else { continue };
+            let noted =
+                self.shared.store.get(&book::count_key(biller.code)).map_err(|error| error.to_string())?;
+            replies.push(BillerReply {
+                code: biller.code,
+                name: biller.name.clone(),
+                blocked: status.blocked.contains(&biller.code),
+                bills: noted.and_then(|bytes| (*bytes).try_into().ok()).map_or(0, u64::from_be_bytes),
+                posted: counters.posted.load(Relaxed),
+                declined: counters.declined.load(Relaxed),
+                reversed: counters.reversed.load(Relaxed),
+                in_doubt: counters.in_doubt.load(Relaxed),
+            });
+        }
+        Ok(Reply::Billers(replies))
+    }
+}
+
+const GOING_DOWN: &str = "the switch is going down";

@@ -1,0 +1,31 @@
+//! What the engine tells of itself.
+
+use std::collections::BTreeSet;
+
+use super::engine::Engine;
+use crate::ids::{BillerCode, BusinessDate, LinkName};
+
+/// A reading of the switch's state.
+#[derive(Clone, Debug)]
+pub(super) struct Status {
+    pub(super) date: BusinessDate,
+    pub(super) draining: bool,
+    pub(super) open: u64,
+    pub(super) waiting: u64,
+    pub(super) signed_on: BTreeSet<LinkName>,
+    pub(super) blocked: BTreeSet<BillerCode>,
+}
+
+pub(super) fn inspect(engine: &Engine) -> Status {
+    let config = &engine.shared.config;
+    let links = config.links.iter().map(|link| link.name);
+    let billers = config.billers.iter().map(|biller| biller.code);
+    Status {
+        date: engine.switch.date(),
+        draining: engine.switch.is_draining(),
+        open: u64::try_from(engine.switch.open_count()).unwrap_or(u64::MAX),
+        waiting: u64::try_from(engine.waiting.len()).unwrap_or(u64::MAX),
+        signed_on: links.filter(|link| engine.switch.is_signed_on(link)).collect(),
+        blocked: billers.filter(|biller| engine.switch.is_blocked(biller)).collect(),
+    }
+}

@@ -1,0 +1,141 @@
+//! From frame to request on the way in, from answer to bytes on the way out.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::Shared;
+use super::ask::{Input, Outbound, Waiting};
+use crate::config::LinkConfig;
+use crate::iso8583::{Dialect, Message, decode, mask_pan};
+use crate::link::{Closed, Intake, Outlet};
+use crate::profile::Profile;
+use crate::switch::{Ask, AskId, Digest};
+use crate::telemetry::Counters;
+use crate::telemetry::recorder::{Direction, Tape};
+use crate::vault::Vault;
+
+/// Reads a connection's requests.
+pub(super) struct LinkIntake {
+    pub(super) shared: Arc<Shared>,
+    pub(super) link: LinkConfig,
+    pub(super) vault: Arc<Vault>,
+    /// Places in the connection's window of unanswered requests.
+    pub(super) window: Arc<Semaphore>,
+    pub(super) answers: mpsc::Sender<Outbound>,
+    pub(super) tape: Option<Arc<Tape>>,
+    /// Frames that nobody could answer so far.
+    pub(super) unanswerable: u32,
+}
+
+impl Intake for LinkIntake {
+    async fn frame(&mut self, frame: Bytes) -> Result<(), Closed> {
+        let place = Arc::clone(&self.window).acquire_owned().await.map_err(|_| Closed::GoingDown)?;
+        if let Some(counters) = self.shared.counters.link(&self.link.name) {
+            Counters::count(&counters.frames);
+        }
+        if let Some(tape) = &self.tape {
+            tape.frame(Direction::In, &frame);
+        }
+        let Some(ask) = self.read(&frame) else { return self.count_unanswerable() };
+        let link = self.link.name;
+        let waiting = Waiting { link, frame, answers: self.answers.clone(), place };
+        let asked = Input::Asked(Box::new(ask), waiting);
+        self.shared.input.send(asked).await.map_err(|_| Closed::GoingDown)
+    }
+}
+
+impl LinkIntake {
+    /// The request in a frame, if it can be answered.
+    fn read(&self, frame: &Bytes) -> Option<Ask> {
+        let profile = &self.link.profile;
+        let decoded = decode(profile.dialect(), frame);
+        let digest = |fields: &mut dyn Iterator<Item = (u8, &[u8])>| Digest(self.vault.digest(fields));
+        match profile.request(&decoded, self.link.name, digest) {
+            Ok(parsed) => {
+                if let Some(fault) = &decoded.fault {
+                    tracing::warn!(link = %self.link.name, stan = %parsed.stan, %fault, "a message that cannot be decoded");
+                }
+                log_in(&self.link, &decoded.message, &parsed.stan, &parsed.rrn);
+                Some(Ask {
+                    id: AskId(0),
+                    link: self.link.name,
+                    mti: parsed.mti.as_str().parse().unwrap_or_default(),
+                    stan: parsed.stan,
+                    rrn: parsed.rrn,
+                    request: parsed.request,
+                    evidence: self.vault.evidence(profile.dialect(), &decoded.message),
+                })
+            }
+            Err(unanswerable) => {
+                tracing::warn!(link = %self.link.name, reason = %unanswerable, "a frame nobody can answer");
+                None
+            }
+        }
+    }
+
+    fn count_unanswerable(&mut self) -> Result<(), Closed> {
+        if let Some(counters) = self.shared.counters.link(&self.link.name) {
+            Counters::count(&counters.unanswerable);
+        }
+        self.unanswerable = self.unanswerable.saturating_add(1);
+        if self.unanswerable >= self.link.bounds.unanswerable_max {
+            Err(Closed::Unanswerable)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A line for a leg that came in: identifiers only, the PAN masked.
+fn log_in(
+    link: &LinkConfig,
+    message: &Message<'_, '_>,
+    stan: &dyn std::fmt::Display,
+    rrn: &dyn std::fmt::Display,
+) {
+    if tracing::enabled!(target: "billswitch::leg", tracing::Level::INFO) {
+        let pan = masked_pan(link.profile.dialect(), message);
+        tracing::info!(target: "billswitch::leg", link = %link.name, mti = %message.mti(), %stan, %rrn, pan, "in");
+    }
+}
+
+/// The PAN of a message as it may be shown; empty if it has none.
+fn masked_pan(dialect: &Dialect, message: &Message<'_, '_>) -> String {
+    let pan = message.fields().find(|(field, _)| dialect.card_data(*field) == crate::iso8583::CardData::Pan);
+    pan.map_or_else(String::new, |(_, pan)| mask_pan(pan).to_string())
+}
+
+/// Writes a connection's answers.
+pub(super) struct LinkOutlet {
+    pub(super) link: LinkConfig,
+    pub(super) tape: Option<Arc<Tape>>,
+}
+
+impl Outlet for LinkOutlet {
+    type Answer = Outbound;
+
+    fn write(&mut self, outbound: &Outbound, out: &mut BytesMut) {
+        let profile: &Profile = &self.link.profile;
+        let decoded = decode(profile.dialect(), &outbound.frame);
+        let header = out.len();
+        out.put_u16(0);
+        let begin = out.len();
+        let written = profile.answer(&decoded.message, &outbound.answer, out);
+        let len = out.len().saturating_sub(begin);
+        let length = u16::try_from(len).ok().filter(|_| written.is_ok());
+        let Some((length, place)) = length.zip(out.get_mut(header..begin)) else {
+            out.truncate(header);
+            tracing::error!(link = %self.link.name, fault = ?written.err(), "an answer cannot be encoded: the acquirer's repeat will ask again");
+            return;
+        };
+        place.copy_from_slice(&length.to_be_bytes());
+        if let Some(tape) = &self.tape {
+            tape.frame(Direction::Out, out.get(begin..).unwrap_or_default());
+        }
+        let reason = outbound.answer.reason;
+        tracing::info!(target: "billswitch::leg", link = %self.link.name, mti = %decoded.message.mti(),
+            code = %profile.response_code(reason), %reason, stan = %profile.stan_of(&decoded.message), "out");
+    }
+}

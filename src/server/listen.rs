@@ -1,0 +1,116 @@
+//! Listens for the links and tells whose connection it is: by port, then by the peer's address.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::ask::Input;
+use super::intake::{LinkIntake, LinkOutlet};
+use super::{Shared, StartError};
+use crate::config::LinkConfig;
+use crate::link::{self, Admission};
+use crate::telemetry::Counters;
+use crate::telemetry::recorder::RecorderHandle;
+use crate::vault::Vault;
+
+/// Listens on every address of the configuration; gives back where, a link each.
+pub(super) fn listen(
+    shared: &Arc<Shared>,
+    vault: &Arc<Vault>,
+    recorder: Option<RecorderHandle>,
+) -> Result<Vec<SocketAddr>, StartError> {
+    let in_all = Arc::new(Semaphore::new(shared.config.limits.connections_max));
+    let mut by_address: BTreeMap<SocketAddr, Vec<LinkConfig>> = BTreeMap::new();
+    for link in &shared.config.links {
+        by_address.entry(link.listen).or_default().push(link.clone());
+    }
+    let mut bound = BTreeMap::new();
+    for (address, links) in by_address {
+        let failed = |source| StartError::Listen { address, source };
+        let listener = link::listen(address).map_err(failed)?;
+        bound.insert(address, listener.local_addr().map_err(failed)?);
+        let host = Arc::new(Host {
+            shared: Arc::clone(shared),
+            vault: Arc::clone(vault),
+            recorder: recorder.clone(),
+            links,
+        });
+        let stop = shared.going_down.subscribe();
+        let take = move |stream, peer, admission| {
+            let host = Arc::clone(&host);
+            async move {
+                tokio::spawn(async move { host.serve(stream, peer, admission).await });
+            }
+        };
+        tokio::spawn(link::accept(listener, Arc::clone(&in_all), stop, take));
+    }
+    Ok(shared.config.links.iter().filter_map(|link| bound.get(&link.listen).copied()).collect())
+}
+
+/// Those who share one port.
+struct Host {
+    shared: Arc<Shared>,
+    vault: Arc<Vault>,
+    recorder: Option<RecorderHandle>,
+    links: Vec<LinkConfig>,
+}
+
+impl Host {
+    /// The link of a peer: the one that names its address, else the one that names none.
+    fn link_of(&self, peer: SocketAddr) -> Option<&LinkConfig> {
+        let named = self.links.iter().find(|link| link.peer == Some(peer.ip()));
+        named.or_else(|| self.links.iter().find(|link| link.peer.is_none()))
+    }
+
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, admission: Admission) {
+        let Some(link) = self.link_of(peer) else {
+            Counters::count(&self.shared.counters.refused_connections);
+            tracing::warn!(%peer, "connection refused: no link has this address");
+            return;
+        };
+        let Some(counters) = self.shared.counters.link(&link.name) else { return };
+        let open = counters.connections.fetch_add(1, Ordering::Relaxed);
+        if open >= u64::from(link.bounds.connections_max) {
+            counters.connections.fetch_sub(1, Ordering::Relaxed);
+            Counters::count(&self.shared.counters.refused_connections);
+            tracing::warn!(link = %link.name, %peer, "connection refused: too many of this link");
+            return;
+        }
+        tracing::info!(link = %link.name, %peer, "connected");
+        let _ = self.shared.input.send(Input::Connected(link.name)).await;
+        let closed = self.converse(link, stream, peer).await;
+        let _ = self.shared.input.send(Input::Disconnected(link.name)).await;
+        counters.connections.fetch_sub(1, Ordering::Relaxed);
+        tracing::info!(link = %link.name, %peer, reason = %closed, "disconnected");
+        drop(admission);
+    }
+
+    async fn converse(&self, link: &LinkConfig, stream: TcpStream, peer: SocketAddr) -> link::Closed {
+        let places = usize::try_from(link.bounds.in_flight_max).unwrap_or(usize::MAX);
+        // As many answers may wait to be written as requests may wait for one: handing one over never fails.
+        let (answers, outbound) = mpsc::channel(places);
+        let server = stream.local_addr().unwrap_or(link.listen);
+        let dialect = Arc::clone(link.profile.dialect());
+        let tape =
+            self.recorder.as_ref().map(|recorder| Arc::new(recorder.connection(peer, server, dialect)));
+        let intake = LinkIntake {
+            shared: Arc::clone(&self.shared),
+            link: link.clone(),
+            vault: Arc::clone(&self.vault),
+            window: Arc::new(Semaphore::new(places)),
+            answers,
+            tape: tape.clone(),
+            unanswerable: 0,
+        };
+        let outlet = LinkOutlet { link: link.clone(), tape };
+        let mut stop = self.shared.going_down.subscribe();
+        let going_down = async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        link::serve(stream, &link.bounds, intake, outlet, outbound, going_down).await
+    }
+}

@@ -1,0 +1,222 @@
+//! The composition root: puts the rooms together and runs them. Tasks, bounded channels, start and shutdown live here.
+//!
+//! ```text
+//! connection ──▶ intake ──▶ queue ──▶ engine (steps a turn) ──▶ valve (commits it) ──▶ outlet ──▶ connection
+//!                                       ▲                          └──▶ adapter ──┐
+//!                                       └──────────── outcome ◀───────────────────┘
+//! ```
+
+mod ask;
+mod book;
+mod control;
+mod desk;
+mod engine;
+mod inspect;
+mod intake;
+mod keys;
+mod listen;
+mod release;
+mod standing;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use book::{BookDesk, import_rows};
+pub use keys::{KeyError, open_vault};
+pub use standing::Standing;
+
+use crate::biller::Adapter;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::ids::BillerCode;
+use crate::journal::{self, JournalError, Store, Valve, Writer};
+use crate::switch::{Operation, Switch};
+use crate::telemetry::Counters;
+use crate::telemetry::recorder::RecorderHandle;
+use ask::Input;
+
+/// Turns that may wait for the valve: one is committed while the next waits, so that the engine never runs far ahead.
+const TURNS_WAITING_MAX: usize = 2;
+
+/// Why the switch could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The store.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A port could not be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The control socket could not be made.
+    #[error("cannot make the control socket {}: {source}", path.display())]
+    Control {
+        /// Its path.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The engine's thread could not be made.
+    #[error("cannot start the engine: {0}")]
+    Engine(std::io::Error),
+}
+
+/// What is not in the configuration.
+#[derive(Default)]
+pub struct Extras {
+    /// Billers that are reached over a wire, by code: they take the place of the configured adapter.
+    pub adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
+    /// Where traffic is recorded, if it is.
+    pub recorder: Option<RecorderHandle>,
+    /// Called once if the journal fails, after which nothing leaves any more; the process is to end. Ends it if none.
+    pub on_journal_failure: Option<Box<dyn FnOnce(JournalError) + Send>>,
+}
+
+/// What every part of a running switch shares.
+struct Shared {
+    config: Config,
+    counters: Counters,
+    store: Store,
+    started: jiff::Timestamp,
+    /// Connections end when this turns true.
+    going_down: watch::Sender<bool>,
+    /// An operator asked for a drain.
+    drain_asked: watch::Sender<bool>,
+    input: mpsc::Sender<Input>,
+}
+
+/// A running switch.
+pub struct Server {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    engine: Option<std::thread::JoinHandle<Valve<release::Release>>>,
+    control_socket: PathBuf,
+}
+
+/// The path of a store's control socket.
+#[must_use]
+pub fn control_socket(store: &std::path::Path) -> PathBuf {
+    store.join("control.sock")
+}
+
+impl Server {
+    /// Opens the store, takes up what was open in it, and serves.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is served then.
+    pub async fn start(config: Config, extras: Extras) -> Result<Self, StartError> {
+        let vault = Arc::new(open_vault(&config)?);
+        let (store, writer) = journal::open(&config.store, &journal::Options::default())?;
+        let standing = Standing::load(&store, &config)?;
+        let clock = SystemClock::start();
+        let (input, inputs) = mpsc::channel(config.limits.queue_max);
+        let switch = new_switch(&config, &extras, &standing);
+        let counters = Counters::new(
+            config.links.iter().map(|link| link.name),
+            config.billers.iter().map(|biller| biller.code),
+        );
+        let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
+        let started = jiff::Timestamp::now();
+        let shared = Arc::new(Shared { config, counters, store, started, going_down, drain_asked, input });
+        let valve = start_valve(&shared, writer, extras.adapters, extras.on_journal_failure)?;
+        let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, clock, valve);
+        let engine = engine::run(engine, inputs)?;
+        let addresses = listen::listen(&shared, &vault, extras.recorder)?;
+        let control_socket = control::listen(&shared)?;
+        Ok(Self { shared, addresses, engine: Some(engine), control_socket })
+    }
+
+    /// Where each link is listened for, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Waits until an operator asks for a drain.
+    pub async fn drain_asked(&self) {
+        let mut asked = self.shared.drain_asked.subscribe();
+        // The sender lives as long as `self`.
+        let _ = asked.wait_for(|asked| *asked).await;
+    }
+
+    /// Refuses new work, finishes or stores what is in flight, and stops. What a biller has not answered within the
+    /// configured time stays in the store and is taken up at the next start.
+    pub async fn drain(mut self) {
+        let _ = self.shared.input.send(Input::Operate(Operation::Drain, None)).await;
+        let waiting = tokio::time::timeout(self.shared.config.limits.drain_timeout, self.settled());
+        if waiting.await.is_err() {
+            tracing::warn!(
+                "the drain timeout passed with payments open: they are in the store and are taken up at the next start"
+            );
+        }
+        self.shared.going_down.send_replace(true);
+        let _ = self.shared.input.send(Input::Stop).await;
+        let _ = std::fs::remove_file(&self.control_socket);
+        if let Some(engine) = self.engine.take() {
+            let closing = move || {
+                if let Ok(valve) = engine.join() {
+                    valve.close();
+                }
+            };
+            let _ = tokio::task::spawn_blocking(closing).await;
+        }
+    }
+
+    /// Waits until nothing is open and every request has its answer.
+    async fn settled(&self) {
+        let (done, settled) = oneshot::channel();
+        if self.shared.input.send(Input::WhenSettled(done)).await.is_ok() {
+            let _ = settled.await;
+        }
+    }
+}
+
+fn new_switch(config: &Config, extras: &Extras, standing: &Standing) -> Switch {
+    let billers = config.billers.iter().map(|biller| {
+        let mut terms = biller.terms.clone();
+        if extras.adapters.contains_key(&biller.code) {
+            terms.embedded = false;
+            terms.looks_up_first = false;
+        }
+        terms
+    });
+    let links = config.links.iter().map(|link| link.terms);
+    Switch::new(links, billers, standing.blocked.iter().copied(), standing.date)
+}
+
+fn start_valve(
+    shared: &Arc<Shared>,
+    writer: Writer,
+    adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
+    on_failure: Option<Box<dyn FnOnce(JournalError) + Send>>,
+) -> Result<Valve<release::Release>, JournalError> {
+    let releasing = release::Releasing::new(Arc::clone(shared), adapters);
+    let fail = move |error: JournalError| {
+        tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");
+        match on_failure {
+            Some(on_failure) => on_failure(error),
+            // What is on disk is known again only when the store is opened anew.
+            None => std::process::exit(exit::JOURNAL_FAILED),
+        }
+    };
+    Valve::start(writer, TURNS_WAITING_MAX, move |release| releasing.release(release), fail)
+}
+
+/// Exit codes of the daemon beside 0.
+pub mod exit {
+    /// The journal failed while serving.
+    pub const JOURNAL_FAILED: i32 = 70;
+}

@@ -1,0 +1,93 @@
+//! What leaves once its turn is durable. This is the only way to a socket or a biller.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Shared;
+use super::ask::{Input, Outbound, Waiting};
+use crate::biller::{Adapter, Reply};
+use crate::ids::BillerCode;
+use crate::switch::{Alarm, Answer, LegId, Order};
+use crate::telemetry::Counters;
+
+/// Something to be told to whoever waits for the turn to be durable.
+pub(super) type Tell = Box<dyn FnOnce() + Send>;
+
+/// What may leave with one turn.
+#[derive(Default)]
+pub(super) struct Release {
+    pub(super) answers: Vec<(Waiting, Answer)>,
+    pub(super) orders: Vec<(LegId, BillerCode, Order)>,
+    pub(super) alarms: Vec<Alarm>,
+    pub(super) tell: Vec<Tell>,
+}
+
+impl Release {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.orders.is_empty() && self.alarms.is_empty() && self.tell.is_empty()
+    }
+}
+
+/// Carries releases out, on the valve's thread; nothing in here waits.
+pub(super) struct Releasing {
+    shared: Arc<Shared>,
+    adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
+    reply: Reply,
+}
+
+impl Releasing {
+    pub(super) fn new(shared: Arc<Shared>, adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>) -> Self {
+        let input = shared.input.clone();
+        let reply: Reply = Arc::new(move |leg, outcome| {
+            // A full queue holds the biller's answer back no longer than the deadline does; then it is in doubt.
+            if input.try_send(Input::Replied(leg, outcome)).is_err() {
+                tracing::error!(
+                    leg = leg.0,
+                    "a biller's answer found the queue full: its payment is in doubt"
+                );
+            }
+        });
+        Self { shared, adapters, reply }
+    }
+
+    pub(super) fn release(&self, release: Release) {
+        for (waiting, answer) in release.answers {
+            self.answer(waiting, answer);
+        }
+        for (leg, biller, order) in release.orders {
+            match self.adapters.get(&biller) {
+                Some(adapter) => adapter.submit(leg, order, Arc::clone(&self.reply)),
+                None => (self.reply)(leg, crate::switch::Outcome::NotSent),
+            }
+        }
+        for alarm in &release.alarms {
+            self.alarm(alarm);
+        }
+        release.tell.into_iter().for_each(|tell| tell());
+    }
+
+    fn answer(&self, waiting: Waiting, answer: Answer) {
+        let Waiting { link, frame, answers, place } = waiting;
+        let Some(counters) = self.shared.counters.link(&link) else { return };
+        // There is a place for every answer, so this fails only if the connection has gone; a repeat gets it.
+        match answers.try_send(Outbound { frame, answer, _place: place }) {
+            Ok(()) => Counters::count(&counters.answers),
+            Err(_) => Counters::count(&counters.undelivered),
+        }
+    }
+
+    fn alarm(&self, alarm: &Alarm) {
+        Counters::count(&self.shared.counters.alarms);
+        match alarm {
+            Alarm::ReversalBySomebodyElse { link, original } => {
+                tracing::error!(%link, %original, "alarm: a link asked to reverse another link's payment");
+            }
+            Alarm::Exception { key, biller, reason } => {
+                tracing::error!(payment = %key, %biller, %reason, "alarm: a payment only a person can resolve");
+            }
+            Alarm::UnmatchedReply(leg) => {
+                tracing::error!(leg = leg.0, "alarm: a biller answered an order that nobody waits for");
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What stands in the store beside payments and bills: the business date, blocked billers, the count of receipts.
+
+use std::collections::BTreeSet;
+
+use crate::biller::book::Receipts;
+use crate::config::Config;
+use crate::ids::{BillerCode, BusinessDate};
+use crate::journal::{JournalError, Store};
+
+const DATE_KEY: &[u8] = b"Odate";
+const BLOCKED_PREFIX: &[u8] = b"Oblocked";
+const RECEIPTS_KEY: &[u8] = b"Oreceipts";
+
+/// The state of a store that outlives the process.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The business date.
+    pub date: BusinessDate,
+    /// Billers the operator has blocked.
+    pub blocked: BTreeSet<BillerCode>,
+    /// Receipt numbers issued.
+    pub receipts: Receipts,
+}
+
+/// A key and its value.
+pub(super) type Entry = (Vec<u8>, Vec<u8>);
+
+impl Standing {
+    /// Reads what stands in a store; in a new one the configured date, or today's.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] if the store cannot be read, or holds what is none of it.
+    pub fn load(store: &Store, config: &Config) -> Result<Self, JournalError> {
+        let broken = JournalError::Leg { sequence: None };
+        let date = match store.get(DATE_KEY)? {
+            Some(date) => postcard::from_bytes(&date).map_err(|_| broken)?,
+            None => config.business_date.unwrap_or_else(|| today(&config.time_zone)),
+        };
+        let receipts = match store.get(RECEIPTS_KEY)? {
+            Some(receipts) => {
+                postcard::from_bytes(&receipts).map_err(|_| JournalError::Leg { sequence: None })?
+            }
+            None => Receipts::starting_on(date),
+        };
+        let mut blocked = BTreeSet::new();
+        for entry in store.scan(BLOCKED_PREFIX) {
+            let (key, value) = entry?;
+            if *value == *b"1" {
+                let code = key.get(BLOCKED_PREFIX.len()..).unwrap_or_default();
+                blocked.insert(BillerCode::new(code).map_err(|_| JournalError::Leg { sequence: None })?);
+            }
+        }
+        Ok(Self { date, blocked, receipts })
+    }
+
+    /// The entry for the business date.
+    pub(super) fn date_entry(date: BusinessDate) -> Entry {
+        (DATE_KEY.to_vec(), postcard::to_allocvec(&date).unwrap_or_default())
+    }
+
+    /// The entry for a biller's being blocked or not.
+    pub(super) fn blocked_entry(biller: BillerCode, blocked: bool) -> Entry {
+        let flag: &[u8] = if blocked { b"1" } else { b"0" };
+        ([BLOCKED_PREFIX, biller.as_bytes()].concat(), flag.to_vec())
+    }
+
+    /// The entry for the count of receipts.
+    pub(super) fn receipts_entry(receipts: Receipts) -> Entry {
+        (RECEIPTS_KEY.to_vec(), postcard::to_allocvec(&receipts).unwrap_or_default())
+    }
+}
+
+/// Today's date where the department is.
+fn today(zone: &jiff::tz::TimeZone) -> BusinessDate {
+    BusinessDate::new(jiff::Timestamp::now().to_zoned(zone.clone()).date())
+}
