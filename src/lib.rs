@@ -16,6 +16,7 @@ pub mod money;
 pub mod profile;
 pub mod server;
 pub mod settle;
+pub mod sim;
 pub mod switch;
 pub mod telemetry;
 pub mod vault;
