@@ -5,6 +5,7 @@
 
 pub mod biller;
 pub mod bounds;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;

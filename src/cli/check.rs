@@ -1,0 +1,40 @@
+//! `billswitch check`: says what is wrong with the data files before the daemon does.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{CliError, Place};
+
+const AFTER_HELP: &str = "\
+Examples:
+  billswitch check --config deploy/billswitch.toml
+  billswitch check --config /etc/billswitch.toml && systemctl restart billswitch
+
+Exit status: 0 it can be run, 2 it cannot; what is wrong is said with file, line and reason.";
+
+/// What `check` takes.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
+    let config = args.place.load()?;
+    let mut profiles: Vec<&str> = config.links.iter().map(|link| link.profile.name()).collect();
+    profiles.sort_unstable();
+    profiles.dedup();
+    let said = writeln!(
+        std::io::stdout(),
+        "ok: {} links (profiles {}), {} billers, store {}",
+        config.links.len(),
+        profiles.join(", "),
+        config.billers.len(),
+        config.store.display(),
+    );
+    said.map_err(CliError::io("writing"))?;
+    Ok(ExitCode::SUCCESS)
+}

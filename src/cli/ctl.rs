@@ -1,0 +1,209 @@
+//! `billswitch ctl`: the operator's commands.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use comfy_table::Table;
+use jiff::tz::TimeZone;
+
+use super::tables::{grouped, pairs, table};
+use super::{CliError, Place};
+use crate::control::{
+    BillerReply, Client, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply, VerifyReply,
+};
+use crate::server::control_socket;
+
+const AFTER_HELP: &str = "\
+Examples:
+  billswitch ctl status
+  billswitch ctl links --json | jq '.[] | select(.signed_on | not) | .name'
+  billswitch ctl txn --rrn 627271632409
+  billswitch ctl journal tail -n 50
+  billswitch ctl --store /var/lib/billswitch block KPPOLICE
+
+Exit status: 0 done, 1 refused or at fault (the journal, say), 2 it cannot be asked so, 3 no daemon answers.";
+
+/// What `ctl` takes.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct CtlArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    request: Request,
+}
+
+pub(super) fn run(args: CtlArgs) -> Result<ExitCode, CliError> {
+    let config = args.place.load()?;
+    let mut client = Client::connect(&control_socket(&config.store))?;
+    let reply = client.ask(args.request)?;
+    let text = if args.json { json(&reply) } else { Ok(people(&reply, &config.time_zone)) };
+    let written = text.and_then(|text| writeln!(std::io::stdout(), "{text}"));
+    written.map_err(CliError::io("writing"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The reply without the name of its kind: a program knows what it asked for.
+fn json(reply: &Reply) -> std::io::Result<String> {
+    let value = match reply {
+        Reply::Status(reply) => serde_json::to_value(reply),
+        Reply::Links(reply) => serde_json::to_value(reply),
+        Reply::Billers(reply) => serde_json::to_value(reply),
+        Reply::Payments(reply) => serde_json::to_value(reply),
+        Reply::Legs(reply) => serde_json::to_value(reply),
+        Reply::Verified(reply) => serde_json::to_value(reply),
+        Reply::Imported(reply) => serde_json::to_value(reply),
+        Reply::Scroll(reply) => serde_json::to_value(reply),
+        Reply::Done(text) => Ok(serde_json::json!({ "done": text })),
+        Reply::Failed(text) => Ok(serde_json::json!({ "failed": text })),
+        Reply::Version { daemon } => Ok(serde_json::json!({ "version": daemon })),
+    };
+    Ok(serde_json::to_string_pretty(&value?)?)
+}
+
+fn people(reply: &Reply, zone: &TimeZone) -> String {
+    match reply {
+        Reply::Status(status) => status_table(status).to_string(),
+        Reply::Links(links) => links_table(links).to_string(),
+        Reply::Billers(billers) => billers_table(billers).to_string(),
+        Reply::Payments(payments) if payments.is_empty() => "no such payment".to_owned(),
+        Reply::Payments(payments) => {
+            payments.iter().map(|payment| payment_text(payment, zone)).collect::<Vec<_>>().join("\n\n")
+        }
+        Reply::Legs(legs) => legs_table(legs, zone).to_string(),
+        Reply::Verified(verified) => verified_text(verified),
+        Reply::Imported(_) | Reply::Scroll(_) => String::new(),
+        Reply::Done(text) | Reply::Failed(text) => text.clone(),
+        Reply::Version { daemon } => format!("the daemon speaks version {daemon}"),
+    }
+}
+
+fn status_table(status: &StatusReply) -> Table {
+    let state = if status.draining { "draining" } else { "serving" };
+    pairs([
+        ("state", state.to_owned()),
+        ("business date", status.business_date.to_string()),
+        ("open", grouped(status.open)),
+        ("waiting for an answer", grouped(status.waiting)),
+        ("alarms since the start", grouped(status.alarms)),
+        ("connections refused", grouped(status.refused_connections)),
+        ("last leg", grouped(status.last_leg)),
+        (
+            "store",
+            format!(
+                "{} bytes, {} syncs, {} blobs",
+                grouped(status.store_bytes),
+                grouped(status.syncs),
+                status.blobs
+            ),
+        ),
+        ("up", format!("{} s, version {}, process {}", grouped(status.uptime_s), status.version, status.pid)),
+    ])
+}
+
+fn links_table(links: &[LinkReply]) -> Table {
+    let mut rows = table(&[
+        "link",
+        "state",
+        "listen",
+        "peer",
+        "profile",
+        ">connections",
+        ">frames",
+        ">answers",
+        ">undelivered",
+        ">unanswerable",
+    ]);
+    for link in links {
+        let state = match (link.connections, link.signed_on) {
+            (0, _) => "down",
+            (_, false) => "connected",
+            (_, true) => "signed on",
+        };
+        let peer = if link.peer.is_empty() { "any" } else { &link.peer };
+        rows.add_row([
+            link.name.as_str(),
+            state,
+            &link.listen,
+            peer,
+            &link.profile,
+            &grouped(link.connections),
+            &grouped(link.frames),
+            &grouped(link.answers),
+            &grouped(link.undelivered),
+            &grouped(link.unanswerable),
+        ]);
+    }
+    rows
+}
+
+fn billers_table(billers: &[BillerReply]) -> Table {
+    let mut rows =
+        table(&["biller", "name", "state", ">bills", ">posted", ">declined", ">reversed", ">in doubt"]);
+    for biller in billers {
+        let state = if biller.blocked { "blocked" } else { "served" };
+        rows.add_row([
+            biller.code.as_str(),
+            &biller.name,
+            state,
+            &grouped(biller.bills),
+            &grouped(biller.posted),
+            &grouped(biller.declined),
+            &grouped(biller.reversed),
+            &grouped(biller.in_doubt),
+        ]);
+    }
+    rows
+}
+
+fn legs_table(legs: &[LegReply], zone: &TimeZone) -> Table {
+    let mut rows = table(&[">leg", "time", "date", "link", "STAN", "RRN", "what", "payment"]);
+    for leg in legs {
+        rows.add_row([
+            leg.sequence.to_string().as_str(),
+            &leg.at.civil(zone).to_string(),
+            &leg.date.to_string(),
+            leg.link.as_str(),
+            leg.stan.as_str(),
+            leg.rrn.as_str(),
+            &leg.what,
+            &leg.state,
+        ]);
+    }
+    rows
+}
+
+fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {
+    let payment = &found.payment;
+    let posting = payment.posting.as_ref();
+    let heads = posting.map(|posting| {
+        let heads = posting.heads.iter().map(|head| format!("{} {}", head.head, head.amount));
+        heads.collect::<Vec<_>>().join(", ")
+    });
+    let facts = pairs([
+        ("payment", payment.key.to_string()),
+        ("state", payment.state.name().to_owned()),
+        ("bill", format!("{} {}", payment.biller, payment.consumer)),
+        ("amount", format!("{} on {}", payment.amount, payment.date)),
+        ("acquirer", format!("{}, channel {}", payment.link, payment.channel)),
+        ("receipt", posting.map_or_else(|| "none".to_owned(), |posting| posting.receipt.to_string())),
+        ("heads", heads.unwrap_or_default()),
+        ("answered", payment.answer.as_ref().map_or_else(String::new, |answer| answer.reason.to_string())),
+    ]);
+    format!("{facts}\n{}", legs_table(&found.legs, zone))
+}
+
+fn verified_text(verified: &VerifyReply) -> String {
+    format!(
+        "the journal is whole: {} legs in {} blocks, head {}\njournal and books agree: {} payments stand, {} bills paid by them",
+        grouped(verified.legs),
+        grouped(verified.blocks),
+        verified.head_hash,
+        grouped(verified.posted),
+        grouped(verified.paid_bills),
+    )
+}

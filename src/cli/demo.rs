@@ -1,0 +1,232 @@
+//! `billswitch demo`: the main job in one command, and whether all of it agrees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::tables::{grouped, table};
+use super::{CliError, replay as replay_cli};
+use crate::biller::book::RowReader;
+use crate::config::Config;
+use crate::ids::{BillerCode, BusinessDate};
+use crate::journal::{self, Store};
+use crate::money::MinorUnits;
+use crate::server::{BookDesk, Extras, Server};
+use crate::settle;
+use crate::sim::cpu::CpuTimes;
+use crate::sim::replay::capture::Capture;
+use crate::sim::replay::{Kind, ReplayError, ReplayPlan, ReplayReport, expect, replay};
+use crate::telemetry::start_logs;
+
+const AFTER_HELP: &str = "\
+Makes a store of its own, imports the departments' bills, serves on loopback, replays the morning against it over TCP as
+fast as the answers come, and then checks: every answer, the journal, the books against the journal, and the bills that are
+paid in the end against the list of those that should be.
+
+Examples:
+  billswitch demo
+  billswitch demo fixtures/morning --keep demo-store
+
+Exit status: 0 only if all of it agrees.";
+
+/// What `demo` takes.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct DemoArgs {
+    /// Folder with requests.pcap, answers.jsonl, bills-<biller>.csv and paid-<biller>.txt
+    #[arg(value_name = "DIR", default_value = "fixtures/morning")]
+    morning: PathBuf,
+    /// The business date of the morning
+    #[arg(long, value_name = "DATE", default_value = "2026-11-20")]
+    business_date: BusinessDate,
+    /// Make the store here and keep it, to be looked at with `ctl` and `book` afterwards
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
+    start_logs("error")?;
+    let temporary = tempfile::tempdir().map_err(CliError::io("making a temporary folder"))?;
+    let store = args.keep.clone().unwrap_or_else(|| temporary.path().join("store"));
+    let load = || -> Result<Config, CliError> {
+        let mut config = Config::load(None)?;
+        config.store.clone_from(&store);
+        config.business_date = Some(args.business_date);
+        // A port of its own, so that it disturbs no switch that is running.
+        config.links.iter_mut().for_each(|link| link.listen.set_port(0));
+        Ok(config)
+    };
+    let config = load()?;
+    let mut demo = Demo { out: std::io::stdout().lock(), faults: Vec::new() };
+    demo.say(&format!("store {}", store.display()))?;
+    let imported = import(&config, &args.morning)?;
+    demo.say(&format!("{} bills of {} departments imported", grouped(imported), config.billers.len()))?;
+    let (report, cpu) = serve_and_replay(load()?, &args.morning)?;
+    demo.replayed(&report, &cpu)?;
+    demo.check(&config, &args.morning, args.business_date)?;
+    if let Some(store) = &args.keep {
+        demo.say(&format!("the store is kept in {}", store.display()))?;
+    }
+    demo.verdict()
+}
+
+/// Imports every department's bills into a store that nobody serves yet.
+fn import(config: &Config, morning: &Path) -> Result<u64, CliError> {
+    let (store, writer) = journal::open(&config.store, &journal::Options::default())?;
+    let mut desk = BookDesk::new(store, writer);
+    let mut imported = 0_u64;
+    for biller in &config.billers {
+        let path = morning.join(format!("bills-{}.csv", biller.code));
+        let name = path.display().to_string();
+        let file = std::fs::File::open(&path).map_err(CliError::io(name.clone()))?;
+        let mut reader = RowReader::new(&name, std::io::BufReader::new(file));
+        let rows = std::iter::from_fn(|| reader.next_row()).collect::<Result<Vec<_>, _>>();
+        let rows = rows.map_err(|fault| CliError::Book(fault.to_string()))?;
+        let changes = desk.import(biller.code, rows).map_err(|error| CliError::Book(error.to_string()))?;
+        imported = imported.saturating_add(u64::try_from(changes.len()).unwrap_or(0));
+    }
+    Ok(imported)
+}
+
+/// Serves and replays on runtimes of their own, so that the CPU time of each can be told.
+fn serve_and_replay(config: Config, morning: &Path) -> Result<(ReplayReport, CpuTimes), CliError> {
+    let link = config.links.first().map(|link| Arc::clone(link.profile.dialect()));
+    let dialect = link.ok_or_else(|| CliError::Book("no link is configured".to_owned()))?;
+    let runtime = |name: &str| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let built = builder.worker_threads(2).thread_name(name).enable_all().build();
+        built.map_err(CliError::io("starting a runtime"))
+    };
+    let (switch, player) = (runtime("switch")?, runtime("player")?);
+    let capture = Capture::read(&morning.join("requests.pcap"), None).map_err(ReplayError::from)?;
+    let expected =
+        expect::read(&morning.join("answers.jsonl")).map_err(|error| CliError::Replay(error.into()))?;
+    let server = switch.block_on(Server::start(config, Extras::default()))?;
+    let address = server.addresses().first().copied();
+    let address = address.ok_or_else(|| CliError::Book("nothing is listened on".to_owned()))?;
+    let before = CpuTimes::read();
+    let plan = ReplayPlan::flat_out(address, capture, Some(expected), dialect);
+    let report = player.block_on(async { tokio::spawn(replay(plan)).await });
+    let cpu = CpuTimes::read().since(&before);
+    switch.block_on(server.drain());
+    let report = report.map_err(|_| CliError::Book("the player failed".to_owned()))??;
+    Ok((report, cpu))
+}
+
+struct Demo<'a> {
+    out: std::io::StdoutLock<'a>,
+    /// What did not agree.
+    faults: Vec<String>,
+}
+
+impl Demo<'_> {
+    fn say(&mut self, line: &str) -> Result<(), CliError> {
+        writeln!(self.out, "{line}").map_err(CliError::io("writing"))
+    }
+
+    fn replayed(&mut self, report: &ReplayReport, cpu: &CpuTimes) -> Result<(), CliError> {
+        replay_cli::print_report(report, 20, &mut self.out).map_err(CliError::io("writing"))?;
+        if !report.differences.is_empty() {
+            self.faults.push(format!("{} answers differ", report.differences.len()));
+        }
+        let payments = report.latencies.of(Kind::Payment).count.max(1);
+        let messages = report.answered().max(1);
+        let store = cpu.of("journal");
+        let switch = cpu.of("switch").saturating_add(cpu.of("engine"));
+        let line = format!(
+            "CPU: switch {} ms outside the store ({} µs a message), store {} ms; {} payments among {} messages",
+            switch.as_millis(),
+            switch.as_micros().checked_div(u128::from(messages)).unwrap_or_default(),
+            store.as_millis(),
+            grouped(payments),
+            grouped(messages),
+        );
+        self.say(&line)
+    }
+
+    /// Looks at the store as the switch left it.
+    fn check(&mut self, config: &Config, morning: &Path, date: BusinessDate) -> Result<(), CliError> {
+        let (store, _writer) = journal::open(&config.store, &journal::Options::default())?;
+        let verified = store.verify(&mut |_| {})?;
+        let whole = format!(
+            "the journal is whole: {} legs in {} blocks",
+            grouped(verified.legs),
+            grouped(verified.blocks)
+        );
+        self.say(&whole)?;
+        let billers: Vec<BillerCode> = config.billers.iter().map(|biller| biller.code).collect();
+        match settle::audit(&store, &billers) {
+            Ok(audited) => {
+                let agree = format!("journal and books agree: {} payments stand", grouped(audited.posted));
+                self.say(&agree)?;
+            }
+            Err(error) => self.faults.push(error.to_string()),
+        }
+        self.paid(&store, config, morning, date)
+    }
+
+    /// What was paid per department and head, and whether it is what should be.
+    fn paid(
+        &mut self,
+        store: &Store,
+        config: &Config,
+        morning: &Path,
+        date: BusinessDate,
+    ) -> Result<(), CliError> {
+        let mut rows = table(&["department", "head", ">payments", ">amount"]);
+        for biller in &config.billers {
+            let lines = settle::scroll(store, biller.code, date)?;
+            let amounts = lines.iter().map(|line| line.amount);
+            let total = MinorUnits::sum(amounts).map_err(|error| CliError::Book(error.to_string()))?;
+            rows.add_row([biller.name.as_str(), "all", &grouped(count(&lines)), &total.to_string()]);
+            let mut heads: BTreeMap<&str, Vec<MinorUnits>> = BTreeMap::new();
+            for head in lines.iter().flat_map(|line| &line.heads) {
+                heads.entry(head.head.as_str()).or_default().push(head.amount);
+            }
+            let mut of_heads = MinorUnits::ZERO;
+            for (head, amounts) in heads {
+                let sum = MinorUnits::sum(amounts.iter().copied());
+                let sum = sum.map_err(|error| CliError::Book(error.to_string()))?;
+                of_heads = of_heads.plus(sum).map_err(|error| CliError::Book(error.to_string()))?;
+                rows.add_row(["", head, &grouped(count(&amounts)), &sum.to_string()]);
+            }
+            if of_heads != total {
+                self.faults.push(format!("the heads of {} do not sum to what was paid", biller.code));
+            }
+            let paid: BTreeSet<String> = lines.into_iter().map(|line| line.psid).collect();
+            self.compare(biller.code, &paid, &morning.join(format!("paid-{}.txt", biller.code)))?;
+        }
+        self.say(&rows.to_string())
+    }
+
+    fn compare(&mut self, biller: BillerCode, paid: &BTreeSet<String>, list: &Path) -> Result<(), CliError> {
+        let text = std::fs::read_to_string(list).map_err(CliError::io(list.display().to_string()))?;
+        let wanted: BTreeSet<String> = text.split_whitespace().map(str::to_owned).collect();
+        let (missing, extra) = (wanted.difference(paid).count(), paid.difference(&wanted).count());
+        if missing > 0 || extra > 0 {
+            self.faults.push(format!(
+                "{biller}: {missing} bills should be paid and are not, {extra} are and should not be"
+            ));
+        }
+        Ok(())
+    }
+
+    fn verdict(mut self) -> Result<ExitCode, CliError> {
+        if self.faults.is_empty() {
+            self.say("all of it agrees: every answer, the journal, the books, and the bills paid")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        for fault in std::mem::take(&mut self.faults) {
+            self.say(&format!("AT FAULT: {fault}"))?;
+        }
+        Ok(ExitCode::from(1))
+    }
+}
+
+fn count<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,129 @@
+//! What went wrong with a command, and the exit status that says so.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+use super::message::MessageToolError;
+use crate::config::{ConfigError, SpecError};
+use crate::control::ControlError;
+use crate::journal::JournalError;
+use crate::server::StartError;
+use crate::settle::{AuditError, ScrollError};
+use crate::sim::replay::ReplayError;
+use crate::telemetry::LogError;
+use crate::telemetry::recorder::RecorderError;
+use crate::vault::VaultError;
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A dialect or profile.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The daemon.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The store.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The switch could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The message tool.
+    #[error(transparent)]
+    Message(#[from] MessageToolError),
+    /// The replay.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The scroll.
+    #[error(transparent)]
+    Scroll(#[from] ScrollError),
+    /// Journal and books.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The log filter.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The recording.
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
+    /// The keys.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A file or the terminal.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The bill book.
+    #[error("{0}")]
+    Book(String),
+    /// No such department.
+    #[error("no biller `{code}` is configured: there are {known}")]
+    NoBiller {
+        /// As given.
+        code: String,
+        /// Those there are.
+        known: String,
+    },
+}
+
+impl CliError {
+    /// Names what was being done when the system refused.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    /// Tells of it on standard error, and gives the exit status.
+    #[must_use]
+    pub fn report(&self) -> ExitCode {
+        let _ = writeln!(std::io::stderr(), "billswitch: {self}");
+        ExitCode::from(self.status())
+    }
+
+    const fn status(&self) -> u8 {
+        match self {
+            Self::Journal(error)
+            | Self::Start(StartError::Journal(error))
+            | Self::Scroll(ScrollError::Journal(error))
+            | Self::Audit(AuditError::Journal(error)) => match error {
+                JournalError::Locked { .. } => 4,
+                JournalError::Damaged { .. }
+                | JournalError::Gap { .. }
+                | JournalError::Lost { .. }
+                | JournalError::Leg { .. } => 1,
+                JournalError::Io { .. }
+                | JournalError::Format { .. }
+                | JournalError::OutOfStep { .. }
+                | JournalError::TooLarge { .. }
+                | JournalError::ReservedKey
+                | JournalError::NotSynced
+                | JournalError::Poisoned
+                | JournalError::Engine { .. } => 2,
+            },
+            Self::Control(ControlError::NoDaemon { .. }) => 3,
+            Self::Control(ControlError::Refused(_)) | Self::Audit(_) | Self::Book(_) => 1,
+            Self::Start(_)
+            | Self::Control(_)
+            | Self::Config(_)
+            | Self::Spec(_)
+            | Self::Message(_)
+            | Self::Replay(_)
+            | Self::Scroll(_)
+            | Self::Log(_)
+            | Self::Recorder(_)
+            | Self::Vault(_)
+            | Self::Io { .. }
+            | Self::NoBiller { .. } => 2,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The command line: what each command takes, does and prints.
+
+mod book;
+mod check;
+mod ctl;
+mod demo;
+mod error;
+mod key;
+pub mod message;
+pub mod replay;
+mod serve;
+mod tables;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Specs};
+pub use error::CliError;
+
+const AFTER_HELP: &str = "\
+Begin with:
+  billswitch demo                                   a recorded morning, replayed and checked from end to end
+  billswitch serve                                  the switch itself, on the built-in configuration
+  billswitch ctl status                             how it is doing
+
+Exit status, where a command says nothing else:
+  0   done, and all is as it should be
+  1   done, and something is not as it should be: a difference, a refused line, a journal at fault
+  2   the command, the configuration or a file cannot be used
+  3   no daemon answers
+  4   another process has the store
+  70  the journal failed while serving: nothing left after that; start again";
+
+/// A switch for bill payments: ISO 8583 in, departments out, every leg journalled before anything leaves
+#[derive(Debug, Parser)]
+#[command(name = "billswitch", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the switch
+    Serve(serve::ServeArgs),
+    /// Check a configuration with its dialects and profiles, and say what is wrong by file and line
+    Check(check::CheckArgs),
+    /// Ask a running switch, or tell it something
+    Ctl(ctl::CtlArgs),
+    /// Import a department's bills, and export what was paid; with the daemon running or without
+    Book(book::BookArgs),
+    Decode(message::DecodeArgs),
+    Encode(message::EncodeArgs),
+    Replay(replay::ReplayArgs),
+    /// Replay a recorded morning against a switch of its own and check everything: the main job in one command
+    Demo(demo::DemoArgs),
+    /// Print a new key file for the vault
+    Key,
+}
+
+/// Where the configuration and the store are.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Configuration file; the built-in configuration if none is given
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Store directory, instead of the configured one
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+}
+
+impl Place {
+    /// The configuration, with the store of the command line if it names one.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Config`].
+    pub fn load(&self) -> Result<Config, CliError> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(store) = &self.store {
+            config.store.clone_from(store);
+        }
+        Ok(config)
+    }
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Ctl(args) => ctl::run(args),
+        Command::Book(args) => book::run(args),
+        Command::Decode(args) => Specs::default()
+            .dialect(&args.dialect)
+            .map_err(CliError::from)
+            .and_then(|dialect| Ok(message::decode(&args, &dialect)?)),
+        Command::Encode(args) => Specs::default()
+            .dialect(&args.dialect)
+            .map_err(CliError::from)
+            .and_then(|dialect| Ok(message::encode(&args, &dialect)?)),
+        Command::Replay(args) => Specs::default()
+            .dialect(&args.dialect)
+            .map_err(CliError::from)
+            .and_then(|dialect| Ok(replay::run(&args, Arc::new(dialect))?)),
+        Command::Demo(args) => demo::run(&args),
+        Command::Key => key::run(),
+    };
+    done.unwrap_or_else(|error| error.report())
+}
