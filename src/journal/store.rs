@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::HEAD_KEY;
-use super::block::Head;
+use super::block::{Block, Head};
 use super::damage::guarded;
 use super::error::JournalError;
 use super::walk::Blocks;
+use super::{HEAD_KEY, block_key, block_sequence};
 
 /// The store, for reading. Cheap to clone; the directory stays locked until the last clone and the
 /// [`Writer`](super::Writer) are gone.
@@ -155,14 +155,18 @@ impl Store {
     ///
     /// [`JournalError::Damaged`] or [`JournalError::Gap`] if it has been and cannot be read.
     pub fn leg(&self, sequence: u64) -> Result<Option<Vec<u8>>, JournalError> {
-        let end = self.next_sequence();
-        if sequence == 0 || sequence >= end {
-            return Ok(None);
-        }
-        let leg = Blocks::from(&self.0, sequence, end).and_then(|mut blocks| {
-            blocks.next_with(|block, _| Ok(block.leg(sequence).map(<[u8]>::to_vec))).transpose()
-        })?;
-        leg.flatten().map(Some).ok_or(JournalError::Gap { expected: sequence, found: None })
+        // A key may already show a leg whose turn is applied and not yet durable: it is there, beyond the end. So what is
+        // there is looked for first, and only what is missing is held against the end.
+        let gap = JournalError::Gap { expected: sequence, found: None };
+        let committed = sequence > 0 && sequence < self.next_sequence();
+        let shared = &self.0;
+        let found = shared.step(|| shared.db.range(block_key(0)..=block_key(sequence)).next_back())?;
+        let found = found.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
+        let leg = match &found {
+            Some((first, bytes)) => Block::decode(*first, bytes)?.leg(sequence).map(<[u8]>::to_vec),
+            None => None,
+        };
+        if leg.is_none() && committed { Err(gap) } else { Ok(leg) }
     }
 
     /// The legs from `from` on, up to the last that is committed now, with their sequences. Each block's

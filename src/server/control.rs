@@ -1,5 +1,6 @@
 //! The control socket's side of the switch.
 
+use std::future::Future;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
 
 use super::ask::Input;
@@ -43,28 +44,39 @@ pub(super) fn listen(shared: &Arc<Shared>) -> Result<PathBuf, StartError> {
     let listener = UnixListener::bind(&path).map_err(failed)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     let operators = Arc::new(Semaphore::new(OPERATORS_MAX));
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        loop {
-            let Ok(place) = Arc::clone(&operators).acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let operator = Operator { shared: Arc::clone(&shared) };
-                    tokio::spawn(async move {
-                        if let Err(error) = operator.converse(stream).await {
-                            tracing::debug!(%error, "an operator's connection ended");
-                        }
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "no operator could be taken in");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
+    let accepting = accept(listener, Arc::clone(shared), operators);
+    shared.tasks.spawn(until_down(shared.going_down.subscribe(), accepting));
+    Ok(path)
+}
+
+/// Runs `work` until the switch goes down.
+async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
+    tokio::select! {
+        () = work => {}
+        _ = going_down.wait_for(|down| *down) => {}
+    }
+}
+
+async fn accept(listener: UnixListener, shared: Arc<Shared>, operators: Arc<Semaphore>) {
+    loop {
+        let Ok(place) = Arc::clone(&operators).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let operator = Operator { shared: Arc::clone(&shared) };
+                let conversing = async move {
+                    if let Err(error) = operator.converse(stream).await {
+                        tracing::debug!(%error, "an operator's connection ended");
+                    }
+                    drop(place);
+                };
+                shared.tasks.spawn(until_down(shared.going_down.subscribe(), conversing));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no operator could be taken in");
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
-    });
-    Ok(path)
+    }
 }
 
 struct Operator {

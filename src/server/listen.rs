@@ -43,10 +43,11 @@ pub(super) fn listen(
         let take = move |stream, peer, admission| {
             let host = Arc::clone(&host);
             async move {
-                tokio::spawn(async move { host.serve(stream, peer, admission).await });
+                let tasks = host.shared.tasks.clone();
+                tasks.spawn(async move { host.serve(stream, peer, admission).await });
             }
         };
-        tokio::spawn(link::accept(listener, Arc::clone(&in_all), stop, take));
+        shared.tasks.spawn(link::accept(listener, Arc::clone(&in_all), stop, take));
     }
     Ok(shared.config.links.iter().filter_map(|link| bound.get(&link.listen).copied()).collect())
 }

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::task::TaskTracker;
 
 pub use book::{BookDesk, import_rows};
 pub use keys::{KeyError, open_vault};
@@ -95,6 +96,8 @@ struct Shared {
     /// An operator asked for a drain.
     drain_asked: watch::Sender<bool>,
     input: mpsc::Sender<Input>,
+    /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
+    tasks: TaskTracker,
 }
 
 /// A running switch.
@@ -130,7 +133,16 @@ impl Server {
         );
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let started = jiff::Timestamp::now();
-        let shared = Arc::new(Shared { config, counters, store, started, going_down, drain_asked, input });
+        let shared = Arc::new(Shared {
+            config,
+            counters,
+            store,
+            started,
+            going_down,
+            drain_asked,
+            input,
+            tasks: TaskTracker::new(),
+        });
         let valve = start_valve(&shared, writer, extras.adapters, extras.on_journal_failure)?;
         let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, clock, valve);
         let engine = engine::run(engine, inputs)?;
@@ -172,6 +184,11 @@ impl Server {
                 }
             };
             let _ = tokio::task::spawn_blocking(closing).await;
+        }
+        self.shared.tasks.close();
+        let ending = tokio::time::timeout(self.shared.config.limits.drain_timeout, self.shared.tasks.wait());
+        if ending.await.is_err() {
+            tracing::warn!("a connection did not take its last answers in time");
         }
     }
 

@@ -1,0 +1,20 @@
+//! The acceptance scenarios, each against the real switch over TCP and named after its row.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    unreachable_pub,
+    reason = "a test that fails may say so by panicking"
+)]
+
+mod hostile;
+mod inquiry_and_payment;
+mod network;
+mod peer;
+mod reversals;
+mod site;
+mod timeouts;

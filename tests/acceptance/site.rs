@@ -1,0 +1,205 @@
+//! A switch with its store, bills and billers, all of a test's own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use billswitch::biller::book::{Row, RowReader};
+use billswitch::biller::{Adapter, Reply};
+use billswitch::config::{BUILT_IN, Config};
+use billswitch::control::{Client, Reply as Said, Request};
+use billswitch::journal;
+use billswitch::server::{BookDesk, Extras, Server, control_socket};
+use billswitch::switch::{LegId, Order, Outcome, Posting};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::peer::{ATMNET, Peer};
+
+/// Everything that is waited for happens within this, or the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The biller over a wire that tests act for. Its code in the configuration.
+pub const WIRED: &str = "KPWIRED";
+
+/// `psid` of the bills every site has: 1000 due now, 1100 after 2026-11-25, none after 2026-12-25.
+pub const UNPAID: &str = "7001";
+pub const LATE: &str = "7002";
+pub const EXPIRED: &str = "7003";
+pub const PAID: &str = "7004";
+pub const BLOCKED: &str = "7005";
+/// The biller that has them.
+pub const BOOK: &str = "KPEXCISE";
+
+const BILLS: &str = "\
+psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,heads,status
+7001,Ayesha Bibi,2611,2026-11-25,2026-12-25,1000,1100,B01401:300|B02372:700,U
+7002,Noor Zaman,2611,2026-11-17,2026-12-25,1000,1100,B01401:300|B02372:700,U
+7003,Junaid Orakzai,2611,2026-11-01,2026-11-19,1000,1100,B01401:300|B02372:700,U
+7004,Haroon Wazir,2611,2026-11-25,2026-12-25,1000,1100,B01401:300|B02372:700,P
+7005,Zarmina Shah,2611,2026-11-25,2026-12-25,1000,1100,B01401:300|B02372:700,B
+";
+
+pub struct Site {
+    dir: TempDir,
+    server: Option<Server>,
+    pub address: SocketAddr,
+    pub wired: Wired,
+}
+
+/// What tests change of the configuration.
+#[derive(Clone, Copy)]
+pub struct Setup {
+    /// How long the wired biller may take.
+    pub reply_timeout_ms: u32,
+    /// Lines added to every link.
+    pub link_lines: &'static str,
+    /// Lines added to the wired biller.
+    pub biller_lines: &'static str,
+    pub drain_timeout_ms: u32,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { reply_timeout_ms: 15_000, link_lines: "", biller_lines: "", drain_timeout_ms: 10_000 }
+    }
+}
+
+impl Site {
+    pub async fn open() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path(), setup);
+        let (store, writer) = journal::open(&config.store, &journal::Options::default()).unwrap();
+        let mut desk = BookDesk::new(store, writer);
+        desk.import(BOOK.parse().unwrap(), rows()).unwrap();
+        drop(desk);
+        let (wired, server) = start(config).await;
+        let address = server.addresses()[0];
+        Self { dir, server: Some(server), address, wired }
+    }
+
+    /// A peer of the first link, signed on.
+    pub async fn atmnet(&self) -> Peer {
+        Peer::signed_on(self.address, ATMNET).await
+    }
+
+    /// Ends the switch as SIGTERM does, and starts it anew on the same store.
+    pub async fn restart(&mut self, setup: Setup) {
+        self.server.take().unwrap().drain().await;
+        let (wired, server) = start(config(self.dir.path(), setup)).await;
+        self.address = server.addresses()[0];
+        self.server = Some(server);
+        self.wired = wired;
+    }
+
+    pub async fn drain(mut self) {
+        self.server.take().unwrap().drain().await;
+    }
+
+    /// Asks over the control socket, as an operator does.
+    pub async fn operator(&self, request: Request) -> Said {
+        let socket = control_socket(&self.dir.path().join("store"));
+        tokio::task::spawn_blocking(move || Client::connect(&socket).unwrap().ask(request).unwrap())
+            .await
+            .unwrap()
+    }
+}
+
+fn rows() -> Vec<Row> {
+    let mut reader = RowReader::new("bills.csv", BILLS.as_bytes());
+    std::iter::from_fn(|| reader.next_row()).map(Result::unwrap).collect()
+}
+
+fn config(dir: &Path, setup: Setup) -> Config {
+    let mut text = BUILT_IN
+        .replace(":8583", ":0")
+        .replace("profile = \"onelink\"", &format!("profile = \"onelink\"\n{}", setup.link_lines))
+        .replace("drain_timeout_ms = 20000", &format!("drain_timeout_ms = {}", setup.drain_timeout_ms));
+    text.push_str(&format!(
+        "\n[[biller]]\ncode = \"{WIRED}\"\nname = \"Wired\"\nadapter = \"book\"\nreply_timeout_ms = {}\n{}\n",
+        setup.reply_timeout_ms, setup.biller_lines
+    ));
+    let mut config = Config::parse("test.toml", &text, dir).unwrap();
+    config.store = dir.join("store");
+    config
+}
+
+async fn start(config: Config) -> (Wired, Server) {
+    let (orders, received) = mpsc::unbounded_channel();
+    let mut extras =
+        Extras { on_journal_failure: Some(Box::new(|error| panic!("{error}"))), ..Extras::default() };
+    extras.adapters.insert(WIRED.parse().unwrap(), Arc::new(Scripted { orders }));
+    let server = Server::start(config, extras).await.unwrap();
+    (Wired { orders: received }, server)
+}
+
+/// Hands every order to the test, which answers when and what it likes.
+struct Scripted {
+    orders: mpsc::UnboundedSender<Ordered>,
+}
+
+impl Adapter for Scripted {
+    fn submit(&self, leg: LegId, order: Order, reply: Reply) {
+        let _ = self.orders.send(Ordered { leg, order, reply });
+    }
+}
+
+/// The biller's end of the wire.
+pub struct Wired {
+    orders: mpsc::UnboundedReceiver<Ordered>,
+}
+
+/// An order, to be answered.
+pub struct Ordered {
+    leg: LegId,
+    pub order: Order,
+    reply: Reply,
+}
+
+impl Wired {
+    pub async fn order(&mut self) -> Ordered {
+        timeout(PATIENCE, self.orders.recv()).await.expect("an order is due").unwrap()
+    }
+
+    pub async fn post(&mut self) -> Ordered {
+        let ordered = self.order().await;
+        assert!(matches!(ordered.order, Order::Post { .. }), "{:?}", ordered.order);
+        ordered
+    }
+
+    pub async fn reverse(&mut self) -> Ordered {
+        let ordered = self.order().await;
+        assert!(matches!(ordered.order, Order::Reverse(_)), "{:?}", ordered.order);
+        ordered
+    }
+
+    /// Whether an order has come that nobody has looked at.
+    pub fn is_idle(&mut self) -> bool {
+        self.orders.try_recv().is_err()
+    }
+}
+
+impl Ordered {
+    pub fn answer(self, outcome: Outcome) {
+        (self.reply)(self.leg, outcome);
+    }
+
+    pub fn approve(self, receipt: &str) {
+        self.answer(Outcome::Posted(posting(receipt)));
+    }
+}
+
+pub fn posting(receipt: &str) -> Posting {
+    Posting {
+        receipt: receipt.parse().unwrap(),
+        authorisation: "000001".parse().unwrap(),
+        at: billswitch::clock::UnixMillis(1_795_165_199_000),
+        heads: Vec::new(),
+    }
+}
