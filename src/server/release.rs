@@ -85,6 +85,9 @@ impl Releasing {
             Alarm::Exception { key, biller, reason } => {
                 tracing::error!(payment = %key, %biller, %reason, "alarm: a payment only a person can resolve");
             }
+            Alarm::LateApproval(key) => {
+                tracing::error!(payment = %key, "alarm: approved after its reversal was confirmed: ask the biller what stands");
+            }
             Alarm::UnmatchedReply(leg) => {
                 tracing::error!(leg = leg.0, "alarm: a biller answered an order that nobody waits for");
             }

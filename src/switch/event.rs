@@ -218,6 +218,8 @@ pub enum Alarm {
         /// Why.
         reason: Reason,
     },
+    /// A biller approved a payment after it had confirmed its reversal.
+    LateApproval(PaymentKey),
     /// A biller answered an order that nobody waits for.
     UnmatchedReply(LegId),
 }

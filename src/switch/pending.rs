@@ -14,7 +14,7 @@ pub(super) struct Open {
     pub(super) asks: Vec<Asker>,
     /// Requests to reverse that wait for the outcome.
     pub(super) reversal_asks: Vec<Asker>,
-    /// The orders of this payment that [`Pending`] still knows, late ones included.
+    /// The orders of this payment.
     pub(super) legs: Vec<LegId>,
     /// The entry in the store's list of what is due.
     pub(super) due: Option<UnixMillis>,
@@ -41,6 +41,8 @@ pub(super) enum Due {
     Reply(LegId),
     /// Another order to reverse is to be given.
     Retry(PaymentKey),
+    /// No late answer is listened for any more.
+    Forget(LegId),
 }
 
 /// Orders and deadlines.
@@ -89,8 +91,17 @@ impl Pending {
     }
 
     /// Keeps listening for the answer to an order whose deadline has passed.
-    pub(super) fn keep_late(&mut self, leg: LegId, key: PaymentKey) {
-        self.legs.insert(leg, (LegOf::LatePost(key), None));
+    pub(super) fn keep_late(&mut self, leg: LegId, key: PaymentKey, until: Ticks) {
+        let timer = (until, leg.0);
+        self.deadlines.insert(timer, Due::Forget(leg));
+        self.legs.insert(leg, (LegOf::LatePost(key), Some(timer)));
+    }
+
+    /// Forgets an order, unless its late answer would be news.
+    pub(super) fn drop_unless_late(&mut self, leg: LegId) {
+        if !matches!(self.legs.get(&leg), Some((LegOf::LatePost(_), _))) {
+            self.take(leg);
+        }
     }
 
     pub(super) fn retry_at(&mut self, at: Ticks, key: PaymentKey) {
@@ -150,10 +161,10 @@ impl Open {
 }
 
 impl Switch {
-    /// Puts a payment away: whatever of it is still pending is forgotten.
+    /// Puts a payment away. Of its orders only those are kept whose late answer a person would want to know of.
     pub(super) fn close(&mut self, open: &Open) {
         for leg in &open.legs {
-            self.pending.take(*leg);
+            self.pending.drop_unless_late(*leg);
         }
         self.waits_no_more(&open.payment.link);
     }

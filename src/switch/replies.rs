@@ -8,6 +8,9 @@ use super::{
 use crate::clock::{Now, UnixMillis};
 use crate::ids::PaymentKey;
 
+/// How long the answer to an order that was given up is still listened for: an hour.
+const LATE_REPLY_MS: u64 = 3_600_000;
+
 impl Switch {
     pub(super) fn replied(&mut self, now: Now, leg: LegId, outcome: Outcome, out: &mut Output) {
         let Some(of) = self.pending.take(leg) else {
@@ -53,7 +56,13 @@ impl Switch {
 
     /// The acquirer has its answer already: journal, do not forward. The reversal is on its way.
     fn late_reply(&mut self, now: Now, key: PaymentKey, outcome: &Outcome, out: &mut Output) {
-        let Some(open) = self.open.get_mut(&key) else { return };
+        let Some(open) = self.open.get_mut(&key) else {
+            // The reversal has been answered meanwhile: whether the posting was before or after it, only the biller knows.
+            if matches!(outcome, Outcome::Posted(_)) {
+                out.actions.push(Action::Alarm(Alarm::LateApproval(key)));
+            }
+            return;
+        };
         let due = open.due;
         if let Outcome::Posted(posting) = outcome {
             open.payment.posting = Some(posting.clone());
@@ -88,6 +97,7 @@ impl Switch {
         while let Some(due) = self.pending.pop_due(now.ticks) {
             match due {
                 Due::Reply(leg) => self.reply_overdue(now, leg, out),
+                Due::Forget(leg) => drop(self.pending.take(leg)),
                 Due::Retry(key) => {
                     if let Some(open) = self.take_open(&key) {
                         self.send_reversal(now, open, What::Retried, out);
@@ -108,7 +118,7 @@ impl Switch {
             }
             Some(LegOf::Post(key)) => {
                 if let Some(mut open) = self.take_open(&key) {
-                    self.pending.keep_late(leg, key);
+                    self.pending.keep_late(leg, key, now.ticks.after_ms(LATE_REPLY_MS));
                     note_silence(now, &mut open, Ordered::Post, out);
                     self.in_doubt(now, open, out);
                 }

@@ -1,1 +1,301 @@
+//! The switch under any order of events: a small world of billers that post, refuse, stay silent and answer late.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::bill::tests::bill;
+use super::*;
+use crate::clock::UnixMillis;
+use crate::ids::{KeyParts, Short};
+use crate::money::MinorUnits;
+
+const LINK: &str = "atmnet";
+const BILLER: &str = "KPTEST";
+
+fn terms(looks_up_first: bool) -> BillerTerms {
+    BillerTerms {
+        code: BILLER.parse().unwrap(),
+        embedded: false,
+        looks_up_first,
+        currency: "586".parse().unwrap(),
+        surcharge_head: None,
+        reply_timeout_ms: 1000,
+        reversible: true,
+        reversal_retry_ms: 100,
+        reversal_attempts_max: 4,
+    }
+}
+
+/// A switch, the biller's own ledger, and what the acquirer was told.
+struct World {
+    switch: Switch,
+    now_ms: u64,
+    asks: u64,
+    /// Orders the biller has not answered.
+    orders: Vec<(LegId, Order)>,
+    /// What stands at the biller.
+    posted: BTreeSet<PaymentKey>,
+    /// How often each was posted.
+    postings: BTreeMap<PaymentKey, u32>,
+    /// What it was told to undo: an order to post that comes after that is refused.
+    undone: BTreeSet<PaymentKey>,
+    /// Answers by request.
+    answers: BTreeMap<AskId, Vec<Answer>>,
+    /// Requests to pay, with their keys.
+    payments: Vec<(AskId, PaymentKey)>,
+    /// The store: the latest of each payment, and what is due.
+    stored: BTreeMap<PaymentKey, Payment>,
+    due: BTreeSet<(UnixMillis, PaymentKey)>,
+}
+
+impl World {
+    fn new(looks_up_first: bool) -> Self {
+        let link = LinkTerms { name: LINK.parse().unwrap(), in_flight_max: 1000 };
+        let mut world = Self {
+            switch: Switch::new([link], [terms(looks_up_first)], [], "2026-11-20".parse().unwrap()),
+            now_ms: 0,
+            asks: 0,
+            orders: Vec::new(),
+            posted: BTreeSet::new(),
+            postings: BTreeMap::new(),
+            undone: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            payments: Vec::new(),
+            stored: BTreeMap::new(),
+            due: BTreeSet::new(),
+        };
+        world.ask(Request::SignOn);
+        world
+    }
+
+    fn key(number: u8) -> PaymentKey {
+        PaymentKey::new(&KeyParts { stan: &[b'0' + number], link: LINK.as_bytes(), ..KeyParts::default() })
+    }
+
+    fn prior(&self, key: &PaymentKey) -> Prior {
+        self.stored.get(key).map_or(Prior::Unknown, |payment| Prior::Known(Box::new(payment.clone())))
+    }
+
+    fn ask(&mut self, request: Request) -> AskId {
+        self.asks += 1;
+        let id = AskId(self.asks);
+        let link = LINK.parse().unwrap();
+        let (stan, rrn, mti) = (Short::EMPTY, Short::EMPTY, Short::EMPTY);
+        let ask = Ask { id, link, mti, stan, rrn, request, evidence: bytes::Bytes::new() };
+        self.step(Event::Asked(Box::new(ask)));
+        id
+    }
+
+    fn pay(&mut self, number: u8, content: u8) {
+        let key = Self::key(number);
+        let request = PaymentRequest {
+            key: key.clone(),
+            bill: BillRef { biller: BILLER.parse().unwrap(), consumer: "1".into() },
+            amount: MinorUnits::new(1000).unwrap(),
+            currency: "586".parse().unwrap(),
+            channel: Short::EMPTY,
+            digest: Digest([content; 16]),
+            prior: self.prior(&key),
+        };
+        let id = self.ask(Request::Payment(Box::new(request)));
+        self.payments.push((id, key));
+    }
+
+    fn reverse(&mut self, number: u8) {
+        let original = Self::key(number);
+        let prior = self.prior(&original);
+        let amount = MinorUnits::new(1000).unwrap();
+        self.ask(Request::Reversal(Box::new(ReversalRequest { original, amount, partial: false, prior })));
+    }
+
+    fn step(&mut self, event: Event) {
+        let now = Now { ticks: Ticks(self.now_ms), wall: UnixMillis(self.now_ms) };
+        let mut out = Output::default();
+        self.switch.step(now, event, &mut out);
+        for record in out.records {
+            let Some(payment) = record.payment else { continue };
+            if record.due != record.was_due {
+                if let Some(was_due) = record.was_due {
+                    assert!(
+                        self.due.remove(&(was_due, payment.key.clone())),
+                        "an entry that was there is replaced"
+                    );
+                }
+                self.due.extend(record.due.map(|due| (due, payment.key.clone())));
+            }
+            self.stored.insert(payment.key.clone(), *payment);
+        }
+        for action in out.actions {
+            match action {
+                Action::Answer { ask, answer } => self.answers.entry(ask).or_default().push(answer),
+                Action::Order { leg, order, .. } => self.orders.push((leg, order)),
+                Action::Alarm(_) => {}
+            }
+        }
+    }
+
+    /// The biller acts on an order and answers, or acts and stays silent, or loses it.
+    fn biller(&mut self, which: u8, how: u8) {
+        if self.orders.is_empty() {
+            return;
+        }
+        let (leg, order) = self.orders.remove(usize::from(which) % self.orders.len());
+        let outcome = match (order, how % 5) {
+            (_, 0) => return,
+            (_, 1) => Outcome::NotSent,
+            (Order::LookUp(_), _) => Outcome::Found(Box::new(bill())),
+            (Order::Post { .. }, 2) => Outcome::Declined(Reason::NoSuchBill),
+            (Order::Post { payment, .. }, _) if self.undone.contains(&payment.key) => {
+                Outcome::Declined(Reason::ReversedFirst)
+            }
+            (Order::Post { payment, .. }, how) => {
+                self.posted.insert(payment.key.clone());
+                *self.postings.entry(payment.key).or_default() += 1;
+                if how == 3 { Outcome::Posted(posting()) } else { Outcome::Unknown }
+            }
+            (Order::Reverse(payment), how) => {
+                self.posted.remove(&payment.key);
+                self.undone.insert(payment.key);
+                if how == 4 { Outcome::Unknown } else { Outcome::Reversed }
+            }
+        };
+        self.step(Event::BillerReplied { leg, outcome });
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now_ms += ms;
+        self.step(Event::DeadlinePassed);
+    }
+
+    /// The process ends and starts anew on what is stored; orders on their way are lost or not, nobody knows.
+    fn restart(&mut self, looks_up_first: bool) {
+        let fresh = Self::new(looks_up_first);
+        self.switch = fresh.switch;
+        self.orders.retain(|(_, order)| matches!(order, Order::Post { .. }));
+        // Orders to post may still be acted on, but their answers find nobody.
+        for (_, order) in std::mem::take(&mut self.orders) {
+            if let Order::Post { payment, .. } = order
+                && !self.undone.contains(&payment.key)
+            {
+                self.posted.insert(payment.key.clone());
+                *self.postings.entry(payment.key).or_default() += 1;
+            }
+        }
+        for (due, key) in self.due.clone() {
+            let payment = Box::new(self.stored[&key].clone());
+            self.step(Event::Recovered { payment, due });
+        }
+    }
+
+    /// Faults stop: every order is answered, every deadline passes.
+    fn heal(&mut self) {
+        for _ in 0..4000 {
+            while !self.orders.is_empty() {
+                self.biller(0, 3);
+            }
+            self.pass(1000);
+        }
+    }
+}
+
+fn posting() -> Posting {
+    let (receipt, authorisation) = ("R1".parse().unwrap(), "000001".parse().unwrap());
+    Posting { receipt, authorisation, at: UnixMillis(0), heads: Vec::new() }
+}
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Pay(u8, u8),
+    Reverse(u8),
+    Biller(u8, u8),
+    Pass(u64),
+    Restart,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => (0..4_u8, 0..8_u8).prop_map(|(number, content)| Happening::Pay(number, content / 7)),
+        2 => (0..4_u8).prop_map(Happening::Reverse),
+        6 => (any::<u8>(), any::<u8>()).prop_map(|(which, how)| Happening::Biller(which, how)),
+        2 => (0..3000_u64).prop_map(Happening::Pass),
+        1 => Just(Happening::Restart),
+    ]
+}
+
+fn live(looks_up_first: bool, happenings: &[Happening]) -> World {
+    let mut world = World::new(looks_up_first);
+    for happening in happenings {
+        match happening {
+            Happening::Pay(number, content) => world.pay(*number, *content),
+            Happening::Reverse(number) => world.reverse(*number),
+            Happening::Biller(which, how) => world.biller(*which, *how),
+            Happening::Pass(ms) => world.pass(*ms),
+            Happening::Restart => {
+                world.restart(looks_up_first);
+                world.payments.clear();
+                world.answers.clear();
+            }
+        }
+    }
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_events_posts_once_answers_each_once_and_ends_with_both_sides_agreeing(
+        looks_up_first: bool,
+        happenings in prop::collection::vec(happening(), 1..60),
+    ) {
+        let mut world = live(looks_up_first, &happenings);
+        for (key, postings) in &world.postings {
+            prop_assert!(*postings <= 1, "{key} was posted {postings} times");
+        }
+        world.heal();
+        prop_assert_eq!(world.switch.open_count(), 0);
+        prop_assert_eq!(world.switch.next_deadline(), None, "nothing is left behind");
+        prop_assert!(world.due.is_empty(), "nothing is due in the store");
+        for (ask, answers) in &world.answers {
+            prop_assert_eq!(answers.len(), 1, "request {:?} was answered more than once", ask);
+        }
+        for (ask, _) in &world.payments {
+            prop_assert!(world.answers.contains_key(ask), "request {:?} was never answered", ask);
+        }
+        for payment in world.stored.values() {
+            let stands = world.posted.contains(&payment.key);
+            match payment.state {
+                State::Posted => prop_assert!(stands, "{} is called posted and is not", payment.key),
+                State::Declined | State::Reversed | State::ReversedFirst => {
+                    prop_assert!(!stands, "{} stands at the biller as {:?}", payment.key, payment.state);
+                }
+                State::Exception => {}
+                State::Received | State::Sent | State::Reversing => {
+                    prop_assert!(false, "{} is left {:?}", payment.key, payment.state);
+                }
+            }
+            let approved = payment.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved);
+            let kept = payment.reversal.is_none() && payment.state == State::Posted;
+            prop_assert_eq!(approved && payment.reversal.is_none(), kept, "{} {:?}", payment.key, payment.state);
+        }
+    }
+}
+
+#[test]
+fn a_pause_between_reversals_doubles() {
+    let mut world = World::new(false);
+    world.pay(1, 0);
+    world.pass(1000);
+    let mut pauses = Vec::new();
+    while let Some(at) = world.switch.next_deadline() {
+        let reversals = world.orders.len();
+        let pause = Ticks(world.now_ms).until_ms(at);
+        world.pass(pause);
+        if world.orders.len() > reversals {
+            pauses.push(pause);
+        }
+    }
+    assert_eq!(pauses, [100, 200, 400]);
+    assert_eq!(world.stored[&World::key(1)].state, State::Exception);
+}
