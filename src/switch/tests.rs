@@ -42,6 +42,8 @@ struct World {
     undone: BTreeSet<PaymentKey>,
     /// Answers by request.
     answers: BTreeMap<AskId, Vec<Answer>>,
+    /// Payments whose reversal the acquirer was told is done, or has nothing to undo.
+    taken_back: BTreeSet<PaymentKey>,
     /// Requests to pay, with their keys.
     payments: Vec<(AskId, PaymentKey)>,
     /// The store: the latest of each payment, and what is due.
@@ -61,6 +63,7 @@ impl World {
             postings: BTreeMap::new(),
             undone: BTreeSet::new(),
             answers: BTreeMap::new(),
+            taken_back: BTreeSet::new(),
             payments: Vec::new(),
             stored: BTreeMap::new(),
             due: BTreeSet::new(),
@@ -106,7 +109,17 @@ impl World {
         let original = Self::key(number);
         let prior = self.prior(&original);
         let amount = MinorUnits::new(1000).unwrap();
-        self.ask(Request::Reversal(Box::new(ReversalRequest { original, amount, partial: false, prior })));
+        let key = original.clone();
+        let id = self.ask(Request::Reversal(Box::new(ReversalRequest {
+            original,
+            amount,
+            partial: false,
+            prior,
+        })));
+        let told = self.answers.get(&id).and_then(|answers| answers.first()).map(|answer| answer.reason);
+        if matches!(told, Some(Reason::Approved | Reason::OriginalUnknown)) {
+            self.taken_back.insert(key);
+        }
     }
 
     fn step(&mut self, event: Event) {
@@ -275,6 +288,8 @@ proptest! {
                     prop_assert!(false, "{} is left {:?}", payment.key, payment.state);
                 }
             }
+            let taken_back = world.taken_back.contains(&payment.key) && payment.state != State::Exception;
+            prop_assert!(!(taken_back && stands), "{} stands although it was taken back", payment.key);
             let approved = payment.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved);
             let kept = payment.reversal.is_none() && payment.state == State::Posted;
             prop_assert_eq!(approved && payment.reversal.is_none(), kept, "{} {:?}", payment.key, payment.state);
