@@ -26,13 +26,15 @@ impl CpuTimes {
     /// What has been added since an earlier reading.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let spent = |name: &str, time: &Duration| time.saturating_sub(earlier.of(name));
-        Self(self.0.iter().map(|(name, time)| (name.clone(), spent(name, time))).collect())
+        let before = |name: &str| earlier.0.get(name).copied().unwrap_or_default();
+        let spent = self.0.iter().map(|(name, time)| (name.clone(), time.saturating_sub(before(name))));
+        Self(spent.collect())
     }
 
-    /// Of the threads with this name.
+    /// Of the threads whose names begin so.
     #[must_use]
-    pub fn of(&self, name: &str) -> Duration {
-        self.0.get(name).copied().unwrap_or_default()
+    pub fn of(&self, prefix: &str) -> Duration {
+        let named = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
+        named.fold(Duration::ZERO, |sum, (_, time)| sum.saturating_add(*time))
     }
 }
