@@ -66,7 +66,7 @@ pub fn find(store: &Store, key: &PaymentKey) -> Result<Option<Payment>, JournalE
     payment.map(|payment| Some(*payment)).ok_or(JournalError::Leg { sequence: Some(sequence) })
 }
 
-/// Whether some other link has a payment of the same description.
+/// Whether some other link has a payment of the same description. A reversal that came first is nobody's payment.
 ///
 /// # Errors
 ///
@@ -74,10 +74,13 @@ pub fn find(store: &Store, key: &PaymentKey) -> Result<Option<Payment>, JournalE
 pub fn is_somebody_elses(store: &Store, key: &PaymentKey) -> Result<bool, JournalError> {
     let mut prefix = vec![PAYMENT_PREFIX];
     prefix.extend_from_slice(key.without_link());
-    match store.scan(&prefix).next() {
-        None => Ok(false),
-        Some(found) => found.map(|_| true),
+    for entry in store.scan(&prefix) {
+        let (_, value) = entry?;
+        if value.first() != Some(&state_tag(State::ReversedFirst)) {
+            return Ok(true);
+        }
     }
+    Ok(false)
 }
 
 /// Everything that is due, oldest first.

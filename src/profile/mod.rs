@@ -64,6 +64,13 @@ struct Class {
     required: Vec<(u8, FieldPath)>,
 }
 
+impl Class {
+    /// Whether messages of this type belong to it, their processing code apart.
+    fn is_of(&self, mti: Mti) -> bool {
+        self.mti.iter().any(|(asked, _)| *asked == mti)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
     Inquiry,

@@ -63,7 +63,9 @@ impl Profile {
             Some(fault) => Err((Reason::Malformed, Some(fault.field))),
             None => self.read(message, link, digest),
         };
-        let request = request.unwrap_or_else(|(reason, bad_field)| Request::Refused { reason, bad_field });
+        let network = self.classes.iter().any(|class| class.kind == Kind::Network && class.is_of(mti));
+        let refused = |(reason, bad_field)| Request::Refused { reason, bad_field, network };
+        let request = request.unwrap_or_else(refused);
         Ok(Parsed { mti, stan, rrn, request })
     }
 
@@ -101,8 +103,7 @@ impl Profile {
     /// The class of a message: by its type, then by its processing code.
     fn class(&self, message: &Message<'_, '_>) -> Result<&Class, Refusal> {
         let code = message.get(&self.paths.processing_code).unwrap_or_default();
-        let of_type = |class: &&Class| class.mti.iter().any(|(mti, _)| *mti == message.mti());
-        let mut classes = self.classes.iter().filter(of_type);
+        let mut classes = self.classes.iter().filter(|class| class.is_of(message.mti()));
         let fits = |class: &&Class| {
             class.processing_codes.is_empty() || class.processing_codes.iter().any(|known| known == code)
         };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use crate::biller::book::Shelf;
 use crate::ids::PaymentKey;
 use crate::journal::{JournalError, Store, Turn, Write, ledger};
-use crate::switch::{Payment, Prior, Record};
+use crate::switch::{Payment, Prior, Record, State};
 
 /// The engine's view of the store: what is committed, under what is on its way there, under what this turn has done.
 #[derive(Debug)]
@@ -81,8 +81,10 @@ impl Desk {
     }
 
     fn is_elsewhere(&self, key: &PaymentKey) -> Result<bool, JournalError> {
-        let like = |other: &PaymentKey| other.without_link() == key.without_link();
-        Ok(self.payments.keys().any(like) || ledger::is_somebody_elses(&self.store, key)?)
+        let like = |(_, payment): &(u64, Payment)| {
+            payment.state != State::ReversedFirst && payment.key.without_link() == key.without_link()
+        };
+        Ok(self.payments.values().any(like) || ledger::is_somebody_elses(&self.store, key)?)
     }
 
     /// The turn as gathered, if there is anything in it; the next begins.

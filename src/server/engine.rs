@@ -189,7 +189,7 @@ impl Engine {
         };
         if let Err(error) = prior {
             tracing::error!(%error, "the store cannot be read: a request is refused");
-            ask.request = Request::Refused { reason: Reason::Internal, bad_field: None };
+            ask.request = Request::Refused { reason: Reason::Internal, bad_field: None, network: false };
         }
         self.step(now, Event::Asked(Box::new(ask)));
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::biller::book;
 use crate::ids::{BillerCode, PaymentKey};
 use crate::journal::{JournalError, Store, ledger};
-use crate::switch::{Payment, State};
+use crate::switch::Payment;
 
 /// Times that something which disagrees is read again: live payments change both sides at once, but two reads do not
 /// happen at once.
@@ -76,7 +76,7 @@ pub fn audit(store: &Store, billers: &[BillerCode]) -> Result<Audited, AuditErro
     for key in ledger::payment_keys(store) {
         let key = key?;
         if let Some(payment) = ledger::find(store, &key)?.filter(|p| billers.contains(&p.biller))
-            && payment.state == State::Posted
+            && payment.stands()
         {
             audited.posted = audited.posted.saturating_add(1);
             check_payment(store, &payment)?;
@@ -91,7 +91,7 @@ pub fn audit(store: &Store, billers: &[BillerCode]) -> Result<Audited, AuditErro
 
 fn check_payment(store: &Store, payment: &Payment) -> Result<(), AuditError> {
     for _ in 0..READS {
-        let stands = ledger::find(store, &payment.key)?.is_some_and(|now| now.state == State::Posted);
+        let stands = ledger::find(store, &payment.key)?.is_some_and(|now| now.stands());
         let bill = book_of(store, payment.biller, &payment.consumer)?;
         // A department that keeps its own bills has none here.
         let paid = bill.is_none_or(|paid_by| paid_by.as_ref() == Some(&payment.key));
@@ -140,7 +140,7 @@ fn check_book(store: &Store, biller: BillerCode) -> Result<u64, AuditError> {
 /// Whether the payment stands; false if it has been undone meanwhile, and the bill with it.
 fn check_payer(store: &Store, biller: BillerCode, key: &PaymentKey, psid: &str) -> Result<bool, AuditError> {
     for _ in 0..READS {
-        let stands = ledger::find(store, key)?.is_some_and(|payment| payment.state == State::Posted);
+        let stands = ledger::find(store, key)?.is_some_and(|payment| payment.stands());
         let still = book_of(store, biller, psid)?.flatten().as_ref() == Some(key);
         if stands || !still {
             return Ok(stands);

@@ -10,7 +10,7 @@ use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short};
 use crate::journal::{JournalError, Store, ledger};
 use crate::money::MinorUnits;
-use crate::switch::{HeadAmount, Payment, State};
+use crate::switch::{HeadAmount, Payment};
 
 /// Why a scroll could not be written.
 #[derive(Debug, Error)]
@@ -74,7 +74,7 @@ pub fn scroll(
 }
 
 fn line(payment: &Payment) -> Option<ScrollLine> {
-    let posting = payment.posting.as_ref().filter(|_| payment.state == State::Posted)?;
+    let posting = payment.posting.as_ref().filter(|_| payment.stands())?;
     Some(ScrollLine {
         at: posting.at,
         psid: payment.consumer.to_string(),

@@ -97,6 +97,8 @@ pub enum Request {
         reason: Reason,
         /// The first field at fault (DE 44), if a field is.
         bad_field: Option<u8>,
+        /// It is a network management message.
+        network: bool,
     },
 }
 

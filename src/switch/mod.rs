@@ -42,6 +42,8 @@ pub struct Switch {
     blocked: BTreeSet<BillerCode>,
     sessions: HashMap<LinkName, Session>,
     open: HashMap<PaymentKey, Open>,
+    /// Payments put away whose order to post was never answered: kept for as long as an answer is listened for.
+    given_up: HashMap<PaymentKey, Payment>,
     pending: Pending,
     date: BusinessDate,
     draining: bool,
@@ -61,6 +63,7 @@ impl Switch {
             blocked: blocked.into_iter().collect(),
             sessions: links.into_iter().map(|terms| (terms.name, Session::new(&terms))).collect(),
             open: HashMap::new(),
+            given_up: HashMap::new(),
             pending: Pending::default(),
             date,
             draining: false,
@@ -130,9 +133,11 @@ impl Switch {
         out.records.push(record);
         match request {
             Request::SignOn | Request::SignOff | Request::Echo => self.network(now, &from, &request, out),
-            Request::Refused { reason, bad_field } => {
-                let answer =
-                    Answer { bad_field, ..Answer::plain(self.gate(&from.link).err().unwrap_or(reason)) };
+            Request::Refused { reason, bad_field, network } => {
+                // How to sign on must be learnt before signing on: network messages pass the gate.
+                let gated = if network { None } else { self.gate(&from.link).err() };
+                let refusal = || Answer { bad_field, ..Answer::plain(reason) };
+                let answer = gated.map_or_else(refusal, Answer::plain);
                 self.tell(now, &from, answer, out);
             }
             Request::Inquiry(bill) => self.inquiry(now, from, bill, out),

@@ -57,6 +57,7 @@ impl Switch {
         };
         let mut open = Open::new(payment);
         open.asks.push(from);
+        open.counted = true;
         self.waits_for_biller(&from.link);
         let terms = match self.route(&bill.biller) {
             Ok(terms) => terms,
@@ -112,29 +113,29 @@ impl Switch {
     pub(super) fn decline(&mut self, now: Now, mut open: Open, answer: Answer, out: &mut Output) {
         open.payment.state = State::Declined;
         let reason = answer.reason;
-        open.answer_payment(answer, out);
+        self.answer_payment(&mut open, answer, out);
         open.answer_reversal(Reason::Approved, out);
         out.records.push(open.record(now, What::Answered { reason }, None));
-        self.close(&open);
+        self.close(open);
     }
 
     /// Posted in time: the approval is the answer, unless the acquirer has asked for it back meanwhile.
     pub(super) fn posted(&mut self, now: Now, mut open: Open, posting: Posting, out: &mut Output) {
         open.payment.posting = Some(posting.clone());
         if open.payment.reversal.is_some() {
-            open.answer_payment(Answer::plain(Reason::ReversedFirst), out);
+            self.answer_payment(&mut open, Answer::plain(Reason::ReversedFirst), out);
             return self.undo(now, open, What::Answered { reason: Reason::ReversedFirst }, out);
         }
         open.payment.state = State::Posted;
         let about = About::Posted { posting, date: open.payment.date };
-        open.answer_payment(Answer { about, ..Answer::plain(Reason::Approved) }, out);
+        self.answer_payment(&mut open, Answer { about, ..Answer::plain(Reason::Approved) }, out);
         out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
-        self.close(&open);
+        self.close(open);
     }
 
     /// The order may have been carried out. Never called declined: undo it before anyone retries.
     pub(super) fn in_doubt(&mut self, now: Now, mut open: Open, out: &mut Output) {
-        open.answer_payment(Answer::plain(Reason::InDoubt), out);
+        self.answer_payment(&mut open, Answer::plain(Reason::InDoubt), out);
         self.undo(now, open, What::Answered { reason: Reason::InDoubt }, out);
     }
 
@@ -145,11 +146,12 @@ impl Switch {
     /// Tells a person, and keeps the payment in the store for them.
     pub(super) fn give_up(&mut self, now: Now, mut open: Open, reason: Reason, out: &mut Output) {
         open.payment.state = State::Exception;
-        open.answer_reversal(reason, out);
+        // An advice is stored, whatever comes of it: asking again would change nothing.
+        open.answer_reversal(Reason::Approved, out);
         out.records.push(open.record(now, What::GaveUp(reason), None));
         let (key, biller) = (open.payment.key.clone(), open.payment.biller);
         out.actions.push(Action::Alarm(super::Alarm::Exception { key, biller, reason }));
-        self.close(&open);
+        self.close(open);
     }
 }
 
@@ -160,6 +162,11 @@ fn stored_answer(payment: &Payment, request: &PaymentRequest) -> Answer {
     }
     if payment.digest != request.digest {
         return Answer::plain(Reason::KeyReused);
+    }
+    let taken_back = matches!(payment.state, State::Reversed | State::Reversing);
+    if taken_back && payment.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved) {
+        // The approval was true when it was given. A repeat that comes behind the reversal must not hear it again.
+        return Answer::plain(Reason::ReversedFirst);
     }
     payment.answer.clone().unwrap_or_else(|| Answer::plain(Reason::InDoubt))
 }

@@ -85,6 +85,19 @@ pub struct Payment {
     pub reversal: Option<Reversal>,
 }
 
+impl Payment {
+    /// Whether, as far as is known, the biller holds it as paid: it was posted, and no reversal has been confirmed. One
+    /// that only a person can resolve still stands if it was posted.
+    #[must_use]
+    pub const fn stands(&self) -> bool {
+        match self.state {
+            State::Posted => true,
+            State::Reversing | State::Exception => self.posting.is_some(),
+            State::Received | State::Sent | State::Declined | State::Reversed | State::ReversedFirst => false,
+        }
+    }
+}
+
 /// A posting at a biller.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Posting {

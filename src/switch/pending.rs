@@ -18,6 +18,8 @@ pub(super) struct Open {
     pub(super) legs: Vec<LegId>,
     /// The entry in the store's list of what is due.
     pub(super) due: Option<UnixMillis>,
+    /// Whether it counts among the requests of its link that wait for a biller.
+    pub(super) counted: bool,
 }
 
 /// What an order is for.
@@ -32,6 +34,8 @@ pub(super) enum LegOf {
     /// The order to post was not answered in time.
     LatePost(PaymentKey),
     Reverse(PaymentKey),
+    /// The order to reverse was not answered in time; another may have been given since.
+    LateReverse(PaymentKey),
 }
 
 /// What happens at a deadline.
@@ -91,17 +95,19 @@ impl Pending {
     }
 
     /// Keeps listening for the answer to an order whose deadline has passed.
-    pub(super) fn keep_late(&mut self, leg: LegId, key: PaymentKey, until: Ticks) {
+    pub(super) fn keep_late(&mut self, leg: LegId, of: LegOf, until: Ticks) {
         let timer = (until, leg.0);
         self.deadlines.insert(timer, Due::Forget(leg));
-        self.legs.insert(leg, (LegOf::LatePost(key), Some(timer)));
+        self.legs.insert(leg, (of, Some(timer)));
     }
 
-    /// Forgets an order, unless its late answer would be news.
-    pub(super) fn drop_unless_late(&mut self, leg: LegId) {
-        if !matches!(self.legs.get(&leg), Some((LegOf::LatePost(_), _))) {
+    /// Forgets an order, unless its late answer would be news; says whether it would.
+    pub(super) fn drop_unless_late(&mut self, leg: LegId) -> bool {
+        let late = matches!(self.legs.get(&leg), Some((LegOf::LatePost(_), _)));
+        if !late {
             self.take(leg);
         }
+        late
     }
 
     pub(super) fn retry_at(&mut self, at: Ticks, key: PaymentKey) {
@@ -118,7 +124,14 @@ impl Pending {
 
 impl Open {
     pub(super) const fn new(payment: Payment) -> Self {
-        Self { payment, asks: Vec::new(), reversal_asks: Vec::new(), legs: Vec::new(), due: None }
+        Self {
+            payment,
+            asks: Vec::new(),
+            reversal_asks: Vec::new(),
+            legs: Vec::new(),
+            due: None,
+            counted: false,
+        }
     }
 
     /// A record of this payment as it stands now, due again at `due`.
@@ -138,14 +151,6 @@ impl Open {
         }
     }
 
-    /// Stores `answer` as what the acquirer was told, and tells all who wait for it.
-    pub(super) fn answer_payment(&mut self, answer: Answer, out: &mut Output) {
-        for ask in self.asks.drain(..) {
-            out.actions.push(Action::Answer { ask: ask.id, answer: answer.clone() });
-        }
-        self.payment.answer = Some(answer);
-    }
-
     /// Tells all who asked for the reversal.
     pub(super) fn answer_reversal(&mut self, reason: Reason, out: &mut Output) {
         if self.reversal_asks.is_empty() {
@@ -161,12 +166,31 @@ impl Open {
 }
 
 impl Switch {
-    /// Puts a payment away. Of its orders only those are kept whose late answer a person would want to know of.
-    pub(super) fn close(&mut self, open: &Open) {
-        for leg in &open.legs {
-            self.pending.drop_unless_late(*leg);
+    /// Stores `answer` as what the acquirer was told, and tells all who wait for it. From here the payment holds up
+    /// nobody of its link: what the biller still owes is between it and the switch.
+    pub(super) fn answer_payment(&mut self, open: &mut Open, answer: Answer, out: &mut Output) {
+        for ask in open.asks.drain(..) {
+            out.actions.push(Action::Answer { ask: ask.id, answer: answer.clone() });
         }
-        self.waits_no_more(&open.payment.link);
+        open.payment.answer = Some(answer);
+        if std::mem::take(&mut open.counted) {
+            self.waits_no_more(&open.payment.link);
+        }
+    }
+
+    /// Puts a payment away. An order to post that was given up is listened for longer: should it be approved after all,
+    /// the payment is taken up again.
+    pub(super) fn close(&mut self, open: Open) {
+        let mut late = false;
+        for leg in &open.legs {
+            late |= self.pending.drop_unless_late(*leg);
+        }
+        if open.counted {
+            self.waits_no_more(&open.payment.link);
+        }
+        if late {
+            self.given_up.insert(open.payment.key.clone(), open.payment);
+        }
     }
 
     /// Gives an order about an open payment.

@@ -2,8 +2,8 @@
 
 use super::pending::{Due, LegOf, Open};
 use super::{
-    Action, Alarm, Answer, LegId, Ordered, Outcome, Output, Payment, Reason, Record, Replied, State, Switch,
-    What,
+    Action, Alarm, Answer, LegId, Ordered, Outcome, Output, Payment, Reason, Record, Replied, Reversal,
+    State, Switch, What,
 };
 use crate::clock::{Now, UnixMillis};
 use crate::ids::PaymentKey;
@@ -28,6 +28,7 @@ impl Switch {
             LegOf::Post(key) => self.post_replied(now, &key, outcome, out),
             LegOf::LatePost(key) => self.late_reply(now, key, &outcome, out),
             LegOf::Reverse(key) => self.reverse_replied(now, &key, outcome, out),
+            LegOf::LateReverse(key) => self.reverse_replied_late(now, &key, &outcome, out),
         }
     }
 
@@ -54,33 +55,56 @@ impl Switch {
         }
     }
 
-    /// The acquirer has its answer already: journal, do not forward. The reversal is on its way.
+    /// The acquirer has its answer already: journal, do not forward. A reversal is on its way, or goes once more if the
+    /// approval came behind its confirmation: whether the posting was before or after it, only the biller knows.
     fn late_reply(&mut self, now: Now, key: PaymentKey, outcome: &Outcome, out: &mut Output) {
-        let Some(open) = self.open.get_mut(&key) else {
-            // The reversal has been answered meanwhile: whether the posting was before or after it, only the biller knows.
-            if matches!(outcome, Outcome::Posted(_)) {
-                out.actions.push(Action::Alarm(Alarm::LateApproval(key)));
-            }
-            return;
-        };
-        let due = open.due;
+        let reopened = !self.open.contains_key(&key);
+        let given_up = self.given_up.remove(&key);
+        let Some(mut open) = self.take_open(&key).or_else(|| given_up.map(Open::new)) else { return };
+        let approved = matches!(outcome, Outcome::Posted(_));
         if let Outcome::Posted(posting) = outcome {
             open.payment.posting = Some(posting.clone());
         }
-        let what = What::RepliedLate(told(outcome), open.payment.biller);
-        out.records.push(open.record(now, what, due));
+        let (due, what) = (open.due, What::RepliedLate(told(outcome), open.payment.biller));
+        if !reopened {
+            out.records.push(open.record(now, what, due));
+            self.open.insert(key, open);
+        } else if approved {
+            out.actions.push(Action::Alarm(Alarm::LateApproval(key)));
+            // The orders before are over: the biller is asked anew.
+            open.payment.reversal =
+                open.payment.reversal.map(|reversal| Reversal { attempts: 0, ..reversal });
+            self.undo(now, open, what, out);
+        }
     }
 
     fn reverse_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
         let Some(mut open) = self.take_open(key) else { return };
         self.note_reply(now, &mut open, &outcome, out);
         match outcome {
-            // A biller that knows no such payment has nothing to undo: nothing stands, which is what was wanted.
-            Outcome::Reversed | Outcome::Declined(Reason::OriginalUnknown) => self.reversed(now, open, out),
+            Outcome::Reversed => self.reversed(now, open, out),
+            // A biller that knows no such payment has nothing to undo: nothing stands, which is what was wanted. But one that
+            // has posted it contradicts itself, and is asked again.
+            Outcome::Declined(Reason::OriginalUnknown) if open.payment.posting.is_none() => {
+                self.reversed(now, open, out);
+            }
+            Outcome::Declined(Reason::OriginalUnknown) => self.reverse_later(now, open),
             Outcome::Declined(reason) => self.give_up(now, open, reason, out),
             Outcome::NotSent | Outcome::Unknown | Outcome::Found(_) | Outcome::Posted(_) => {
                 self.reverse_later(now, open);
             }
+        }
+    }
+
+    /// Only the confirmation counts of an order that was given up: whatever else there is to say, the next order hears.
+    fn reverse_replied_late(&mut self, now: Now, key: &PaymentKey, outcome: &Outcome, out: &mut Output) {
+        if !matches!(outcome, Outcome::Reversed) {
+            return;
+        }
+        if let Some(mut open) = self.take_open(key) {
+            let (due, what) = (open.due, What::RepliedLate(told(outcome), open.payment.biller));
+            out.records.push(open.record(now, what, due));
+            self.reversed(now, open, out);
         }
     }
 
@@ -97,7 +121,11 @@ impl Switch {
         while let Some(due) = self.pending.pop_due(now.ticks) {
             match due {
                 Due::Reply(leg) => self.reply_overdue(now, leg, out),
-                Due::Forget(leg) => drop(self.pending.take(leg)),
+                Due::Forget(leg) => {
+                    if let Some(LegOf::LatePost(key)) = self.pending.take(leg) {
+                        self.given_up.remove(&key);
+                    }
+                }
                 Due::Retry(key) => {
                     if let Some(open) = self.take_open(&key) {
                         self.send_reversal(now, open, What::Retried, out);
@@ -109,7 +137,7 @@ impl Switch {
 
     fn reply_overdue(&mut self, now: Now, leg: LegId, out: &mut Output) {
         match self.pending.take(leg) {
-            None | Some(LegOf::LatePost(_)) => {}
+            None | Some(LegOf::LatePost(_) | LegOf::LateReverse(_)) => {}
             Some(LegOf::Inquiry { from, biller }) => self.inquiry_timed_out(now, from, biller, out),
             Some(LegOf::LookUp(key)) => {
                 if let Some(open) = self.take_open(&key) {
@@ -118,13 +146,15 @@ impl Switch {
             }
             Some(LegOf::Post(key)) => {
                 if let Some(mut open) = self.take_open(&key) {
-                    self.pending.keep_late(leg, key, now.ticks.after_ms(LATE_REPLY_MS));
+                    self.pending.keep_late(leg, LegOf::LatePost(key), now.ticks.after_ms(LATE_REPLY_MS));
                     note_silence(now, &mut open, Ordered::Post, out);
                     self.in_doubt(now, open, out);
                 }
             }
             Some(LegOf::Reverse(key)) => {
                 if let Some(mut open) = self.take_open(&key) {
+                    let until = now.ticks.after_ms(LATE_REPLY_MS);
+                    self.pending.keep_late(leg, LegOf::LateReverse(key), until);
                     note_silence(now, &mut open, Ordered::Reverse, out);
                     self.reverse_later(now, open);
                 }
@@ -136,7 +166,6 @@ impl Switch {
     pub(super) fn recovered(&mut self, now: Now, payment: Payment, due: UnixMillis, out: &mut Output) {
         let mut open = Open::new(payment);
         open.due = Some(due);
-        self.waits_for_biller(&open.payment.link);
         match open.payment.state {
             State::Sent => {
                 note_silence(now, &mut open, Ordered::Post, out);
@@ -151,7 +180,7 @@ impl Switch {
             | State::Exception => {
                 // Nothing is owed any more: only the entry in the list of what is due is to go.
                 out.records.push(open.record(now, What::Settled, None));
-                self.close(&open);
+                self.close(open);
             }
         }
     }

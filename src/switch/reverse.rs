@@ -24,9 +24,10 @@ impl Switch {
                 self.reverse_known(now, from, *payment, request.amount, request.partial, out)
             }
             Prior::SomebodyElses => {
-                let alarm = Alarm::ReversalBySomebodyElse { link: from.link, original: request.original };
-                out.actions.push(Action::Alarm(alarm));
-                self.tell(now, &from, Answer::plain(Reason::OriginalUnknown), out);
+                let original = request.original.clone();
+                out.actions.push(Action::Alarm(Alarm::ReversalBySomebodyElse { link: from.link, original }));
+                // Remembered under this link's own key, which is not the other's: nothing happens to the other's payment.
+                self.remember_reversal(now, &from, request, out);
             }
             Prior::Unknown => self.remember_reversal(now, &from, request, out),
         }
@@ -63,25 +64,24 @@ impl Switch {
         request: &ReversalRequest,
         out: &mut Output,
     ) {
-        let reason = match amount_fault(&open.payment, request.amount.minor(), request.partial) {
-            Some(reason) => reason,
-            None if open.payment.state == State::Received => {
-                open.payment.state = State::Reversed;
-                open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts: 0 });
-                open.answer_payment(Answer::plain(Reason::ReversedFirst), out);
-                out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
-                out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
-                return self.close(&open);
-            }
-            None => {
-                let attempts = open.payment.reversal.map_or(0, |reversal| reversal.attempts);
-                open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts });
-                Reason::Approved
-            }
-        };
+        if let Some(reason) = amount_fault(&open.payment, request.amount.minor(), request.partial) {
+            self.tell(now, &from, Answer::plain(reason), out);
+            self.open.insert(open.payment.key.clone(), open);
+            return;
+        }
+        let what = What::Answered { reason: Reason::Approved };
+        out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
+        if open.payment.state == State::Received {
+            open.payment.state = State::Reversed;
+            open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts: 0 });
+            self.answer_payment(&mut open, Answer::plain(Reason::ReversedFirst), out);
+            out.records.push(open.record(now, what, None));
+            return self.close(open);
+        }
+        let attempts = open.payment.reversal.map_or(0, |reversal| reversal.attempts);
+        open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts });
         let due = open.due;
-        out.records.push(open.record(now, What::Answered { reason }, due));
-        out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });
+        out.records.push(open.record(now, what, due));
         self.open.insert(open.payment.key.clone(), open);
     }
 
@@ -100,9 +100,8 @@ impl Switch {
         let fault = amount_fault(&payment, amount.minor(), partial);
         let plain = match payment.state {
             State::Declined | State::Reversed => Some(fault.unwrap_or(Reason::Approved)),
-            State::Exception => Some(Reason::NotReversible),
             State::ReversedFirst => Some(Reason::OriginalUnknown),
-            State::Received | State::Sent | State::Posted | State::Reversing => fault,
+            State::Received | State::Sent | State::Posted | State::Reversing | State::Exception => fault,
         };
         if let Some(reason) = plain {
             return self.tell(now, &from, Answer::plain(reason), out);
@@ -115,11 +114,15 @@ impl Switch {
             out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
         }
         payment.reversal = Some(reversal);
+        let exception = payment.state == State::Exception;
         let mut open = Open::new(payment);
         if embedded {
             open.reversal_asks.push(from);
         }
-        self.waits_for_biller(&from.link);
+        if exception {
+            // It is with a person already, who learns that the acquirer wants it back.
+            return self.give_up(now, open, Reason::NotReversible, out);
+        }
         self.undo(now, open, What::Answered { reason: Reason::Approved }, out);
     }
 
@@ -163,7 +166,7 @@ impl Switch {
         open.payment.state = State::Reversed;
         open.answer_reversal(Reason::Approved, out);
         out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
-        self.close(&open);
+        self.close(open);
     }
 
     /// No usable answer to an order to reverse: the next one after a pause that doubles each time.

@@ -66,7 +66,7 @@ impl Switch {
         self.tell(now, from, Answer::plain(reason), out);
     }
 
-    /// A new connection starts signed off: the peer may have restarted and has to say so.
+    /// A link starts signed off when the first of its connections comes: the peer may have restarted and has to say so.
     pub(super) fn link_up(&mut self, link: LinkName) {
         self.link_down(link);
     }

@@ -77,3 +77,14 @@ async fn a_link_signs_on_for_itself_alone_and_anew_after_its_last_connection_end
         }
     }
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_network_message_is_told_before_sign_on() {
+    let site = Site::open().await;
+    let mut peer = Peer::connect(site.address, ATMNET).await;
+    assert_eq!(peer.ask(&Outgoing::network("999")).await.code(), "12");
+    let missing = peer.ask(&Outgoing::network("001").without(7)).await;
+    assert_eq!((missing.code(), missing.field(44)), ("30", "007"));
+    let gated = peer.ask(&Outgoing::payment(1, UNPAID, 1000).without(41)).await;
+    assert_eq!((gated.code(), gated.field(44)), ("91", ""));
+}

@@ -4,7 +4,7 @@ use billswitch::control::{Reply, Request};
 use billswitch::switch::{Outcome, Reason};
 
 use crate::peer::{ATMNET, NORTHBANK, Outgoing, Peer};
-use crate::site::{Setup, Site, UNPAID, WIRED};
+use crate::site::{LATE, Setup, Site, UNPAID, WIRED};
 
 #[tokio::test]
 async fn n39_reversal_of_an_approved_payment() {
@@ -125,8 +125,9 @@ async fn n45_a_reversal_by_another_acquirer() {
     assert_eq!(other.ask(&reversal.clone().with_mti("0421")).await.code(), "25");
     assert_eq!(peer.ask(&Outgoing::inquiry(3, UNPAID)).await.fact("ST"), "P", "no effect");
     let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
-    assert_eq!(status.alarms, 2);
-    assert_eq!(other.ask(&payment).await.code(), "21", "the other's own payment is its own");
+    assert_eq!(status.alarms, 1);
+    let own = Outgoing::payment(1, LATE, 1100);
+    assert_eq!(other.ask(&own).await.code(), "21", "what the other took back it cannot pay under that key");
     assert_eq!(peer.ask(&reversal).await.code(), "00");
 }
 
@@ -181,4 +182,28 @@ async fn a_biller_that_refuses_a_reversal_leaves_an_exception_and_not_reversible
     let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
     assert_eq!(status.alarms, 1);
     assert!(site.wired.is_idle());
+}
+
+#[tokio::test]
+async fn a_repeat_behind_the_reversal_does_not_hear_the_approval_again() {
+    let site = Site::open().await;
+    let mut peer = site.atmnet().await;
+    let payment = Outgoing::payment(1, UNPAID, 1000);
+    assert_eq!(peer.ask(&payment).await.code(), "00");
+    assert_eq!(peer.ask(&Outgoing::reversal_of(&payment, 2)).await.code(), "00");
+    assert_eq!(peer.ask(&payment.with_mti("0201")).await.code(), "21");
+}
+
+#[tokio::test]
+async fn a_reversal_that_came_first_counts_for_a_link_also_where_another_has_such_a_payment() {
+    let site = Site::open().await;
+    let (mut one, mut two) = (site.atmnet().await, Peer::signed_on(site.address, NORTHBANK).await);
+    let payment = Outgoing::payment(1, UNPAID, 1000);
+    let reversal = Outgoing::reversal_of(&payment, 2);
+    assert_eq!(one.ask(&reversal).await.code(), "25");
+    assert_eq!(two.ask(&reversal).await.code(), "25");
+    assert_eq!(two.ask(&payment).await.code(), "21");
+    assert_eq!(one.ask(&payment).await.code(), "21");
+    let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
+    assert_eq!(status.alarms, 0, "a reversal of nothing is nobody's payment");
 }

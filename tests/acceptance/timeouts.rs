@@ -171,3 +171,51 @@ async fn a_drain_finishes_what_is_in_flight_and_refuses_what_is_new() {
     site.drain().await;
     peer.closed().await;
 }
+
+#[tokio::test]
+async fn an_approval_behind_the_confirmed_reversal_is_reversed_once_more_and_told() {
+    let mut site = Site::with(HASTY).await;
+    let mut peer = site.atmnet().await;
+    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
+    let late = site.wired.post().await;
+    assert_eq!(peer.receive().await.code(), "68");
+    site.wired.reverse().await.answer(Outcome::Declined(Reason::OriginalUnknown));
+    until(&site, 1, State::Reversed).await;
+    late.approve("R1");
+    site.wired.reverse().await.answer(Outcome::Reversed);
+    until(&site, 1, State::Reversed).await;
+    let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
+    assert_eq!(status.alarms, 1);
+}
+
+#[tokio::test]
+async fn a_silent_biller_does_not_shut_the_link_to_the_others() {
+    let setup = Setup { link_lines: "waiting_max = 3", ..HASTY };
+    let mut site = Site::with(setup).await;
+    let mut peer = site.atmnet().await;
+    for stan in 1..=3 {
+        peer.send(&Outgoing::payment_at(WIRED, stan, "1", 1000)).await;
+    }
+    for _ in 1..=3 {
+        assert_eq!(peer.receive().await.code(), "68");
+    }
+    assert_eq!(
+        peer.ask(&Outgoing::payment(4, UNPAID, 1000)).await.code(),
+        "00",
+        "what is being undone holds up nobody"
+    );
+    while !site.wired.is_idle() {}
+}
+
+#[tokio::test]
+async fn a_slow_confirmation_of_a_reversal_counts() {
+    let mut site = Site::with(HASTY).await;
+    let mut peer = site.atmnet().await;
+    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
+    let _silent = site.wired.post().await;
+    assert_eq!(peer.receive().await.code(), "68");
+    let slow = site.wired.reverse().await;
+    let _again = site.wired.reverse().await;
+    slow.answer(Outcome::Reversed);
+    until(&site, 1, State::Reversed).await;
+}
