@@ -1,0 +1,48 @@
+//! The tools these tests need, and what happens without them.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A Python that has pyiso8583, unless there is none.
+pub(crate) fn python() -> Option<OsString> {
+    let python = std::env::var_os("BILLSWITCH_PYTHON").unwrap_or_else(|| "python3".into());
+    let why = "an interpreter with pyiso8583: pip install -r tests/interop/requirements.txt";
+    there(Command::new(&python).args(["-c", "import iso8583.specs"]), why).then_some(python)
+}
+
+/// tshark, unless there is none.
+pub(crate) fn tshark() -> Option<OsString> {
+    there(Command::new("tshark").arg("--version"), "Debian's package of that name").then(|| "tshark".into())
+}
+
+/// A file of these tests.
+pub(crate) fn file(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "interop", name].iter().collect()
+}
+
+/// A file of the recorded morning.
+pub(crate) fn morning(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "fixtures", "morning", name].iter().collect()
+}
+
+fn there(probe: &mut Command, what: &str) -> bool {
+    let probed = probe.stdin(Stdio::null()).output();
+    let fault = match probed {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let tool = probe.get_program().to_string_lossy().into_owned();
+    let required = ["CI", "REQUIRE_INTEROP"].into_iter().find(|name| std::env::var_os(name).is_some());
+    if let Some(required) = required {
+        panic!("{tool} cannot be used, and {required} is set; want {what}: {fault}");
+    }
+    // Not through `eprintln!`, which the test harness keeps to itself when a test passes.
+    let _ = writeln!(
+        std::io::stderr(),
+        "\n*** NOT TESTED: {tool} cannot be used; want {what}. REQUIRE_INTEROP=1 makes this a failure.\n    {fault}\n"
+    );
+    false
+}
