@@ -190,6 +190,7 @@ fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {
         ("bill", format!("{} {}", payment.biller, payment.consumer)),
         ("amount", format!("{} on {}", payment.amount, payment.date)),
         ("acquirer", format!("{}, channel {}", payment.link, payment.channel)),
+        ("card", found.card.clone()),
         ("receipt", posting.map_or_else(|| "none".to_owned(), |posting| posting.receipt.to_string())),
         ("heads", heads.unwrap_or_default()),
         ("answered", payment.answer.as_ref().map_or_else(String::new, |answer| answer.reason.to_string())),

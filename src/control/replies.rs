@@ -90,6 +90,8 @@ pub struct BillerReply {
 pub struct PaymentReply {
     /// The payment as it stands.
     pub payment: Payment,
+    /// The card it was made with: first six and last four digits at most; empty if none was told.
+    pub card: String,
     /// Its legs, oldest first.
     pub legs: Vec<LegReply>,
 }

@@ -5,7 +5,7 @@
 
 use crate::clock::UnixMillis;
 use crate::ids::PaymentKey;
-use crate::switch::{Payment, Record, State};
+use crate::switch::{Evidence, Payment, Record, State};
 
 use super::{JournalError, Store, Write};
 
@@ -18,9 +18,9 @@ const DUE_PREFIX: u8 = b'D';
 ///
 /// [`JournalError::Leg`] if the record cannot be written, which no record should be.
 pub fn to_leg(record: &Record) -> Result<Vec<u8>, JournalError> {
-    let room = Vec::with_capacity(record.evidence.len().saturating_add(256));
+    let room = Vec::with_capacity(record.evidence.0.len().saturating_add(256));
     let mut leg = postcard::to_extend(record, room).map_err(|_| JournalError::Leg { sequence: None })?;
-    leg.extend_from_slice(&record.evidence);
+    leg.extend_from_slice(&record.evidence.0);
     Ok(leg)
 }
 
@@ -32,7 +32,7 @@ pub fn to_leg(record: &Record) -> Result<Vec<u8>, JournalError> {
 pub fn from_leg(sequence: u64, leg: &[u8]) -> Result<Record, JournalError> {
     let none = |_| JournalError::Leg { sequence: Some(sequence) };
     let (mut record, evidence) = postcard::take_from_bytes::<Record>(leg).map_err(none)?;
-    record.evidence = bytes::Bytes::copy_from_slice(evidence);
+    record.evidence = Evidence(bytes::Bytes::copy_from_slice(evidence));
     Ok(record)
 }
 

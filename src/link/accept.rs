@@ -1,6 +1,5 @@
 //! Taking connections in: bounded in all and a link, and never stopped by an error that passes.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,12 +33,14 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Hands each connection to `take` until `stop` turns true. A connection beyond the bound of `in_all` is closed at once.
-pub async fn accept<F: Future<Output = ()> + Send>(
+/// Hands each connection to `take` until `stop` turns true. A connection beyond the bound of `in_all` is closed at once, and
+/// `refused` is told.
+pub async fn accept(
     listener: TcpListener,
     in_all: Arc<Semaphore>,
     mut stop: watch::Receiver<bool>,
-    take: impl Fn(TcpStream, SocketAddr, Admission) -> F,
+    refused: impl Fn(),
+    take: impl Fn(TcpStream, SocketAddr, Admission),
 ) {
     let (first, longest) = BACK_OFF_MS;
     let mut pause = first;
@@ -52,11 +53,12 @@ pub async fn accept<F: Future<Output = ()> + Send>(
             Ok((stream, peer)) => {
                 pause = first;
                 let Ok(permit) = Arc::clone(&in_all).try_acquire_owned() else {
+                    refused();
                     tracing::warn!(%peer, "connection refused: too many in all");
                     continue;
                 };
                 prepare(&stream);
-                take(stream, peer, Admission { _in_all: permit }).await;
+                take(stream, peer, Admission { _in_all: permit });
             }
             Err(error) => {
                 tracing::warn!(%error, pause_ms = pause, "no connection could be taken in");

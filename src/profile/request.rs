@@ -33,6 +33,11 @@ pub enum Unanswerable {
     Answer,
 }
 
+/// The longest consumer number: no bill of ours is called by a longer one.
+const CONSUMER_BYTES_MAX: usize = 40;
+/// The longest payment key: what the fields of a common dialect need, twice over.
+const KEY_BYTES_MAX: usize = 256;
+
 /// A request that is refused: why, and the data element to blame.
 type Refusal = (Reason, Option<u8>);
 
@@ -87,7 +92,7 @@ impl Profile {
             Kind::Payment => {
                 let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
                 Ok(Request::Payment(Box::new(PaymentRequest {
-                    key: PaymentKey::new(&self.key_parts(message, &link)),
+                    key: bounded(PaymentKey::new(&self.key_parts(message, &link)))?,
                     bill: self.bill(message)?,
                     amount: self.amount(message)?,
                     currency: self.text(message, &self.paths.currency).unwrap_or_default(),
@@ -144,7 +149,7 @@ impl Profile {
         };
         let replacement = message.get(&self.paths.replacement_amounts).unwrap_or_default();
         Ok(Request::Reversal(Box::new(ReversalRequest {
-            original: PaymentKey::new(&parts),
+            original: bounded(PaymentKey::new(&parts))?,
             amount: self.amount(message)?,
             partial: replacement.iter().any(|byte| !matches!(byte, b'0' | b' ')),
             prior: Prior::Unknown,
@@ -168,6 +173,9 @@ impl Profile {
         let biller = BillerCode::new(code).unwrap_or_default();
         let malformed = (Reason::Malformed, Some(self.paths.consumer.field()));
         let consumer = trimmed(message.get(&self.paths.consumer).unwrap_or_default());
+        if consumer.len() > CONSUMER_BYTES_MAX {
+            return Err(malformed);
+        }
         let consumer = std::str::from_utf8(consumer).map_err(|_| malformed)?;
         Ok(BillRef { biller, consumer: consumer.into() })
     }
@@ -184,6 +192,11 @@ impl Profile {
     ) -> Option<Short<N>> {
         Short::new(message.get(path)?).ok()
     }
+}
+
+/// Dialects may have fields of any length; keys of the store may not.
+fn bounded(key: PaymentKey) -> Result<PaymentKey, Refusal> {
+    if key.as_bytes().len() <= KEY_BYTES_MAX { Ok(key) } else { Err((Reason::Malformed, None)) }
 }
 
 /// Consumer numbers and codes come padded with spaces from some.

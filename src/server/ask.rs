@@ -30,8 +30,7 @@ pub(super) enum Input {
     Stop,
 }
 
-/// A request that waits for its answer.
-#[derive(Debug)]
+/// A request that waits for its answer. Its frame holds card data: no `Debug`.
 pub(super) struct Waiting {
     pub(super) link: LinkName,
     pub(super) frame: Bytes,
@@ -39,8 +38,7 @@ pub(super) struct Waiting {
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// An answer on its way to its connection.
-#[derive(Debug)]
+/// An answer on its way to its connection. The frame of its request holds card data: no `Debug`.
 pub(super) struct Outbound {
     /// The request it answers.
     pub(super) frame: Bytes,

@@ -15,24 +15,22 @@ pub fn import_rows<S: Shelf>(
     biller: BillerCode,
     rows: Vec<Row>,
 ) -> Result<Vec<Change>, BookError<S::Error>> {
-    let mut changes = Vec::with_capacity(rows.len());
     let mut bills = book::count(shelf, biller)?;
-    for row in rows {
+    let mut put = |row: Row| {
         let held = book::find(shelf, biller, &row.psid)?;
         let (bill, change) = book::merge(held, row.bill);
-        match change {
-            Change::Added => bills = bills.saturating_add(1),
-            Change::Updated => {}
-            Change::Unchanged | Change::KeptPaid => {
-                changes.push(change);
-                continue;
-            }
+        if matches!(change, Change::Added | Change::Updated) {
+            book::store(shelf, biller, &row.psid, &bill)?;
         }
-        book::store(shelf, biller, &row.psid, &bill)?;
-        changes.push(change);
-    }
+        if change == Change::Added {
+            bills = bills.saturating_add(1);
+        }
+        Ok(change)
+    };
+    let changes = rows.into_iter().map(&mut put).collect();
+    // Also when a row could not be put: those before it are in the turn.
     book::set_count(shelf, biller, bills);
-    Ok(changes)
+    changes
 }
 
 /// A store that nobody serves, opened to work on its books.

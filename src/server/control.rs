@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -16,14 +15,17 @@ use super::ask::Input;
 use super::inspect::Status;
 use super::{Shared, StartError, control_socket};
 use crate::biller::book;
+use crate::config::Config;
 use crate::control::{
     BillerReply, Envelope, ImportReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply, PaymentReply,
     Reply, Request, StatusReply, VERSION, VerifyReply,
 };
 use crate::ids::BillerCode;
+use crate::iso8583::mask_pan;
 use crate::journal::Store;
 use crate::settle;
 use crate::switch::Operation;
+use crate::vault::{Kept, kept_fields};
 
 /// Operators at once.
 const OPERATORS_MAX: usize = 16;
@@ -32,9 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest line of an operator, as the socket's reader counts it.
 const LINE_MAX: u64 = 4 << 20;
 
-/// Listens on the control socket, which only its owner may open.
-pub(super) fn listen(shared: &Arc<Shared>) -> Result<PathBuf, StartError> {
-    let path = control_socket(&shared.config.store);
+/// Makes the control socket, which only its owner may open; nobody is taken in yet.
+pub(super) fn bind(config: &Config) -> Result<UnixListener, StartError> {
+    let path = control_socket(&config.store);
     let failed = |source| StartError::Control { path: path.clone(), source };
     // The store's lock is ours, so that a socket that is there was left behind.
     match std::fs::remove_file(&path) {
@@ -43,10 +45,14 @@ pub(super) fn listen(shared: &Arc<Shared>) -> Result<PathBuf, StartError> {
     }
     let listener = UnixListener::bind(&path).map_err(failed)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Takes operators in.
+pub(super) fn serve(shared: &Arc<Shared>, listener: UnixListener) {
     let operators = Arc::new(Semaphore::new(OPERATORS_MAX));
     let accepting = accept(listener, Arc::clone(shared), operators);
     shared.tasks.spawn(until_down(shared.going_down.subscribe(), accepting));
-    Ok(path)
 }
 
 /// Runs `work` until the switch goes down.
@@ -152,11 +158,7 @@ impl Operator {
             Request::Txn { rrn, stan } => {
                 let find = move |store: &Store| settle::find_payments(store, rrn.as_deref(), stan.as_deref());
                 let found = self.read(find).await?.map_err(|error| error.to_string())?;
-                let legs =
-                    |legs: Vec<_>| legs.iter().map(|(at, record)| LegReply::new(*at, record)).collect();
-                let replies =
-                    found.into_iter().map(|(payment, all)| PaymentReply { payment, legs: legs(all) });
-                Ok(Reply::Payments(replies.collect()))
+                Ok(Reply::Payments(found.into_iter().map(|found| self.tell_payment(found)).collect()))
             }
             Request::Scroll { biller, date } => {
                 self.known(&biller)?;
@@ -172,6 +174,20 @@ impl Operator {
             }
             Request::Journal(JournalRequest::Verify) => self.verify().await,
         }
+    }
+
+    /// A payment with its legs, and the card it was made with as far as that may be shown.
+    fn tell_payment(&self, (payment, legs): settle::Found) -> PaymentReply {
+        let pans =
+            legs.iter().flat_map(|(_, record)| kept_fields(&record.evidence.0)).filter_map(
+                |kept| match kept {
+                    Kept::Pan(sealed) => self.shared.vault.open(&sealed).ok(),
+                    Kept::Field { .. } => None,
+                },
+            );
+        let card = pans.map(|pan| mask_pan(&pan).to_string()).next().unwrap_or_default();
+        let legs = legs.iter().map(|(sequence, record)| LegReply::new(*sequence, record)).collect();
+        PaymentReply { payment, card, legs }
     }
 
     /// Reads the store on a thread where that may take its time.
@@ -200,7 +216,7 @@ impl Operator {
     }
 
     async fn say(&self, input: Input) -> Result<(), String> {
-        self.shared.input.send(input).await.map_err(|_| GOING_DOWN.to_owned())
+        self.shared.urgent.send(input).await.map_err(|_| GOING_DOWN.to_owned())
     }
 
     async fn inspect(&self) -> Result<Status, String> {
@@ -211,6 +227,10 @@ impl Operator {
 
     async fn import(&self, biller: BillerCode, rows: Vec<book::Row>) -> Result<Reply, String> {
         self.known(&biller)?;
+        // Whoever sends them may not have read them from a file of ours.
+        if let Some(fault) = rows.iter().find_map(|row| row.check().err()) {
+            return Err(format!("not imported: {fault}"));
+        }
         let (answer, imported) = oneshot::channel();
         self.say(Input::Import(biller, rows, answer)).await?;
         let changes = imported.await.map_err(|_| GOING_DOWN.to_owned())??;
@@ -231,7 +251,7 @@ impl Operator {
 
     async fn status(&self) -> Result<Reply, String> {
         let status = self.inspect().await?;
-        let health = self.shared.store.health().map_err(|error| error.to_string())?;
+        let health = self.read(Store::health).await?.map_err(|error| error.to_string())?;
         let uptime = jiff::Timestamp::now().duration_since(self.shared.started).as_secs();
         let counters = &self.shared.counters;
         Ok(Reply::Status(StatusReply {
@@ -276,13 +296,13 @@ impl Operator {
         let mut replies = Vec::new();
         for biller in &self.shared.config.billers {
             let Some(counters) = self.shared.counters.biller(&biller.code) else { continue };
-            let noted =
-                self.shared.store.get(&book::count_key(biller.code)).map_err(|error| error.to_string())?;
+            let code = biller.code;
+            let bills = self.read(move |store| settle::bills(store, code)).await?;
             replies.push(BillerReply {
                 code: biller.code,
                 name: biller.name.clone(),
                 blocked: status.blocked.contains(&biller.code),
-                bills: noted.and_then(|bytes| (*bytes).try_into().ok()).map_or(0, u64::from_be_bytes),
+                bills: bills.map_err(|error| error.to_string())?,
                 posted: counters.posted.load(Relaxed),
                 declined: counters.declined.load(Relaxed),
                 reversed: counters.reversed.load(Relaxed),

@@ -40,20 +40,44 @@ pub(super) struct Engine {
     connections: HashMap<LinkName, u32>,
     asks: u64,
     when_settled: Vec<oneshot::Sender<()>>,
+    /// It was told to end.
     stop: bool,
+    /// The valve takes no more turns: nothing may leave any more.
+    failed: bool,
+}
+
+/// Where the engine hears from: who waits for the switch, and those the switch or the operator waits for.
+pub(super) struct Inputs {
+    pub(super) requests: mpsc::Receiver<Input>,
+    /// Taken first, so that no flood of requests keeps a biller's answer from being in time.
+    pub(super) urgent: mpsc::Receiver<Input>,
+}
+
+/// Ends the process if the engine's thread ends without having been told to: a switch without its engine would take
+/// connections and answer nothing.
+struct Sentinel {
+    told: bool,
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        if !self.told {
+            tracing::error!("the engine ended: nothing leaves any more, the process ends");
+            std::process::exit(super::exit::JOURNAL_FAILED);
+        }
+    }
 }
 
 /// Runs the engine on a thread of its own, which gives the valve back when it ends.
-pub(super) fn run(
-    mut engine: Engine,
-    inputs: mpsc::Receiver<Input>,
-) -> Result<JoinHandle<Valve<Release>>, StartError> {
+pub(super) fn run(mut engine: Engine, inputs: Inputs) -> Result<JoinHandle<Valve<Release>>, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(StartError::Engine)?;
     engine.recover()?;
     let thread = std::thread::Builder::new().name("engine".to_owned());
     let body = move || {
+        let mut sentinel = Sentinel { told: false };
         runtime.block_on(engine.serve(inputs));
+        sentinel.told = !engine.failed;
         engine.valve
     };
     thread.spawn(body).map_err(StartError::Engine)
@@ -81,13 +105,16 @@ impl Engine {
             asks: 0,
             when_settled: Vec::new(),
             stop: false,
+            failed: false,
         }
     }
 
     /// Takes up what was open when the process ended, as the first turn.
     fn recover(&mut self) -> Result<(), JournalError> {
-        let (key, value) = Standing::date_entry(self.switch.date());
-        self.desk.put(key, value);
+        let check = self.shared.vault.check_value();
+        for (key, value) in [Standing::date_entry(self.switch.date()), Standing::keys_entry(check)] {
+            self.desk.put(key, value);
+        }
         let now = self.clock.now();
         for (due, payment) in ledger::open_payments(&self.shared.store)? {
             tracing::warn!(payment = %payment.key, biller = %payment.biller, state = payment.state.name(),
@@ -97,11 +124,11 @@ impl Engine {
         Ok(())
     }
 
-    async fn serve(&mut self, mut inputs: mpsc::Receiver<Input>) {
+    async fn serve(&mut self, mut inputs: Inputs) {
         let mut ready = Vec::with_capacity(TURN_EVENTS_MAX);
         loop {
             self.end_turn().await;
-            if self.stop {
+            if self.stop || self.failed {
                 return;
             }
             let deadline = self.switch.next_deadline();
@@ -109,15 +136,22 @@ impl Engine {
             let asleep = tokio::time::sleep(std::time::Duration::from_millis(pause.min(SLEEP_MS_MAX)));
             tokio::select! {
                 biased;
-                received = inputs.recv_many(&mut ready, TURN_EVENTS_MAX) => if received == 0 { return },
+                Some(input) = inputs.urgent.recv() => ready.push(input),
+                Some(input) = inputs.requests.recv() => ready.push(input),
                 () = asleep => {}
             }
-            let now = self.clock.now();
-            if deadline.is_some_and(|at| at <= now.ticks) {
-                self.step(now, Event::DeadlinePassed);
+            while ready.len() < TURN_EVENTS_MAX {
+                let next = inputs.urgent.try_recv().or_else(|_| inputs.requests.try_recv());
+                let Ok(input) = next else { break };
+                ready.push(input);
             }
+            let now = self.clock.now();
             for input in ready.drain(..) {
                 self.take(now, input);
+            }
+            // After what is ready: an answer that came in time is not late because the switch was busy.
+            if deadline.is_some_and(|at| at <= now.ticks) {
+                self.step(now, Event::DeadlinePassed);
             }
         }
     }
@@ -267,8 +301,8 @@ impl Engine {
         if turn.is_some() || !release.is_empty() {
             let turn = turn.unwrap_or_else(|| self.desk.empty_turn());
             if self.valve.submit(turn, release).await.is_err() {
-                // The journal has failed and said so; nothing of this turn may leave.
-                self.stop = true;
+                // The journal has failed; nothing of this turn may leave.
+                self.failed = true;
             }
         }
         if self.waiting.is_empty() && self.switch.open_count() == 0 {

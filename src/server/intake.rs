@@ -8,19 +8,18 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use crate::config::LinkConfig;
+use crate::ids::Rrn;
 use crate::iso8583::{Dialect, Message, decode, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::Profile;
-use crate::switch::{Ask, AskId, Digest};
+use crate::switch::{Ask, AskId, Digest, Evidence};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
-use crate::vault::Vault;
 
 /// Reads a connection's requests.
 pub(super) struct LinkIntake {
     pub(super) shared: Arc<Shared>,
     pub(super) link: LinkConfig,
-    pub(super) vault: Arc<Vault>,
     /// Places in the connection's window of unanswered requests.
     pub(super) window: Arc<Semaphore>,
     pub(super) answers: mpsc::Sender<Outbound>,
@@ -49,23 +48,27 @@ impl Intake for LinkIntake {
 impl LinkIntake {
     /// The request in a frame, if it can be answered.
     fn read(&self, frame: &Bytes) -> Option<Ask> {
-        let profile = &self.link.profile;
+        let (profile, vault) = (&self.link.profile, &self.shared.vault);
         let decoded = decode(profile.dialect(), frame);
-        let digest = |fields: &mut dyn Iterator<Item = (u8, &[u8])>| Digest(self.vault.digest(fields));
+        let digest = |fields: &mut dyn Iterator<Item = (u8, &[u8])>| Digest(vault.digest(fields));
         match profile.request(&decoded, self.link.name, digest) {
             Ok(parsed) => {
                 if let Some(fault) = &decoded.fault {
                     tracing::warn!(link = %self.link.name, stan = %parsed.stan, %fault, "a message that cannot be decoded");
                 }
                 log_in(&self.link, &decoded.message, &parsed.stan, &parsed.rrn);
+                // Where the layout is lost, what stands in a field may be part of a card number: nothing of it is kept.
+                let lost = decoded.fault.is_some_and(|fault| fault.is_layout());
+                let evidence =
+                    if lost { Bytes::new() } else { vault.evidence(profile.dialect(), &decoded.message) };
                 Some(Ask {
                     id: AskId(0),
                     link: self.link.name,
                     mti: parsed.mti.as_str().parse().unwrap_or_default(),
                     stan: parsed.stan,
-                    rrn: parsed.rrn,
+                    rrn: if lost { Rrn::EMPTY } else { parsed.rrn },
                     request: parsed.request,
-                    evidence: self.vault.evidence(profile.dialect(), &decoded.message),
+                    evidence: Evidence(evidence),
                 })
             }
             Err(unanswerable) => {

@@ -35,6 +35,12 @@ pub enum KeyError {
         "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; is this run by systemd with LoadCredential=?"
     )]
     NoCredentials(String),
+    /// The store was served with other keys.
+    #[error(
+        "these are not the keys of this store: its card numbers would not open and its repeats would not be known. Put \
+         the key file of this store in place"
+    )]
+    OtherKeys,
     /// What was read is no key file.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -48,12 +54,18 @@ fn hint(source: &std::io::Error) -> &'static str {
     }
 }
 
-/// Reads the keys; makes a key file where the configuration says so and there is none.
+/// Reads the keys; makes a key file where the configuration says so, there is none, and the store has none yet. `check` is
+/// the check value of the keys that the store was served with.
 ///
 /// # Errors
 ///
 /// [`KeyError`].
-pub fn open_vault(config: &Config) -> Result<Vault, KeyError> {
+pub fn open_vault(config: &Config, check: Option<[u8; 16]>) -> Result<Vault, KeyError> {
+    let vault = read_keys(config, check.is_none())?;
+    if check.is_none_or(|check| check == vault.check_value()) { Ok(vault) } else { Err(KeyError::OtherKeys) }
+}
+
+fn read_keys(config: &Config, new_store: bool) -> Result<Vault, KeyError> {
     match &config.keys {
         KeySource::Credential(name) => {
             let dir = std::env::var_os("CREDENTIALS_DIRECTORY");
@@ -62,7 +74,7 @@ pub fn open_vault(config: &Config) -> Result<Vault, KeyError> {
         }
         KeySource::File { path, create } => {
             let path = config.store.join(path);
-            if *create && !path.exists() {
+            if *create && new_store && !path.exists() {
                 make(&path).map_err(|source| KeyError::File { path: path.clone(), source })?;
             }
             let fault = |source| KeyError::File { path: path.clone(), source };

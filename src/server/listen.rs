@@ -1,61 +1,68 @@
 //! Listens for the links and tells whose connection it is: by port, then by the peer's address.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::ask::Input;
 use super::intake::{LinkIntake, LinkOutlet};
 use super::{Shared, StartError};
-use crate::config::LinkConfig;
+use crate::config::{Config, LinkConfig};
 use crate::link::{self, Admission};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::RecorderHandle;
-use crate::vault::Vault;
 
-/// Listens on every address of the configuration; gives back where, a link each.
-pub(super) fn listen(
-    shared: &Arc<Shared>,
-    vault: &Arc<Vault>,
-    recorder: Option<RecorderHandle>,
-) -> Result<Vec<SocketAddr>, StartError> {
-    let in_all = Arc::new(Semaphore::new(shared.config.limits.connections_max));
-    let mut by_address: BTreeMap<SocketAddr, Vec<LinkConfig>> = BTreeMap::new();
-    for link in &shared.config.links {
-        by_address.entry(link.listen).or_default().push(link.clone());
+/// The listeners, by configured address.
+pub(super) type Listeners = BTreeMap<SocketAddr, TcpListener>;
+
+/// Listens on every address of the configuration; nobody is taken in yet.
+pub(super) fn bind(config: &Config) -> Result<Listeners, StartError> {
+    let mut listeners = Listeners::new();
+    for address in config.links.iter().map(|link| link.listen) {
+        if let Entry::Vacant(vacant) = listeners.entry(address) {
+            vacant.insert(link::listen(address).map_err(|source| StartError::Listen { address, source })?);
+        }
     }
-    let mut bound = BTreeMap::new();
-    for (address, links) in by_address {
-        let failed = |source| StartError::Listen { address, source };
-        let listener = link::listen(address).map_err(failed)?;
-        bound.insert(address, listener.local_addr().map_err(failed)?);
-        let host = Arc::new(Host {
-            shared: Arc::clone(shared),
-            vault: Arc::clone(vault),
-            recorder: recorder.clone(),
-            links,
-        });
-        let stop = shared.going_down.subscribe();
+    Ok(listeners)
+}
+
+/// Takes connections in; gives back where each link is listened for.
+pub(super) fn serve(
+    shared: &Arc<Shared>,
+    listeners: Listeners,
+    recorder: Option<RecorderHandle>,
+) -> Vec<SocketAddr> {
+    let in_all = Arc::new(Semaphore::new(shared.config.limits.connections_max));
+    let bound = |listener: &TcpListener, address| listener.local_addr().unwrap_or(address);
+    let bound: BTreeMap<_, _> =
+        listeners.iter().map(|(address, listener)| (*address, bound(listener, *address))).collect();
+    for (address, listener) in listeners {
+        let links = shared.config.links.iter().filter(|link| link.listen == address).cloned().collect();
+        let host = Arc::new(Host { shared: Arc::clone(shared), recorder: recorder.clone(), links });
+        // A drain begins with taking nobody in any more.
+        let stop = shared.drain_asked.subscribe();
+        let refused = {
+            let host = Arc::clone(&host);
+            move || Counters::count(&host.shared.counters.refused_connections)
+        };
         let take = move |stream, peer, admission| {
             let host = Arc::clone(&host);
-            async move {
-                let tasks = host.shared.tasks.clone();
-                tasks.spawn(async move { host.serve(stream, peer, admission).await });
-            }
+            let tasks = host.shared.tasks.clone();
+            tasks.spawn(async move { host.serve(stream, peer, admission).await });
         };
-        shared.tasks.spawn(link::accept(listener, Arc::clone(&in_all), stop, take));
+        shared.tasks.spawn(link::accept(listener, Arc::clone(&in_all), stop, refused, take));
     }
-    Ok(shared.config.links.iter().filter_map(|link| bound.get(&link.listen).copied()).collect())
+    shared.config.links.iter().filter_map(|link| bound.get(&link.listen).copied()).collect()
 }
 
 /// Those who share one port.
 struct Host {
     shared: Arc<Shared>,
-    vault: Arc<Vault>,
     recorder: Option<RecorderHandle>,
     links: Vec<LinkConfig>,
 }
@@ -63,7 +70,9 @@ struct Host {
 impl Host {
     /// The link of a peer: the one that names its address, else the one that names none.
     fn link_of(&self, peer: SocketAddr) -> Option<&LinkConfig> {
-        let named = self.links.iter().find(|link| link.peer == Some(peer.ip()));
+        // An IPv4 peer of a listener for both families comes as ::ffff:a.b.c.d.
+        let peer = peer.ip().to_canonical();
+        let named = self.links.iter().find(|link| link.peer == Some(peer));
         named.or_else(|| self.links.iter().find(|link| link.peer.is_none()))
     }
 
@@ -101,7 +110,6 @@ impl Host {
         let intake = LinkIntake {
             shared: Arc::clone(&self.shared),
             link: link.clone(),
-            vault: Arc::clone(&self.vault),
             window: Arc::new(Semaphore::new(places)),
             answers,
             tape: tape.clone(),

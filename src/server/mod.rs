@@ -39,10 +39,16 @@ use crate::journal::{self, JournalError, Store, Valve, Writer};
 use crate::switch::{Operation, Switch};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::RecorderHandle;
+use crate::vault::Vault;
 use ask::Input;
+use engine::Inputs;
 
 /// Turns that may wait for the valve: one is committed while the next waits, so that the engine never runs far ahead.
 const TURNS_WAITING_MAX: usize = 2;
+
+/// Billers' answers and operators' words that may wait for the engine. An order has one answer, so that this many orders
+/// would have to be answered while one turn is stepped.
+const URGENT_MAX: usize = 65_536;
 
 /// Why the switch could not start.
 #[derive(Debug, Error)]
@@ -95,7 +101,11 @@ struct Shared {
     going_down: watch::Sender<bool>,
     /// An operator asked for a drain.
     drain_asked: watch::Sender<bool>,
+    vault: Vault,
+    /// Requests and connections, to the engine.
     input: mpsc::Sender<Input>,
+    /// Billers' answers and the operator's words, to the engine.
+    urgent: mpsc::Sender<Input>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
@@ -105,7 +115,6 @@ pub struct Server {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
     engine: Option<std::thread::JoinHandle<Valve<release::Release>>>,
-    control_socket: PathBuf,
 }
 
 /// The path of a store's control socket.
@@ -121,11 +130,14 @@ impl Server {
     ///
     /// [`StartError`]; nothing is served then.
     pub async fn start(config: Config, extras: Extras) -> Result<Self, StartError> {
-        let vault = Arc::new(open_vault(&config)?);
         let (store, writer) = journal::open(&config.store, &journal::Options::default())?;
         let standing = Standing::load(&store, &config)?;
+        let vault = open_vault(&config, standing.keys)?;
+        let listeners = listen::bind(&config)?;
+        let control = control::bind(&config)?;
         let clock = SystemClock::start();
-        let (input, inputs) = mpsc::channel(config.limits.queue_max);
+        let (input, requests) = mpsc::channel(config.limits.queue_max);
+        let (urgent, urgent_inputs) = mpsc::channel(URGENT_MAX);
         let switch = new_switch(&config, &extras, &standing);
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
@@ -140,15 +152,17 @@ impl Server {
             started,
             going_down,
             drain_asked,
+            vault,
             input,
+            urgent,
             tasks: TaskTracker::new(),
         });
         let valve = start_valve(&shared, writer, extras.adapters, extras.on_journal_failure)?;
         let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, clock, valve);
-        let engine = engine::run(engine, inputs)?;
-        let addresses = listen::listen(&shared, &vault, extras.recorder)?;
-        let control_socket = control::listen(&shared)?;
-        Ok(Self { shared, addresses, engine: Some(engine), control_socket })
+        let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
+        let addresses = listen::serve(&shared, listeners, extras.recorder);
+        control::serve(&shared, control);
+        Ok(Self { shared, addresses, engine: Some(engine) })
     }
 
     /// Where each link is listened for, in the order of the configuration.
@@ -167,26 +181,32 @@ impl Server {
     /// Refuses new work, finishes or stores what is in flight, and stops. What a biller has not answered within the
     /// configured time stays in the store and is taken up at the next start.
     pub async fn drain(mut self) {
-        let _ = self.shared.input.send(Input::Operate(Operation::Drain, None)).await;
-        let waiting = tokio::time::timeout(self.shared.config.limits.drain_timeout, self.settled());
+        let patience = self.shared.config.limits.drain_timeout;
+        self.shared.drain_asked.send_replace(true);
+        let _ = self.shared.urgent.try_send(Input::Operate(Operation::Drain, None));
+        let waiting = tokio::time::timeout(patience, self.settled());
         if waiting.await.is_err() {
             tracing::warn!(
                 "the drain timeout passed with payments open: they are in the store and are taken up at the next start"
             );
         }
         self.shared.going_down.send_replace(true);
-        let _ = self.shared.input.send(Input::Stop).await;
-        let _ = std::fs::remove_file(&self.control_socket);
+        let _ = self.shared.urgent.try_send(Input::Stop);
+        let _ = std::fs::remove_file(control_socket(&self.shared.config.store));
         if let Some(engine) = self.engine.take() {
             let closing = move || {
                 if let Ok(valve) = engine.join() {
                     valve.close();
                 }
             };
-            let _ = tokio::task::spawn_blocking(closing).await;
+            if tokio::time::timeout(patience, tokio::task::spawn_blocking(closing)).await.is_err() {
+                tracing::error!(
+                    "the journal could not be closed in time: what it has acknowledged is on disk"
+                );
+            }
         }
         self.shared.tasks.close();
-        let ending = tokio::time::timeout(self.shared.config.limits.drain_timeout, self.shared.tasks.wait());
+        let ending = tokio::time::timeout(patience, self.shared.tasks.wait());
         if ending.await.is_err() {
             tracing::warn!("a connection did not take its last answers in time");
         }
@@ -195,8 +215,19 @@ impl Server {
     /// Waits until nothing is open and every request has its answer.
     async fn settled(&self) {
         let (done, settled) = oneshot::channel();
-        if self.shared.input.send(Input::WhenSettled(done)).await.is_ok() {
+        if self.shared.urgent.send(Input::WhenSettled(done)).await.is_ok() {
             let _ = settled.await;
+        }
+    }
+}
+
+impl Drop for Server {
+    /// A server that is let go without a drain ends as well; what was open is taken up at the next start.
+    fn drop(&mut self) {
+        if self.engine.is_some() {
+            self.shared.drain_asked.send_replace(true);
+            self.shared.going_down.send_replace(true);
+            let _ = self.shared.urgent.try_send(Input::Stop);
         }
     }
 }

@@ -37,10 +37,10 @@ pub(super) struct Releasing {
 
 impl Releasing {
     pub(super) fn new(shared: Arc<Shared>, adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>) -> Self {
-        let input = shared.input.clone();
+        let urgent = shared.urgent.clone();
         let reply: Reply = Arc::new(move |leg, outcome| {
-            // A full queue holds the biller's answer back no longer than the deadline does; then it is in doubt.
-            if input.try_send(Input::Replied(leg, outcome)).is_err() {
+            // It has room for every order there can be; an answer without room is like none, and its payment in doubt.
+            if urgent.try_send(Input::Replied(leg, outcome)).is_err() {
                 tracing::error!(
                     leg = leg.0,
                     "a biller's answer found the queue full: its payment is in doubt"

@@ -132,8 +132,7 @@ fn check_book(store: &Store, biller: BillerCode) -> Result<u64, AuditError> {
             paid = paid.saturating_add(1);
         }
     }
-    let noted = store.get(&book::count_key(biller))?;
-    let noted = noted.and_then(|bytes| (*bytes).try_into().ok()).map_or(0, u64::from_be_bytes);
+    let noted = bills(store, biller)?;
     if noted == found { Ok(paid) } else { Err(AuditError::Count { biller, noted, found }) }
 }
 
@@ -147,4 +146,13 @@ fn check_payer(store: &Store, biller: BillerCode, key: &PaymentKey, psid: &str) 
         }
     }
     Err(AuditError::NotStanding { key: key.clone(), biller })
+}
+
+/// How many bills a department has in the book, as noted with each import.
+///
+/// # Errors
+///
+/// [`JournalError`] if the store cannot be read.
+pub fn bills(store: &Store, biller: BillerCode) -> Result<u64, JournalError> {
+    Ok(book::stored_count(store.get(&book::count_key(biller))?.as_deref()))
 }

@@ -4,6 +4,6 @@ mod audit;
 mod history;
 mod scroll;
 
-pub use audit::{AuditError, Audited, audit};
+pub use audit::{AuditError, Audited, audit, bills};
 pub use history::{Found, find_payments, tail};
 pub use scroll::{ScrollError, ScrollLine, scroll, write_scroll};

@@ -1,8 +1,6 @@
 //! What goes into the switch and what comes out of it.
 
-use bytes::Bytes;
-
-use super::{Answer, Bill, BillRef, Digest, HeadAmount, Payment, Posting, Reason, Record};
+use super::{Answer, Bill, BillRef, Digest, Evidence, HeadAmount, Payment, Posting, Reason, Record};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, LinkName, PaymentKey, Rrn, Short, Stan};
 use crate::money::MinorUnits;
@@ -73,7 +71,7 @@ pub struct Ask {
     /// What it asks for.
     pub request: Request,
     /// The message without what may not be kept, for the journal.
-    pub evidence: Bytes,
+    pub evidence: Evidence,
 }
 
 /// What is asked for.

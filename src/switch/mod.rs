@@ -27,7 +27,7 @@ pub use event::{
 };
 pub use payment::{About, Answer, Digest, Payment, Posting, Reversal, State};
 pub use reason::Reason;
-pub use record::{Ordered, Record, Replied, What};
+pub use record::{Evidence, Ordered, Record, Replied, What};
 pub use terms::{BillerTerms, LinkTerms};
 
 use crate::clock::{Now, Ticks};
@@ -206,7 +206,7 @@ impl Asker {
             payment: None,
             due: None,
             was_due: None,
-            evidence: bytes::Bytes::new(),
+            evidence: Evidence::default(),
         }
     }
 }

@@ -147,7 +147,7 @@ impl Open {
             payment: Some(Box::new(self.payment.clone())),
             due,
             was_due: std::mem::replace(&mut self.due, due),
-            evidence: bytes::Bytes::new(),
+            evidence: super::Evidence::default(),
         }
     }
 

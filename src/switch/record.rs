@@ -30,7 +30,17 @@ pub struct Record {
     pub was_due: Option<UnixMillis>,
     /// The message without what may not be kept. Stored behind the rest as it is.
     #[serde(skip)]
-    pub evidence: Bytes,
+    pub evidence: Evidence,
+}
+
+/// A message without what may not be kept. Its `Debug` tells the length only.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Evidence(pub Bytes);
+
+impl std::fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Evidence({} bytes)", self.0.len())
+    }
 }
 
 /// What a record tells of.

@@ -87,7 +87,7 @@ impl World {
         let id = AskId(self.asks);
         let link = LINK.parse().unwrap();
         let (stan, rrn, mti) = (Short::EMPTY, Short::EMPTY, Short::EMPTY);
-        let ask = Ask { id, link, mti, stan, rrn, request, evidence: bytes::Bytes::new() };
+        let ask = Ask { id, link, mti, stan, rrn, request, evidence: Evidence::default() };
         self.step(Event::Asked(Box::new(ask)));
         id
     }

@@ -11,6 +11,11 @@ use crate::iso8583::{CardData, Dialect, Message};
 /// Marks the entry of a sealed PAN; no field has this number.
 const SEALED: u8 = 0xff;
 
+/// Most bytes of evidence of one message: with the record before it, a leg of the journal holds it.
+pub const EVIDENCE_BYTES_MAX: usize = 3072;
+/// Number and length of an entry.
+const ENTRY_HEADER_BYTES: usize = 3;
+
 /// One field that was kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Kept<'a> {
@@ -26,13 +31,18 @@ pub enum Kept<'a> {
 }
 
 impl Vault {
-    /// The part of a message that may be kept. A PAN that cannot be sealed is dropped: better no evidence of it than
-    /// a card number on disk.
+    /// The part of a message that may be kept, at most [`EVIDENCE_BYTES_MAX`]. A PAN that cannot be sealed is dropped:
+    /// better no evidence of it than a card number on disk; so is a field that repeats the PAN. Fields that do not fit
+    /// any more are left out.
     #[must_use]
     pub fn evidence(&self, dialect: &Dialect, message: &Message<'_, '_>) -> Bytes {
+        let pans = || message.fields().filter(|(number, _)| dialect.card_data(*number) == CardData::Pan);
+        let pan = pans().map(|(_, pan)| memchr::memmem::Finder::new(pan)).next();
+        let repeats_pan = |value: &[u8]| pan.as_ref().is_some_and(|pan| pan.find(value).is_some());
         let mut kept = BytesMut::with_capacity(512);
         for (number, value) in message.fields() {
             match dialect.card_data(number) {
+                CardData::None if repeats_pan(value) => {}
                 CardData::None => put(&mut kept, number, &[value]),
                 CardData::Never => {}
                 CardData::Pan => {
@@ -48,7 +58,8 @@ impl Vault {
 
 fn put(kept: &mut BytesMut, number: u8, parts: &[&[u8]]) {
     let len: usize = parts.iter().map(|part| part.len()).sum();
-    let Ok(len) = u16::try_from(len) else { return };
+    let fits = kept.len().saturating_add(len).saturating_add(ENTRY_HEADER_BYTES) <= EVIDENCE_BYTES_MAX;
+    let Some(len) = u16::try_from(len).ok().filter(|_| fits) else { return };
     kept.put_u8(number);
     kept.put_u16(len);
     parts.iter().for_each(|part| kept.put_slice(part));
@@ -67,4 +78,56 @@ pub fn kept_fields(mut evidence: &[u8]) -> impl Iterator<Item = Kept<'_>> {
         let (key_version, sealed) = rest.split_first()?;
         Some(Kept::Pan(SealedPan { hash: *hash, key_version: *key_version, sealed: sealed.to_vec() }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iso8583::{decode, from_json, shipped};
+
+    const KEYS: &str = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+    const PAN: &str = "4000000000000002";
+
+    /// The evidence of a message with these fields beside a PAN.
+    fn evidence(fields: &str) -> (Vault, Bytes) {
+        let dialect = shipped::dialect("onelink").unwrap().unwrap();
+        let json = format!(r#"{{"mti": "0200", "fields": {{"2": "{PAN}", "11": "000001"{fields}}}}}"#);
+        let mut frame = BytesMut::new();
+        from_json(&dialect, &serde_json::from_str(&json).unwrap(), &mut frame).unwrap();
+        let vault = Vault::parse("keys", KEYS).unwrap();
+        let decoded = decode(&dialect, &frame);
+        assert_eq!(decoded.fault, None);
+        let kept = vault.evidence(&dialect, &decoded.message);
+        (vault, kept)
+    }
+
+    fn numbers(kept: &[u8]) -> Vec<u8> {
+        let number = |kept| match kept {
+            Kept::Field { number, .. } => number,
+            Kept::Pan(_) => 2,
+        };
+        kept_fields(kept).map(number).collect()
+    }
+
+    #[test]
+    fn the_pan_is_sealed_and_what_is_forbidden_or_repeats_it_is_not_there() {
+        let (vault, kept) = evidence(
+            r#", "35": "4000000000000002=30121010000000000000", "43": "PAID WITH 4000000000000002",
+               "52": "0123456789ABCDEF", "37": "000000000001""#,
+        );
+        assert_eq!(numbers(&kept), [2, 11, 37]);
+        assert!(!kept.windows(7).any(|window| PAN.as_bytes()[6..].starts_with(window)));
+        let Some(Kept::Pan(sealed)) = kept_fields(&kept).next() else { panic!("the PAN comes first") };
+        assert_eq!(vault.open(&sealed).unwrap().as_slice(), PAN.as_bytes());
+    }
+
+    #[test]
+    fn evidence_is_bounded_and_short_fields_still_fit_behind_long_ones() {
+        let long = "x".repeat(990);
+        let (_, kept) = evidence(&format!(
+            r#", "46": "{long}", "47": "{long}", "58": "{long}", "59": "{long}", "70": "301""#
+        ));
+        assert!(kept.len() <= EVIDENCE_BYTES_MAX);
+        assert_eq!(numbers(&kept), [2, 11, 46, 47, 58, 70]);
+    }
 }

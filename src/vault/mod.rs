@@ -4,5 +4,5 @@
 mod evidence;
 mod keys;
 
-pub use evidence::{Kept, kept_fields};
+pub use evidence::{EVIDENCE_BYTES_MAX, Kept, kept_fields};
 pub use keys::{SealedPan, Vault, VaultError};

@@ -81,3 +81,34 @@ async fn requests_waiting_for_a_biller_are_bounded_and_reversals_still_get_in() 
     assert_eq!(peer.receive().await.code(), "91");
     assert_eq!(peer.ask(&Outgoing::inquiry(5, UNPAID)).await.code(), "00", "there is room again");
 }
+
+#[tokio::test]
+async fn a_message_as_large_as_a_frame_may_be_is_answered_and_journalled() {
+    let site = Site::open().await;
+    let mut peer = site.atmnet().await;
+    let mut echo = Outgoing::network("301");
+    for field in [46, 47, 58, 59] {
+        echo = echo.with(field, &"x".repeat(990));
+    }
+    assert!(echo.bytes().len() > 4000, "{}", echo.bytes().len());
+    assert_eq!(peer.ask(&echo).await.code(), "00");
+    let long = Outgoing::payment(1, &"7".repeat(41), 1000);
+    assert_eq!(peer.ask(&long).await.code(), "30", "no bill is called by so long a number");
+    let Reply::Verified(verified) =
+        site.operator(Request::Journal(billswitch::control::JournalRequest::Verify)).await
+    else {
+        panic!("verified")
+    };
+    assert!(verified.legs >= 6);
+}
+
+#[tokio::test]
+async fn bills_sent_over_the_control_socket_are_checked_like_those_of_a_file() {
+    let site = Site::open().await;
+    let mut rows = crate::site::rows();
+    rows[2].psid = "7".repeat(600).into();
+    let biller = crate::site::BOOK.parse().unwrap();
+    let refused = site.operator_refused(Request::Import { biller, rows }).await;
+    assert!(refused.contains("psid: longer than"), "{refused}");
+    assert_eq!(site.atmnet().await.ask(&Outgoing::inquiry(1, UNPAID)).await.code(), "00");
+}

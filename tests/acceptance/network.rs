@@ -1,7 +1,7 @@
 //! Network management: rows 1–4, 8, 9.
 
 use crate::peer::{ATMNET, NORTHBANK, Outgoing, Peer};
-use crate::site::{Site, UNPAID, WIRED};
+use crate::site::{Setup, Site, UNPAID, WIRED};
 
 #[tokio::test]
 async fn n1_sign_on() {
@@ -87,4 +87,25 @@ async fn what_is_wrong_with_a_network_message_is_told_before_sign_on() {
     assert_eq!((missing.code(), missing.field(44)), ("30", "007"));
     let gated = peer.ask(&Outgoing::payment(1, UNPAID, 1000).without(41)).await;
     assert_eq!((gated.code(), gated.field(44)), ("91", ""));
+}
+
+#[tokio::test]
+async fn a_store_is_not_served_without_its_own_keys() {
+    let mut site = Site::open().await;
+    drop(site.atmnet().await);
+    site.stop().await;
+    let keys = site.store().join("vault.keys");
+    let own = std::fs::read(&keys).unwrap();
+    std::fs::remove_file(&keys).unwrap();
+    assert!(site.refuses_to_start().await.contains("vault.keys"), "a new key file would be of no use");
+    let other = billswitch::vault::Vault::new_key_file().unwrap();
+    std::fs::write(&keys, other.as_bytes()).unwrap();
+    std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert!(site.refuses_to_start().await.contains("not the keys of this store"));
+    std::fs::write(&keys, own).unwrap();
+    std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    assert!(site.refuses_to_start().await.contains("chmod 600"));
+    std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    site.restart(Setup::default()).await;
+    assert_eq!(site.atmnet().await.ask(&Outgoing::inquiry(1, UNPAID)).await.code(), "00");
 }

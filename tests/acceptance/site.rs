@@ -8,7 +8,7 @@ use std::time::Duration;
 use billswitch::biller::book::{Row, RowReader};
 use billswitch::biller::{Adapter, Reply};
 use billswitch::config::{BUILT_IN, Config};
-use billswitch::control::{Client, Reply as Said, Request};
+use billswitch::control::{Client, ControlError, Reply as Said, Request};
 use billswitch::journal;
 use billswitch::server::{BookDesk, Extras, Server, control_socket};
 use billswitch::switch::{LegId, Order, Outcome, Posting};
@@ -89,9 +89,29 @@ impl Site {
         Peer::signed_on(self.address, ATMNET).await
     }
 
-    /// Ends the switch as SIGTERM does, and starts it anew on the same store.
+    pub fn store(&self) -> std::path::PathBuf {
+        self.dir.path().join("store")
+    }
+
+    /// Ends the switch as SIGTERM does.
+    pub async fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.drain().await;
+        }
+    }
+
+    /// What the switch says when it will not start.
+    pub async fn refuses_to_start(&self) -> String {
+        let config = config(self.dir.path(), Setup::default());
+        match Server::start(config, Extras::default()).await {
+            Ok(_) => panic!("it started"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Ends the switch, and starts it anew on the same store.
     pub async fn restart(&mut self, setup: Setup) {
-        self.server.take().unwrap().drain().await;
+        self.stop().await;
         let (wired, server) = start(config(self.dir.path(), setup)).await;
         self.address = server.addresses()[0];
         self.server = Some(server);
@@ -104,14 +124,21 @@ impl Site {
 
     /// Asks over the control socket, as an operator does.
     pub async fn operator(&self, request: Request) -> Said {
-        let socket = control_socket(&self.dir.path().join("store"));
-        tokio::task::spawn_blocking(move || Client::connect(&socket).unwrap().ask(request).unwrap())
-            .await
-            .unwrap()
+        self.ask(request).await.unwrap()
+    }
+
+    /// What an operator is told who is refused.
+    pub async fn operator_refused(&self, request: Request) -> String {
+        self.ask(request).await.unwrap_err().to_string()
+    }
+
+    async fn ask(&self, request: Request) -> Result<Said, ControlError> {
+        let socket = control_socket(&self.store());
+        tokio::task::spawn_blocking(move || Client::connect(&socket).unwrap().ask(request)).await.unwrap()
     }
 }
 
-fn rows() -> Vec<Row> {
+pub fn rows() -> Vec<Row> {
     let mut reader = RowReader::new("bills.csv", BILLS.as_bytes());
     std::iter::from_fn(|| reader.next_row()).map(Result::unwrap).collect()
 }

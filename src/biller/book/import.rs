@@ -37,6 +37,44 @@ pub struct Row {
     pub bill: Bill,
 }
 
+/// What is wrong with a row, wherever it comes from.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("{column}: {reason}")]
+pub struct RowFault {
+    /// Column by name.
+    pub column: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Row {
+    /// Checks what its types do not: lengths, characters, and what no single column shows.
+    ///
+    /// # Errors
+    ///
+    /// [`RowFault`]: the first.
+    pub fn check(&self) -> Result<(), RowFault> {
+        let fault = |column, reason: String| RowFault { column, reason };
+        let bill = &self.bill;
+        printable(&self.psid, PSID_MAX).map_err(|reason| fault("psid", reason))?;
+        printable(&bill.name, NAME_MAX).map_err(|reason| fault("name", reason))?;
+        if bill.amount_after_due < bill.amount_within_due {
+            return Err(fault("amount_after_due", "less than amount_within_due".to_owned()));
+        }
+        if bill.expiry_date < bill.due_date {
+            return Err(fault("expiry_date", "before due_date".to_owned()));
+        }
+        if bill.heads.len() > HEADS_MAX {
+            return Err(fault("heads", format!("more than {HEADS_MAX} heads")));
+        }
+        let heads = MinorUnits::sum(bill.heads.iter().map(|head| head.amount));
+        if !bill.heads.is_empty() && heads != Ok(bill.amount_within_due) {
+            return Err(fault("heads", "do not sum to amount_within_due".to_owned()));
+        }
+        Ok(())
+    }
+}
+
 /// A line that is no bill: where, and why.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("{file}:{line}: column {column}: {reason}")]
@@ -126,8 +164,6 @@ impl<R: std::io::Read> RowReader<R> {
             .try_into()
             .map_err(|_| self.fault("line", format!("has {found} columns, wants {}", COLUMNS.len())))?;
         let [psid, name, billing_month, due_date, expiry_date, within, after, heads, status] = record;
-        printable(psid, PSID_MAX).map_err(|reason| self.fault("psid", reason))?;
-        printable(name, NAME_MAX).map_err(|reason| self.fault("name", reason))?;
         let month: Short<4> = billing_month.parse().unwrap_or_default();
         if month.as_bytes().len() != 4 || !month.as_bytes().iter().all(u8::is_ascii_digit) {
             return Err(self.fault("billing_month", "not yyMM"));
@@ -142,23 +178,9 @@ impl<R: std::io::Read> RowReader<R> {
             amount_after_due: self.amount("amount_after_due", after)?,
             heads: self.heads(heads)?,
         };
-        self.check(&bill)?;
-        Ok(Row { psid: psid.into(), bill })
-    }
-
-    /// What no single column shows.
-    fn check(&self, bill: &Bill) -> Result<(), LineFault> {
-        if bill.amount_after_due < bill.amount_within_due {
-            return Err(self.fault("amount_after_due", "less than amount_within_due"));
-        }
-        if bill.expiry_date < bill.due_date {
-            return Err(self.fault("expiry_date", "before due_date"));
-        }
-        let heads = MinorUnits::sum(bill.heads.iter().map(|head| head.amount));
-        if !bill.heads.is_empty() && heads != Ok(bill.amount_within_due) {
-            return Err(self.fault("heads", "do not sum to amount_within_due"));
-        }
-        Ok(())
+        let row = Row { psid: psid.into(), bill };
+        row.check().map_err(|fault| self.fault(fault.column, fault.reason))?;
+        Ok(row)
     }
 
     fn date(&self, column: &'static str, text: &str) -> Result<BusinessDate, LineFault> {
@@ -185,9 +207,6 @@ impl<R: std::io::Read> RowReader<R> {
 
     fn heads(&self, text: &str) -> Result<Vec<HeadAmount>, LineFault> {
         let parts: Vec<&str> = text.split('|').filter(|part| !part.is_empty()).collect();
-        if parts.len() > HEADS_MAX {
-            return Err(self.fault("heads", format!("more than {HEADS_MAX} heads")));
-        }
         let head = |part: &str| {
             let (head, amount) =
                 part.split_once(':').ok_or_else(|| self.fault("heads", "want head:amount"))?;

@@ -7,7 +7,7 @@ mod receipt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use import::{Change, LineFault, Row, RowReader, merge};
+pub use import::{Change, LineFault, Row, RowFault, RowReader, merge};
 pub use receipt::Receipts;
 
 use crate::clock::UnixMillis;
@@ -151,8 +151,13 @@ pub fn store<S: Shelf>(
 /// [`BookError::Store`].
 pub fn count<S: Shelf>(shelf: &S, biller: BillerCode) -> Result<u64, BookError<S::Error>> {
     let stored = shelf.read(&count_key(biller)).map_err(BookError::Store)?;
-    let bytes = stored.and_then(|bytes| bytes.try_into().ok());
-    Ok(bytes.map_or(0, u64::from_be_bytes))
+    Ok(stored_count(stored.as_deref()))
+}
+
+/// Reads the stored number of bills; none has been stored for a department without any.
+#[must_use]
+pub fn stored_count(stored: Option<&[u8]>) -> u64 {
+    stored.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
 }
 
 /// Notes how many bills a department has.
