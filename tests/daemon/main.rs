@@ -1,0 +1,15 @@
+//! The real daemon process, driven over TCP, over its control socket and by signals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints its seed"
+)]
+
+mod kill;
+mod ledger;
+#[path = "../support/mod.rs"]
+mod support;
