@@ -1,14 +1,15 @@
 //! SIGKILL under load at random moments: nothing acknowledged is lost, nothing is posted twice.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::ledger::{Deal, Undo, compare, settle};
 use crate::support::bank::{Bank, Slip, network};
 use crate::support::bills::{Bill, import};
 use crate::support::site::{Daemon, Site};
-use crate::support::{Dice, wait_for};
+use crate::support::{DEADLINE, Dice};
 
 const ROUNDS: u64 = 10;
 /// Two on each of three links.
@@ -31,14 +32,14 @@ struct Trader {
 }
 
 impl Trader {
-    fn trade(mut self, answered: &AtomicU32) -> (Vec<Deal>, Vec<Bill>) {
+    fn trade(mut self, count: &mut dyn FnMut()) -> (Vec<Deal>, Vec<Bill>) {
         // Only the end of the connection ends it.
-        while self.bout(answered).is_ok() {}
+        while self.bout(count).is_ok() {}
         (self.deals, self.own)
     }
 
     /// A few payments at once, then what follows from their answers.
-    fn bout(&mut self, answered: &AtomicU32) -> std::io::Result<()> {
+    fn bout(&mut self, count: &mut dyn FnMut()) -> std::io::Result<()> {
         let first = self.deals.len();
         for _ in 0..=self.dice.roll(8) {
             self.pay()?;
@@ -46,7 +47,7 @@ impl Trader {
         let undone = self.deals[first..].iter().filter(|deal| !matches!(deal.undo, Undo::None)).count();
         for _ in 0..self.deals.len() - first + undone {
             self.take(first)?;
-            answered.fetch_add(1, Ordering::Relaxed);
+            count();
         }
         for place in first..self.deals.len() {
             self.follow_up(place)?;
@@ -121,8 +122,11 @@ impl Trader {
 
 /// Trades on six connections, and kills the daemon at a random moment. Gives what was asked, and what became of it.
 fn round(daemon: &mut Daemon, hands: &mut [Vec<Bill>], contested: &[Bill], dice: &mut Dice) -> Vec<Deal> {
-    let answered = AtomicU32::new(0);
-    let (until, then) = (20 + dice.roll(600), Duration::from_micros(dice.roll(5000)));
+    let answered = AtomicU64::new(0);
+    let until = 20 + dice.roll(600);
+    // As soon as an answer is in, which is when it must be on disk; or anywhere between two syncs.
+    let then = if dice.one_in(2) { Duration::ZERO } else { Duration::from_micros(dice.roll(5000)) };
+    let (loaded, load) = mpsc::channel();
     let traders: Vec<Trader> = (0..CONNECTIONS)
         .map(|place| Trader {
             link: u8::try_from(place % 3).unwrap() + 1,
@@ -136,12 +140,16 @@ fn round(daemon: &mut Daemon, hands: &mut [Vec<Bill>], contested: &[Bill], dice:
     std::thread::scope(|scope| {
         let trading = traders.into_iter().map(|mut trader| {
             assert_eq!(trader.bank.ask(&network("001")).code(), "00");
-            let answered = &answered;
-            scope.spawn(move || trader.trade(answered))
+            let (answered, loaded) = (&answered, loaded.clone());
+            let mut count = move || {
+                if answered.fetch_add(1, Ordering::Relaxed) + 1 == until {
+                    loaded.send(()).unwrap();
+                }
+            };
+            scope.spawn(move || trader.trade(&mut count))
         });
         let trading: Vec<_> = trading.collect();
-        wait_for("load", || (u64::from(answered.load(Ordering::Relaxed)) >= until).then_some(()));
-        // The random moment itself: anywhere between two syncs.
+        load.recv_timeout(DEADLINE).unwrap();
         std::thread::sleep(then);
         daemon.kill();
         let mut deals = Vec::new();
