@@ -1,8 +1,8 @@
 //! Gets the vault's keys: from the file or the credential that the configuration names.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -85,7 +85,8 @@ fn read(path: &Path) -> Result<Vault, KeyError> {
 fn make(path: &Path) -> std::io::Result<()> {
     let text = Vault::new_key_file().map_err(std::io::Error::other)?;
     if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
+        // It becomes the store's directory, which is its owner's alone.
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
