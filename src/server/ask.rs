@@ -31,7 +31,6 @@ pub(super) enum Input {
 }
 
 /// A request that waits for its answer.
-#[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) link: LinkName,
     pub(super) frame: Bytes,
@@ -40,7 +39,6 @@ pub(super) struct Waiting {
 }
 
 /// An answer on its way to its connection.
-#[derive(Debug)]
 pub(super) struct Outbound {
     /// The request it answers.
     pub(super) frame: Bytes,

@@ -6,7 +6,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{SealedPan, Vault};
-use crate::iso8583::{CardData, Dialect, Message};
+use crate::iso8583::{CardData, CardNumbers, Decoded, Dialect};
 
 /// Marks the entry of a sealed PAN; no field has this number.
 const SEALED: u8 = 0xff;
@@ -27,13 +27,21 @@ pub enum Kept<'a> {
 
 impl Vault {
     /// The part of a message that may be kept. A PAN that cannot be sealed is dropped: better no evidence of it than
-    /// a card number on disk.
+    /// a card number on disk. For the same reason a message's own card numbers are masked wherever else they stand in it,
+    /// and nothing is kept of a message that may have been misread.
     #[must_use]
-    pub fn evidence(&self, dialect: &Dialect, message: &Message<'_, '_>) -> Bytes {
+    pub fn evidence(&self, dialect: &Dialect, decoded: &Decoded<'_, '_>) -> Bytes {
+        if decoded.may_be_misread() {
+            return Bytes::new();
+        }
+        let message = &decoded.message;
+        let own = CardNumbers::of(message);
         let mut kept = BytesMut::with_capacity(512);
         for (number, value) in message.fields() {
             match dialect.card_data(number) {
-                CardData::None => put(&mut kept, number, &[value]),
+                CardData::None => {
+                    put(&mut kept, number, &[own.hidden_in(value).as_deref().unwrap_or(value)]);
+                }
                 CardData::Never => {}
                 CardData::Pan => {
                     if let Ok(pan) = self.seal(value) {
