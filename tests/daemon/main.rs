@@ -9,6 +9,8 @@
     reason = "a test fails by panicking, and prints its seed"
 )]
 
+mod canary;
+mod hunt;
 mod kill;
 mod ledger;
 #[path = "../support/mod.rs"]

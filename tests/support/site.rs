@@ -61,6 +61,12 @@ impl Site {
         site
     }
 
+    /// Changes the configuration.
+    pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), change(text)).unwrap();
+    }
+
     /// A file or directory of the site.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
