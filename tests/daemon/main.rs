@@ -9,9 +9,14 @@
     reason = "a test fails by panicking, and prints its seed"
 )]
 
+mod book;
 mod canary;
+mod control;
+mod damage;
+mod drain;
 mod hunt;
 mod kill;
 mod ledger;
+mod record;
 #[path = "../support/mod.rs"]
 mod support;

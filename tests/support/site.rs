@@ -96,12 +96,12 @@ impl Site {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, sub: &str, args: &[&str]) -> Ran {
-        let output = self.command(sub, args).output().unwrap();
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        ran(&mut self.command(sub, args))
+    }
+
+    /// Runs `billswitch replay ARGS`, which has no configuration.
+    pub(crate) fn replay(&self, args: &[&str]) -> Ran {
+        ran(Command::new(env!("CARGO_BIN_EXE_billswitch")).arg("replay").args(args).stdin(Stdio::null()))
     }
 
     /// `ctl … --json`, having succeeded.
@@ -145,6 +145,15 @@ impl Site {
     /// Starts a daemon, which must come to serve.
     pub(crate) fn serve(&self, args: &[&str]) -> Daemon {
         self.try_serve(args).unwrap_or_else(|refused| panic!("{refused:?}"))
+    }
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
