@@ -1,5 +1,6 @@
 //! Gets the vault's keys: from the file or the credential that the configuration names.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -8,8 +9,14 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::StartError;
+use super::desk::Desk;
 use crate::config::{Config, KeySource};
+use crate::journal::{Store, Writer};
 use crate::vault::{Vault, VaultError};
+
+/// Under this and a key's version, a store keeps that key's check value.
+const CHECK_PREFIX: &[u8] = b"Okey";
 
 /// Why there are no keys.
 #[derive(Debug, Error)]
@@ -35,6 +42,15 @@ pub enum KeyError {
         "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; is this run by systemd with LoadCredential=?"
     )]
     NoCredentials(String),
+    /// The key of this version is not the one that the store was filled with.
+    #[error(
+        "key version {0} of the key file is not this store's: put the store's own key file back; with another no card \
+         number in it can be read, and no repeat is known again"
+    )]
+    AnotherKey(u8),
+    /// A key of the store is not in the file.
+    #[error("key version {0}, which this store was filled with, is missing from the key file: put it back")]
+    KeyGone(u8),
     /// What was read is no key file.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -73,6 +89,28 @@ pub fn open_vault(config: &Config) -> Result<Vault, KeyError> {
             read(&path)
         }
     }
+}
+
+/// Makes sure that the keys are those of the store, and notes in it those that are new.
+pub(super) fn belong(vault: &Vault, store: &Store, writer: &mut Writer) -> Result<(), StartError> {
+    let mut known = BTreeMap::new();
+    for entry in store.scan(CHECK_PREFIX) {
+        let (key, value) = entry?;
+        known.insert(key.last().copied().unwrap_or_default(), value.to_vec());
+    }
+    let held = |version: &u8| vault.checks().iter().any(|(held, _)| held == version);
+    if let Some(version) = known.keys().find(|version| !held(version)) {
+        return Err(KeyError::KeyGone(*version).into());
+    }
+    let mut desk = Desk::new(store.clone());
+    for (version, check) in vault.checks() {
+        match known.get(version) {
+            Some(stored) if stored == check => {}
+            Some(_) => return Err(KeyError::AnotherKey(*version).into()),
+            None => desk.put([CHECK_PREFIX, &[*version]].concat(), check.to_vec()),
+        }
+    }
+    desk.take_turn().map_or(Ok(()), |turn| Ok(writer.commit(&[turn])?))
 }
 
 fn read(path: &Path) -> Result<Vault, KeyError> {

@@ -119,7 +119,8 @@ impl Server {
     /// [`StartError`]; nothing is served then.
     pub async fn start(config: Config, extras: Extras) -> Result<Self, StartError> {
         let vault = Arc::new(open_vault(&config)?);
-        let (store, writer) = journal::open(&config.store, &journal::Options::default())?;
+        let (store, mut writer) = journal::open(&config.store, &journal::Options::default())?;
+        keys::belong(&vault, &store, &mut writer)?;
         let standing = Standing::load(&store, &config)?;
         let clock = SystemClock::start();
         let (input, inputs) = mpsc::channel(config.limits.queue_max);
