@@ -15,6 +15,7 @@ mod control;
 mod damage;
 mod drain;
 mod hunt;
+mod keys;
 mod kill;
 mod ledger;
 mod record;
