@@ -22,27 +22,30 @@ type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
 /// fault beside it.
 #[must_use]
 pub fn decode<'d, 'a>(dialect: &'d Dialect, frame: &'a [u8]) -> Decoded<'d, 'a> {
-    let mut decoded = Decoded { message: Message::nothing(dialect, frame), fault: None };
+    let mut decoded = Decoded { message: Message::nothing(dialect, frame), fault: None, layout_lost: false };
     if frame.len() > FRAME_MAX {
         let reason = Reason::FrameTooLong { len: frame.len(), max: FRAME_MAX };
         decoded.fault = Some(DecodeError { field: 0, offset: 0, reason });
+        decoded.layout_lost = true;
         return decoded;
     }
     if let Err(lost) = fill(&mut decoded) {
         // What is wrong first is what the sender should look at first.
         decoded.fault.get_or_insert(lost);
+        decoded.layout_lost = true;
     }
     decoded
 }
 
 /// Reads the whole frame; an error is where the layout was lost.
 fn fill(decoded: &mut Decoded<'_, '_>) -> Result<(), DecodeError> {
-    let Decoded { message, fault } = decoded;
+    let Decoded { message, fault, .. } = decoded;
     let (dialect, frame) = (message.dialect, message.frame);
     let (rest, mti) = mti(frame).map_err(|cause| located(frame, 0, cause))?;
     message.mti = mti;
     message.end = 4;
     let (mut rest, words) = bitmaps(dialect.bitmap, rest).map_err(|cause| located(frame, 1, cause))?;
+    message.announced.words = words;
     let [primary, secondary] = words;
     message.end = frame.len().saturating_sub(rest.len());
     for (word, announced, before) in [(0_usize, primary & !FIRST, 0_u8), (1, secondary, 64)] {
@@ -212,7 +215,7 @@ mod tests {
     #[test]
     fn a_payment_is_read_to_its_elements() {
         let onelink = onelink();
-        let Decoded { message, fault } = decode(&onelink, PAYMENT);
+        let Decoded { message, fault, .. } = decode(&onelink, PAYMENT);
         assert_eq!(fault, None);
         assert_eq!(message.mti().as_str(), "0200");
         assert_eq!(message.field(2), Some(&b"4000000804793778"[..]));
@@ -230,7 +233,7 @@ mod tests {
         let mut frame = PAYMENT.to_vec();
         // The amount: MTI 4, bitmaps 16, DE 2 18, DE 3 6.
         frame[46] = b'O';
-        let Decoded { message, fault } = decode(&onelink, &frame);
+        let Decoded { message, fault, .. } = decode(&onelink, &frame);
         let want = DecodeError { field: 4, offset: 46, reason: Reason::Character { class: Class::N } };
         assert_eq!(fault, Some(want));
         assert!(!want.is_layout());
@@ -241,7 +244,7 @@ mod tests {
     fn what_stood_before_a_lost_layout_is_kept() {
         let onelink = onelink();
         let cut = PAYMENT.len() - 1;
-        let Decoded { message, fault } = decode(&onelink, &PAYMENT[..cut]);
+        let Decoded { message, fault, .. } = decode(&onelink, &PAYMENT[..cut]);
         let fault = fault.unwrap();
         assert_eq!((fault.field, fault.offset), (102, 238));
         assert_eq!(fault.reason, Reason::Truncated { need: 16, have: 15 });

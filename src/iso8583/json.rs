@@ -8,7 +8,7 @@ use super::charset::Class;
 use super::dialect::{Dialect, Part};
 use super::encode::Writer;
 use super::encode_error::EncodeError;
-use super::mask::{self, Pans};
+use super::mask::{self, CardNumbers};
 use super::message::{Decoded, Message};
 use super::mti::Mti;
 
@@ -46,7 +46,7 @@ pub enum JsonReason {
 #[must_use]
 pub fn to_json(dialect: &Dialect, decoded: &Decoded<'_, '_>, masked: bool) -> Value {
     let message = &decoded.message;
-    let pans = masked.then(|| Pans::of(message));
+    let pans = masked.then(|| CardNumbers::of(message));
     let mut fields = Map::new();
     for (field, value) in message.fields() {
         let shown = match &pans {

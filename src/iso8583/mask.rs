@@ -47,14 +47,20 @@ impl fmt::Display for MaskedPan {
 /// Overwrites the card data of a frame (MTI first) where it stands. The frame keeps its length and stays as
 /// decodable as it was: digits become zeros, text becomes stars.
 ///
-/// Beside the fields that the dialect marks, the message's own card numbers are looked for in private text
-/// (DE 43 to 63 and 102 to 127). Where the layout is lost, everything after the last field that decoded
-/// becomes stars.
+/// Beside the fields that the dialect marks, the message's own card numbers are looked for in all others. Where
+/// the layout is lost, everything after the last field that decoded becomes stars.
 pub fn mask_frame(dialect: &Dialect, frame: &mut [u8]) {
+    mask_frame_with(dialect, frame, &CardNumbers::default());
+}
+
+/// As [`mask_frame`], looking also for card numbers known from elsewhere: an answer repeats what its request
+/// said, but not always the field that shows it to be a card number.
+pub fn mask_frame_with(dialect: &Dialect, frame: &mut [u8], known: &CardNumbers<'_>) {
     let (places, end) = {
         let decoded = decode(dialect, frame);
-        let pans = Pans::of(&decoded.message);
-        (places(&decoded.message, &pans), decoded.message.end)
+        let mut places = places(&decoded.message, &CardNumbers::of(&decoded.message));
+        places.extend(self::places(&decoded.message, known));
+        (places, decoded.message.end)
     };
     for place in places {
         if let Some(bytes) = frame.get_mut(place.start..place.start.saturating_add(place.len)) {
@@ -67,7 +73,12 @@ pub fn mask_frame(dialect: &Dialect, frame: &mut [u8]) {
 }
 
 /// A copy of a field's value for people: masked as [`mask_frame`] does, but with stars for digits too.
-pub(super) fn for_people(message: &Message<'_, '_>, pans: &Pans, field: u8, value: &[u8]) -> Vec<u8> {
+pub(super) fn for_people(
+    message: &Message<'_, '_>,
+    pans: &CardNumbers<'_>,
+    field: u8,
+    value: &[u8],
+) -> Vec<u8> {
     let mut copy = value.to_vec();
     let start = message.offset(field).unwrap_or(0);
     let mut places = Vec::new();
@@ -123,7 +134,7 @@ impl Hide {
 
 /// Everything of a message that is to be hidden, bad content included: a card number with a letter in it is
 /// one still.
-fn places(message: &Message<'_, '_>, pans: &Pans) -> Vec<Place> {
+fn places(message: &Message<'_, '_>, pans: &CardNumbers<'_>) -> Vec<Place> {
     let mut places = Vec::new();
     for field in message.laid_out.iter() {
         places_in(message, pans, field, &mut places);
@@ -131,7 +142,7 @@ fn places(message: &Message<'_, '_>, pans: &Pans) -> Vec<Place> {
     places
 }
 
-fn places_in(message: &Message<'_, '_>, pans: &Pans, field: u8, places: &mut Vec<Place>) {
+fn places_in(message: &Message<'_, '_>, pans: &CardNumbers<'_>, field: u8, places: &mut Vec<Place>) {
     let (Some((start, value)), Some(layout)) = (message.place(field), message.dialect.layout(field)) else {
         return;
     };
@@ -144,15 +155,16 @@ fn places_in(message: &Message<'_, '_>, pans: &Pans, field: u8, places: &mut Vec
                 places.push(Place { start: start.saturating_add(at), len: inside.len(), hide });
             }
         }
-        CardData::None if matches!(field, 43..=63 | 102..=127) => {
+        CardData::None if pans.is_empty() => {}
+        CardData::None => {
             for (at, inside) in insides(layout, value) {
-                for (found, len) in pans.found_in(inside) {
-                    let start = start.saturating_add(at).saturating_add(found);
-                    places.push(Place { start, len, hide: Hide::Pan });
-                }
+                let at = start.saturating_add(at);
+                places.extend(
+                    pans.places_in(inside)
+                        .map(|place| Place { start: at.saturating_add(place.start), ..place }),
+                );
             }
         }
-        CardData::None => {}
     }
 }
 
@@ -175,36 +187,94 @@ fn insides<'v>(layout: &Layout, value: &'v [u8]) -> Vec<(usize, &'v [u8])> {
 
 /// The card numbers of one message, for finding them where they should not be. Bill numbers look like card
 /// numbers, so only the message's own are looked for, and only if their check digit is right.
-#[derive(Default)]
-pub(super) struct Pans(Vec<Vec<u8>>);
+#[derive(Clone, Copy, Default)]
+pub struct CardNumbers<'a> {
+    /// In the order of their sources; empty where a source has none, or one that is there already.
+    numbers: [&'a [u8]; PAN_SOURCES.len()],
+}
 
-impl Pans {
-    pub(super) fn of(message: &Message<'_, '_>) -> Self {
-        let mut pans = Self::default();
-        let sources = PAN_SOURCES.iter().filter(|field| message.laid_out.has(**field));
-        for (_, value) in sources.filter_map(|field| message.place(*field)) {
-            // A track has sentinels and, on track 1, a format code before the number; the number ends at the
+impl<'a> CardNumbers<'a> {
+    /// Those of a message: of its DE 2 and its tracks, also where their content is bad.
+    #[must_use]
+    pub fn of(message: &Message<'_, 'a>) -> Self {
+        let mut found = Self::default();
+        for (index, field) in PAN_SOURCES.into_iter().enumerate() {
+            let Some((_, value)) = message.place(field).filter(|_| message.laid_out.has(field)) else {
+                continue;
+            };
+            // A track has sentinels and, on track 1 and 3, a format code before the number; the number ends at the
             // separator.
             let from = value.iter().position(u8::is_ascii_digit).unwrap_or(value.len());
             let digits = value.get(from..).unwrap_or_default();
             let len = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
             let pan = digits.get(..len).unwrap_or_default();
-            if PAN_DIGITS.contains(&pan.len()) && luhn(pan) && !pans.0.iter().any(|known| known == pan) {
-                pans.0.push(pan.to_vec());
+            let sound = PAN_DIGITS.contains(&pan.len()) && luhn(pan) && !found.numbers.contains(&pan);
+            if let Some(slot) = found.numbers.get_mut(index).filter(|_| sound) {
+                *slot = pan;
             }
-        }
-        pans
-    }
-
-    /// Place and length of each of the card numbers in a text.
-    fn found_in(&self, text: &[u8]) -> Vec<(usize, usize)> {
-        let mut found = Vec::new();
-        for pan in &self.0 {
-            let hits = text.windows(pan.len()).enumerate().filter(|(_, window)| *window == pan.as_slice());
-            found.extend(hits.map(|(at, _)| (at, pan.len())));
         }
         found
     }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.numbers.iter().all(|pan| pan.is_empty())
+    }
+
+    /// Whether one of them stands in a text.
+    #[must_use]
+    pub fn in_text(&self, text: &[u8]) -> bool {
+        self.places_in(text).next().is_some()
+    }
+
+    /// A copy of a text without them, as long; `None` if none stands in it.
+    #[must_use]
+    pub fn hidden_in(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let mut copy: Option<Vec<u8>> = None;
+        for place in self.places_in(text) {
+            let copy = copy.get_or_insert_with(|| text.to_vec());
+            if let Some(bytes) = copy.get_mut(place.start..place.start.saturating_add(place.len)) {
+                place.hide.apply(bytes, b'0');
+            }
+        }
+        copy
+    }
+
+    /// Where they stand in a text, and what follows them there if it is the rest of a track.
+    fn places_in<'t>(&self, text: &'t [u8]) -> impl Iterator<Item = Place> + use<'a, 't> {
+        let numbers = self.numbers;
+        numbers.into_iter().filter(|pan| !pan.is_empty()).flat_map(move |pan| {
+            let hits = text.windows(pan.len()).enumerate().filter(move |(_, window)| *window == pan);
+            hits.flat_map(move |(start, _)| {
+                let end = start.saturating_add(pan.len());
+                let rest = text.get(end..).unwrap_or_default();
+                let tail =
+                    Place { start: end.saturating_add(1), len: track_tail(rest), hide: Hide::All(Class::An) };
+                [Place { start, len: pan.len(), hide: Hide::Pan }, tail]
+            })
+        })
+    }
+}
+
+/// Bytes of a track behind its card number and one separator: digits and separators on track 2 and 3, on track 1 also a
+/// name.
+fn track_tail(rest: &[u8]) -> usize {
+    match rest.split_first() {
+        Some((b'=' | b'D', tail)) => {
+            let on = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'=' | b'D');
+            tail.iter().position(|byte| !on(byte)).unwrap_or(tail.len())
+        }
+        Some((b'^', tail)) => tail.len(),
+        _ => 0,
+    }
+}
+
+/// Whether DE 2 holds what can only be a card number.
+pub(super) fn shows_card_number(message: &Message<'_, '_>) -> bool {
+    message
+        .field(2)
+        .is_some_and(|pan| PAN_DIGITS.contains(&pan.len()) && pan.iter().all(u8::is_ascii_digit) && luhn(pan))
 }
 
 /// Whether the last digit is the check digit of the others (ISO/IEC 7812).

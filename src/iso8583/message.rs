@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::dialect::Dialect;
+use super::dialect::{CardData, Dialect};
 use super::fault::DecodeError;
+use super::mask;
 use super::mti::Mti;
 use super::path::{FieldPath, Step};
 use super::table::{FIELD_MAX, Tlv};
@@ -15,6 +16,9 @@ pub struct Decoded<'d, 'a> {
     pub message: Message<'d, 'a>,
     /// The first fault, `None` for a sound message.
     pub fault: Option<DecodeError>,
+    /// Whether the frame could not be laid out to its end. Then any field may have been read at a wrong place, and
+    /// hold what belongs to another.
+    pub layout_lost: bool,
 }
 
 /// Fields of a frame, in place. A value of fixed size: nothing of it is on the heap.
@@ -23,6 +27,8 @@ pub struct Message<'d, 'a> {
     pub(super) dialect: &'d Dialect,
     pub(super) frame: &'a [u8],
     pub(super) mti: Mti,
+    /// Fields that the bitmaps say are there.
+    pub(super) announced: Fields,
     /// Fields that decoded.
     pub(super) present: Fields,
     /// Fields whose place is known, though their content may be bad.
@@ -83,6 +89,7 @@ impl<'d, 'a> Message<'d, 'a> {
             dialect,
             frame,
             mti: Mti::UNREADABLE,
+            announced: Fields { words: [0; 2] },
             present: Fields { words: [0; 2] },
             laid_out: Fields { words: [0; 2] },
             end: 0,
@@ -212,6 +219,19 @@ impl fmt::Debug for Message<'_, '_> {
         }
         let numbers = Numbers(self.present);
         f.debug_struct("Message").field("mti", &self.mti).field("fields", &numbers).finish()
+    }
+}
+
+impl Decoded<'_, '_> {
+    /// Whether what was read may be another field's, and so card data that stands where none should. So it may be where
+    /// the layout is lost, unless the message shows a sound card number in its place and says to carry no track, PIN or
+    /// chip data. Nothing of such a message is to be written down but its type and trace number.
+    #[must_use]
+    pub fn may_be_misread(&self) -> bool {
+        let message = &self.message;
+        let never =
+            || message.announced.iter().any(|field| message.dialect.card_data(field) == CardData::Never);
+        self.layout_lost && (!mask::shows_card_number(message) || never())
     }
 }
 

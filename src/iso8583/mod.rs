@@ -30,7 +30,7 @@ pub use encode_error::{EncodeError, EncodeReason};
 pub use fault::{DecodeError, Reason};
 pub use json::{JsonError, JsonReason, from_json, to_json};
 pub use load_error::{Conflict, DialectError, DialectReason};
-pub use mask::{MaskedPan, mask_frame, mask_pan};
+pub use mask::{CardNumbers, MaskedPan, mask_frame, mask_frame_with, mask_pan};
 pub use message::{Decoded, Elements, Message};
 pub use mti::{Mti, MtiError};
 pub use notation::NotationError;

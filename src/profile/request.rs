@@ -2,7 +2,7 @@
 
 use super::{Class, Kind, NetworkCode, Profile};
 use crate::ids::{BillerCode, KeyParts, LinkName, PaymentKey, Rrn, Short, Stan};
-use crate::iso8583::{Decoded, Message, Mti};
+use crate::iso8583::{CardNumbers, Decoded, Message, Mti};
 use crate::money::MinorUnits;
 use crate::switch::{BillRef, Digest, PaymentRequest, Prior, Reason, Request, ReversalRequest};
 
@@ -177,6 +177,11 @@ impl Profile {
             return Err(malformed);
         }
         let consumer = std::str::from_utf8(consumer).map_err(|_| malformed)?;
+        // Both are stored and shown as they are, so a card number must not get there.
+        let own = CardNumbers::of(message);
+        if own.in_text(code) || own.in_text(consumer.as_bytes()) {
+            return Err(malformed);
+        }
         Ok(BillRef { biller, consumer: consumer.into() })
     }
 

@@ -111,10 +111,8 @@ impl Engine {
 
     /// Takes up what was open when the process ended, as the first turn.
     fn recover(&mut self) -> Result<(), JournalError> {
-        let check = self.shared.vault.check_value();
-        for (key, value) in [Standing::date_entry(self.switch.date()), Standing::keys_entry(check)] {
-            self.desk.put(key, value);
-        }
+        let (key, value) = Standing::date_entry(self.switch.date());
+        self.desk.put(key, value);
         let now = self.clock.now();
         for (due, payment) in ledger::open_payments(&self.shared.store)? {
             tracing::warn!(payment = %payment.key, biller = %payment.biller, state = payment.state.name(),

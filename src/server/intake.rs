@@ -9,7 +9,7 @@ use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use crate::config::LinkConfig;
 use crate::ids::Rrn;
-use crate::iso8583::{Dialect, Message, decode, mask_pan};
+use crate::iso8583::{Decoded, Dialect, Message, decode, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::Profile;
 use crate::switch::{Ask, AskId, Digest, Evidence};
@@ -56,19 +56,17 @@ impl LinkIntake {
                 if let Some(fault) = &decoded.fault {
                     tracing::warn!(link = %self.link.name, stan = %parsed.stan, %fault, "a message that cannot be decoded");
                 }
-                log_in(&self.link, &decoded.message, &parsed.stan, &parsed.rrn);
-                // Where the layout is lost, what stands in a field may be part of a card number: nothing of it is kept.
-                let lost = decoded.fault.is_some_and(|fault| fault.is_layout());
-                let evidence =
-                    if lost { Bytes::new() } else { vault.evidence(profile.dialect(), &decoded.message) };
+                // Twelve characters of something else may be most of a card number; six digits of a STAN are not.
+                let rrn = if decoded.may_be_misread() { Rrn::EMPTY } else { parsed.rrn };
+                log_in(&self.link, &decoded, &parsed.stan, &rrn);
                 Some(Ask {
                     id: AskId(0),
                     link: self.link.name,
                     mti: parsed.mti.as_str().parse().unwrap_or_default(),
                     stan: parsed.stan,
-                    rrn: if lost { Rrn::EMPTY } else { parsed.rrn },
+                    rrn,
                     request: parsed.request,
-                    evidence: Evidence(evidence),
+                    evidence: Evidence(vault.evidence(profile.dialect(), &decoded)),
                 })
             }
             Err(unanswerable) => {
@@ -94,12 +92,17 @@ impl LinkIntake {
 /// A line for a leg that came in: identifiers only, the PAN masked.
 fn log_in(
     link: &LinkConfig,
-    message: &Message<'_, '_>,
+    decoded: &Decoded<'_, '_>,
     stan: &dyn std::fmt::Display,
     rrn: &dyn std::fmt::Display,
 ) {
     if tracing::enabled!(target: "billswitch::leg", tracing::Level::INFO) {
-        let pan = masked_pan(link.profile.dialect(), message);
+        let message = &decoded.message;
+        let pan = if decoded.may_be_misread() {
+            String::new()
+        } else {
+            masked_pan(link.profile.dialect(), message)
+        };
         tracing::info!(target: "billswitch::leg", link = %link.name, mti = %message.mti(), %stan, %rrn, pan, "in");
     }
 }
@@ -135,7 +138,7 @@ impl Outlet for LinkOutlet {
         };
         place.copy_from_slice(&length.to_be_bytes());
         if let Some(tape) = &self.tape {
-            tape.frame(Direction::Out, out.get(begin..).unwrap_or_default());
+            tape.answer(out.get(begin..).unwrap_or_default(), &outbound.frame);
         }
         let reason = outbound.answer.reason;
         tracing::info!(target: "billswitch::leg", link = %self.link.name, mti = %decoded.message.mti(),

@@ -1,15 +1,22 @@
 //! Gets the vault's keys: from the file or the credential that the configuration names.
 
-use std::fs::OpenOptions;
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::StartError;
+use super::desk::Desk;
 use crate::config::{Config, KeySource};
+use crate::journal::{Store, Writer};
 use crate::vault::{Vault, VaultError};
+
+/// Under this and a key's version, a store keeps that key's check value.
+const CHECK_PREFIX: &[u8] = b"Okey";
 
 /// Why there are no keys.
 #[derive(Debug, Error)]
@@ -35,12 +42,15 @@ pub enum KeyError {
         "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; is this run by systemd with LoadCredential=?"
     )]
     NoCredentials(String),
-    /// The store was served with other keys.
+    /// The key of this version is not the one that the store was filled with.
     #[error(
-        "these are not the keys of this store: its card numbers would not open and its repeats would not be known. Put \
-         the key file of this store in place"
+        "key version {0} of the key file is not this store's: put the store's own key file back; with another no card \
+         number in it can be read, and no repeat is known again"
     )]
-    OtherKeys,
+    AnotherKey(u8),
+    /// A key of the store is not in the file.
+    #[error("key version {0}, which this store was filled with, is missing from the key file: put it back")]
+    KeyGone(u8),
     /// What was read is no key file.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -54,15 +64,17 @@ fn hint(source: &std::io::Error) -> &'static str {
     }
 }
 
-/// Reads the keys; makes a key file where the configuration says so, there is none, and the store has none yet. `check` is
-/// the check value of the keys that the store was served with.
-///
-/// # Errors
-///
-/// [`KeyError`].
-pub fn open_vault(config: &Config, check: Option<[u8; 16]>) -> Result<Vault, KeyError> {
-    let vault = read_keys(config, check.is_none())?;
-    if check.is_none_or(|check| check == vault.check_value()) { Ok(vault) } else { Err(KeyError::OtherKeys) }
+/// Reads the keys and makes sure that they are those of the store, noting in it those that are new. Makes a key file where
+/// the configuration says so and neither file nor store has any.
+pub(super) fn open(config: &Config, store: &Store, writer: &mut Writer) -> Result<Vault, StartError> {
+    let mut known = BTreeMap::new();
+    for entry in store.scan(CHECK_PREFIX) {
+        let (key, value) = entry?;
+        known.insert(key.last().copied().unwrap_or_default(), value.to_vec());
+    }
+    let vault = read_keys(config, known.is_empty())?;
+    belong(&vault, &known, store, writer)?;
+    Ok(vault)
 }
 
 fn read_keys(config: &Config, new_store: bool) -> Result<Vault, KeyError> {
@@ -87,6 +99,27 @@ fn read_keys(config: &Config, new_store: bool) -> Result<Vault, KeyError> {
     }
 }
 
+fn belong(
+    vault: &Vault,
+    known: &BTreeMap<u8, Vec<u8>>,
+    store: &Store,
+    writer: &mut Writer,
+) -> Result<(), StartError> {
+    let held = |version: &u8| vault.checks().iter().any(|(held, _)| held == version);
+    if let Some(version) = known.keys().find(|version| !held(version)) {
+        return Err(KeyError::KeyGone(*version).into());
+    }
+    let mut desk = Desk::new(store.clone());
+    for (version, check) in vault.checks() {
+        match known.get(version) {
+            Some(stored) if stored == check => {}
+            Some(_) => return Err(KeyError::AnotherKey(*version).into()),
+            None => desk.put([CHECK_PREFIX, &[*version]].concat(), check.to_vec()),
+        }
+    }
+    desk.take_turn().map_or(Ok(()), |turn| Ok(writer.commit(&[turn])?))
+}
+
 fn read(path: &Path) -> Result<Vault, KeyError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| KeyError::File { path: path.to_path_buf(), source })?;
@@ -97,7 +130,8 @@ fn read(path: &Path) -> Result<Vault, KeyError> {
 fn make(path: &Path) -> std::io::Result<()> {
     let text = Vault::new_key_file().map_err(std::io::Error::other)?;
     if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
+        // It becomes the store's directory, which is its owner's alone.
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;

@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 pub use book::{BookDesk, import_rows};
-pub use keys::{KeyError, open_vault};
+pub use keys::KeyError;
 pub use standing::Standing;
 
 use crate::biller::Adapter;
@@ -130,9 +130,9 @@ impl Server {
     ///
     /// [`StartError`]; nothing is served then.
     pub async fn start(config: Config, extras: Extras) -> Result<Self, StartError> {
-        let (store, writer) = journal::open(&config.store, &journal::Options::default())?;
+        let (store, mut writer) = journal::open(&config.store, &journal::Options::default())?;
         let standing = Standing::load(&store, &config)?;
-        let vault = open_vault(&config, standing.keys)?;
+        let vault = keys::open(&config, &store, &mut writer)?;
         let listeners = listen::bind(&config)?;
         let control = control::bind(&config)?;
         let clock = SystemClock::start();

@@ -10,7 +10,6 @@ use crate::journal::{JournalError, Store};
 const DATE_KEY: &[u8] = b"Odate";
 const BLOCKED_PREFIX: &[u8] = b"Oblocked";
 const RECEIPTS_KEY: &[u8] = b"Oreceipts";
-const KEYS_KEY: &[u8] = b"Okeys";
 
 /// The state of a store that outlives the process.
 #[derive(Clone, Debug)]
@@ -21,8 +20,6 @@ pub struct Standing {
     pub blocked: BTreeSet<BillerCode>,
     /// Receipt numbers issued.
     pub receipts: Receipts,
-    /// The check value of the vault's keys, once a switch has served from the store.
-    pub keys: Option<[u8; 16]>,
 }
 
 /// A key and its value.
@@ -54,8 +51,7 @@ impl Standing {
                 blocked.insert(BillerCode::new(code).map_err(|_| JournalError::Leg { sequence: None })?);
             }
         }
-        let keys = store.get(KEYS_KEY)?.and_then(|check| (*check).try_into().ok());
-        Ok(Self { date, blocked, receipts, keys })
+        Ok(Self { date, blocked, receipts })
     }
 
     /// The entry for the business date.
@@ -67,11 +63,6 @@ impl Standing {
     pub(super) fn blocked_entry(biller: BillerCode, blocked: bool) -> Entry {
         let flag: &[u8] = if blocked { b"1" } else { b"0" };
         ([BLOCKED_PREFIX, biller.as_bytes()].concat(), flag.to_vec())
-    }
-
-    /// The entry for the check value of the keys.
-    pub(super) fn keys_entry(check: [u8; 16]) -> Entry {
-        (KEYS_KEY.to_vec(), check.to_vec())
     }
 
     /// The entry for the count of receipts.

@@ -13,6 +13,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use pcap_file::PcapError;
 use thiserror::Error;
 
@@ -72,8 +73,18 @@ pub const QUEUE_FRAMES: usize = 4096;
 
 /// What is said to the writing thread.
 enum Event {
-    Frame { connection: Arc<Connection>, at: SystemTime, direction: Direction, bytes: Box<[u8]> },
-    Closed { number: u64, at: SystemTime },
+    Frame {
+        connection: Arc<Connection>,
+        at: SystemTime,
+        direction: Direction,
+        bytes: Box<[u8]>,
+        /// What it answers.
+        request: Option<Bytes>,
+    },
+    Closed {
+        number: u64,
+        at: SystemTime,
+    },
     Finish,
 }
 
@@ -165,9 +176,18 @@ impl RecorderHandle {
 impl Tape {
     /// Records a frame, MTI first, without its length header. Never waits: what does not fit is counted.
     pub fn frame(&self, direction: Direction, frame: &[u8]) {
+        self.event(direction, frame, None);
+    }
+
+    /// Records an answer to `request`, which tells what in it is card data.
+    pub fn answer(&self, frame: &[u8], request: &Bytes) {
+        self.event(Direction::Out, frame, Some(request.clone()));
+    }
+
+    fn event(&self, direction: Direction, frame: &[u8], request: Option<Bytes>) {
         let at = SystemTime::now();
         let connection = Arc::clone(&self.connection);
-        let event = Event::Frame { connection, at, direction, bytes: frame.into() };
+        let event = Event::Frame { connection, at, direction, bytes: frame.into(), request };
         if self.recorder.events.try_send(event).is_err() {
             self.recorder.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -49,6 +49,8 @@ pub struct SealedPan {
 pub struct Vault {
     /// By version; the last one seals.
     sealing: Vec<(u8, Box<Aes256Gcm>)>,
+    /// By version: tells one key from another, and nothing of it.
+    checks: Vec<(u8, [u8; 16])>,
     look_up: Hmac<Sha256>,
     content: Hmac<Sha256>,
 }
@@ -71,6 +73,7 @@ impl Vault {
     pub fn parse(file: &str, text: &str) -> Result<Self, VaultError> {
         let fault = |line, reason| VaultError::KeyFile { file: file.to_owned(), line, reason };
         let mut sealing: Vec<(u8, Box<Aes256Gcm>)> = Vec::new();
+        let mut checks = Vec::new();
         let mut hashing = None;
         for (index, text) in text.lines().enumerate() {
             let line = index.saturating_add(1);
@@ -94,10 +97,12 @@ impl Vault {
                 let look_up = keyed(&derive(master.as_slice(), b"billswitch: look up card numbers"));
                 (look_up, keyed(&derive(master.as_slice(), b"billswitch: compare content")))
             });
+            checks
+                .push((version, first_half(keyed(&derive(master.as_slice(), b"billswitch: check the key")))));
             sealing.push((version, Box::new(cipher)));
         }
         let (look_up, content) = hashing.ok_or(fault(0, "holds no key; `billswitch key` makes one"))?;
-        Ok(Self { sealing, look_up, content })
+        Ok(Self { sealing, checks, look_up, content })
     }
 
     /// The text of a new key file with one random key.
@@ -113,6 +118,12 @@ impl Vault {
             "# billswitch keys: version, key. Add lines, never change one.\n1 {}\n",
             *key
         )))
+    }
+
+    /// Each key's version and check value, by which a store knows its own keys.
+    #[must_use]
+    pub fn checks(&self) -> &[(u8, [u8; 16])] {
+        &self.checks
     }
 
     /// Seals a card number under the newest key.
@@ -147,14 +158,6 @@ impl Vault {
     pub fn hash(&self, pan: &[u8]) -> [u8; 16] {
         let mut mac = self.look_up.clone();
         mac.update(pan);
-        first_half(mac)
-    }
-
-    /// Tells these keys from others without telling anything of them.
-    #[must_use]
-    pub fn check_value(&self) -> [u8; 16] {
-        let mut mac = self.content.clone();
-        mac.update(b"billswitch: check value");
         first_half(mac)
     }
 

@@ -101,7 +101,7 @@ async fn a_store_is_not_served_without_its_own_keys() {
     let other = billswitch::vault::Vault::new_key_file().unwrap();
     std::fs::write(&keys, other.as_bytes()).unwrap();
     std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    assert!(site.refuses_to_start().await.contains("not the keys of this store"));
+    assert!(site.refuses_to_start().await.contains("not this store's"));
     std::fs::write(&keys, own).unwrap();
     std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
     assert!(site.refuses_to_start().await.contains("chmod 600"));

@@ -38,11 +38,16 @@ fn write_all(file: File, events: &Receiver<Event>, dropped: &AtomicU64) -> Resul
         // What is there goes to the system at one go, so that a recording cut off by a crash holds all but the last.
         for event in std::iter::once(first).chain(events.try_iter()) {
             match event {
-                Event::Frame { connection, at, direction, bytes } => match u16::try_from(bytes.len()) {
-                    Ok(len) => tape.frame(&connection, at, direction, len, bytes)?,
-                    // Its length header could not say how long it is.
-                    Err(_) => count(dropped),
-                },
+                Event::Frame { connection, at, direction, mut bytes, request } => {
+                    match u16::try_from(bytes.len()) {
+                        Ok(len) => {
+                            conceal(&connection.dialect, &mut bytes, request.as_deref());
+                            tape.frame(&connection, at, direction, len, &bytes)?;
+                        }
+                        // Its length header could not say how long it is.
+                        Err(_) => count(dropped),
+                    }
+                }
                 Event::Closed { number, at } => tape.close(number, at)?,
                 Event::Finish => break 'open,
             }
@@ -103,9 +108,8 @@ impl Writer {
         at: SystemTime,
         direction: Direction,
         len: u16,
-        mut frame: Box<[u8]>,
+        frame: &[u8],
     ) -> Result<(), PcapError> {
-        conceal(&connection.dialect, &mut frame);
         let (number, client, server) = (connection.number, connection.client, connection.server);
         let mut packets = Vec::new();
         let conversation = self.open.entry(number).or_insert_with(|| {
@@ -113,7 +117,7 @@ impl Writer {
             packets = conversation.open();
             conversation
         });
-        packets.extend(conversation.data(direction, &[&len.to_be_bytes()[..], &frame].concat()));
+        packets.extend(conversation.data(direction, &[&len.to_be_bytes()[..], frame].concat()));
         self.frames = self.frames.saturating_add(1);
         self.write(at, &packets)
     }

@@ -1,0 +1,129 @@
+//! One byte of the store's file changed while nobody serves it: found at start, found by `ctl journal verify`, or of no
+//! consequence. Never silently missing.
+
+use crate::ledger::{Deal, Undo, compare, settle};
+use crate::support::Dice;
+use crate::support::bank::{Bank, Slip};
+use crate::support::bills::import;
+use crate::support::site::Site;
+
+/// Places that are tried.
+const PLACES: usize = 48;
+
+/// What became of a flipped byte.
+#[derive(Debug, Default)]
+struct Outcomes {
+    refused: usize,
+    found: usize,
+    harmless: usize,
+}
+
+/// Serves a damaged store as far as it goes.
+fn look(site: &Site, deals: &[Deal], at: usize, outcomes: &mut Outcomes) {
+    let daemon = match site.try_serve(&[]) {
+        Ok(daemon) => daemon,
+        Err(refused) => {
+            assert!(matches!(refused.code, Some(1 | 2)), "byte {at}: {refused:?}");
+            assert!(refused.said.contains("billswitch: "), "byte {at}: it says why: {refused:?}");
+            outcomes.refused += 1;
+            return;
+        }
+    };
+    let verified = site.run("ctl", &["journal", "verify"]);
+    match verified.code {
+        1 => outcomes.found += 1,
+        0 => {
+            let mut deals = deals.to_vec();
+            settle(&daemon, &mut deals);
+            compare(site, &["KPEXCISE"], &deals);
+            outcomes.harmless += 1;
+        }
+        _ => panic!("byte {at}: {verified:?}"),
+    }
+}
+
+/// A store with payments and a reversal, stopped in good order and put aside, and what the clients were told.
+fn stopped_store(site: &Site) -> (std::path::PathBuf, Vec<Deal>) {
+    let bills = import(site, "KPEXCISE", 150);
+    let daemon = site.serve(&[]);
+    let mut deals: Vec<Deal> = bills
+        .iter()
+        .zip(1..)
+        .map(|(bill, number)| {
+            let slip = Slip { bill: bill.clone(), number };
+            Deal { link: 1, slip, answer: None, undo: Undo::None }
+        })
+        .collect();
+    settle(&daemon, &mut deals);
+    let undo = deals[7].slip.reversal("0420");
+    deals[7].undo = Undo::Answered(Bank::signed_on(daemon.address, 1).ask(&undo));
+    compare(site, &["KPEXCISE"], &deals);
+    daemon.stop();
+    let whole = site.path("whole");
+    std::fs::rename(site.store(), &whole).unwrap();
+    (whole, deals)
+}
+
+#[test]
+fn n_a_flipped_byte_in_the_store_is_found_or_of_no_consequence() {
+    let site = Site::new();
+    let (whole, deals) = stopped_store(&site);
+    let original = std::fs::read(whole.join("db")).unwrap();
+    let used: Vec<usize> = (0..original.len()).filter(|at| original[*at] != 0).collect();
+    let mut dice = Dice::new(20_261_120);
+    let mut outcomes = Outcomes::default();
+    for number in 0..PLACES {
+        let mut roll = |sides: usize| usize::try_from(dice.roll(u64::try_from(sides).unwrap())).unwrap();
+        // One in four anywhere, the others where something is written.
+        let at = if number % 4 == 0 { roll(original.len()) } else { used[roll(used.len())] };
+        copy_store(&whole, &site, "db", Some((at, 1 << roll(8))));
+        look(&site, &deals, at, &mut outcomes);
+    }
+    println!("of {PLACES} flipped bytes of {}: {outcomes:?}", original.len());
+    assert!(outcomes.refused + outcomes.found > 0, "nothing was found at all: {outcomes:?}");
+}
+
+#[test]
+fn n_so_is_one_in_the_small_files_beside_it() {
+    let site = Site::new();
+    let (whole, deals) = stopped_store(&site);
+    let mut dice = Dice::new(20_261_121);
+    let mut outcomes = Outcomes::default();
+    copy_store(&whole, &site, "db", None);
+    look(&site, &deals, 0, &mut outcomes);
+    assert_eq!(outcomes.harmless, 1, "an unharmed copy is as good as the store");
+    for entry in std::fs::read_dir(&whole).unwrap() {
+        let entry = entry.unwrap();
+        let (name, bytes) = (entry.file_name(), entry.metadata().unwrap().len());
+        if !entry.path().is_file() || bytes == 0 || name == "db" {
+            continue;
+        }
+        for _ in 0..8 {
+            let (at, bit) = (usize::try_from(dice.roll(bytes)).unwrap(), dice.roll(8));
+            copy_store(&whole, &site, name.to_str().unwrap(), Some((at, 1 << bit)));
+            println!("{name:?}, byte {at}, bit {bit}");
+            look(&site, &deals, at, &mut outcomes);
+        }
+    }
+    println!("small files: {outcomes:?}");
+}
+
+/// The store as it was, but for some bits of one byte of one file.
+fn copy_store(from: &std::path::Path, site: &Site, file: &str, flip: Option<(usize, u8)>) {
+    let _ = std::fs::remove_dir_all(site.store());
+    std::fs::create_dir(site.store()).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = site.store().join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(target).unwrap();
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+    if let Some((at, bits)) = flip {
+        let mut bytes = std::fs::read(from.join(file)).unwrap();
+        bytes[at] ^= bits;
+        std::fs::write(site.store().join(file), bytes).unwrap();
+    }
+}

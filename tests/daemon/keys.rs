@@ -1,0 +1,46 @@
+//! A store knows the keys that it was filled with.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::support::bank::{Bank, Slip};
+use crate::support::bills::import;
+use crate::support::site::Site;
+
+fn put(path: &Path, keys: &str) {
+    std::fs::write(path, keys).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_store_is_served_with_its_own_keys_only_and_with_newer_ones_beside_them() {
+    let site = Site::new();
+    let bills = import(&site, "KPEXCISE", 1);
+    let daemon = site.serve(&[]);
+    let slip = Slip { bill: bills[0].clone(), number: 1 };
+    let paid = Bank::signed_on(daemon.address, 1).ask(&slip.payment());
+    daemon.stop();
+    let file = site.store().join("vault.keys");
+    let own = std::fs::read_to_string(&file).unwrap();
+
+    let refused = |want: &str| {
+        let refused = site.try_serve(&[]).err().unwrap_or_else(|| panic!("served, and not: {want}"));
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.said.contains(want), "{refused:?}");
+    };
+    put(&file, &format!("1 {}\n", "ab".repeat(32)));
+    refused("put the store's own key file back");
+    // A key file made anew in place of a lost one is no help either.
+    std::fs::remove_file(&file).unwrap();
+    refused("put the store's own key file back");
+
+    put(&file, &format!("{own}2 {}\n", "cd".repeat(32)));
+    let daemon = site.serve(&[]);
+    let again = Bank::signed_on(daemon.address, 1).ask(&slip.repeat());
+    assert_eq!((again.code().as_str(), again), ("00", paid), "a repeat is known again");
+    daemon.stop();
+    put(&file, &own);
+    refused("key version 2, which this store was filled with, is missing");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    refused("may be read by others");
+}

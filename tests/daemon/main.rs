@@ -1,0 +1,23 @@
+//! The real daemon process, driven over TCP, over its control socket and by signals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints its seed"
+)]
+
+mod book;
+mod canary;
+mod control;
+mod damage;
+mod drain;
+mod hunt;
+mod keys;
+mod kill;
+mod ledger;
+mod record;
+#[path = "../support/mod.rs"]
+mod support;
