@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::{Class, Fact, Kind, NetworkCode, Paths, Profile, Step};
 use crate::ids::ResponseCode;
-use crate::iso8583::{Dialect, FieldPath, Mti};
+use crate::iso8583::{Dialect, FieldPath, Mti, Writer};
 use crate::switch::Reason;
 
 /// A profile file that cannot be used: where, and why.
@@ -139,13 +139,13 @@ struct CodesTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RepeatTable {
-    ignores: Vec<u8>,
+    ignores: Vec<Spanned<u8>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AnswerTable {
-    echo: Vec<u8>,
+    echo: Vec<Spanned<u8>>,
     response_code: Spanned<String>,
     bad_field: Spanned<String>,
     facts: BTreeMap<Spanned<String>, Spanned<String>>,
@@ -183,11 +183,13 @@ impl Profile {
         })?;
         let check = Check { file, text, dialect: &dialect };
         let paths = parsed.fields.check(&check)?;
+        check.known(&parsed.repeat.ignores)?;
+        check.known(&parsed.answer.echo)?;
         let classes = check.classes(&parsed.classes)?;
         let answer = check.answer(&parsed.answer)?;
-        let codes = check.codes(&parsed.codes)?;
+        let codes = check.codes(&parsed.codes, check.path(&parsed.answer.response_code)?.field())?;
         let network_codes = network_codes(&parsed.network_codes);
-        let repeat_ignores = parsed.repeat.ignores;
+        let repeat_ignores = parsed.repeat.ignores.iter().map(|field| *field.get_ref()).collect();
         Ok(Self {
             name: name.to_owned(),
             dialect,
@@ -252,8 +254,8 @@ impl Check<'_> {
     /// Orders everything an answer is made of by data element, as the message will want it.
     fn answer(&self, table: &AnswerTable) -> Result<Vec<Step>, ProfileError> {
         let mut steps = BTreeMap::new();
-        for field in &table.echo {
-            steps.insert(*field, Step::Echo(*field));
+        for field in table.echo.iter().map(|field| *field.get_ref()) {
+            steps.insert(field, Step::Echo(field));
         }
         let code = self.path(&table.response_code)?.field();
         steps.insert(code, Step::ResponseCode(code));
@@ -263,24 +265,51 @@ impl Check<'_> {
             let field = self.path(path)?.field();
             let fact = Fact::from_name(fact.get_ref())
                 .ok_or_else(|| self.fail(&fact.span(), ProfileFault::Fact(fact.get_ref().clone())))?;
+            let twice = || {
+                let why = "the answer holds something else in this data element already".to_owned();
+                self.fail(&path.span(), ProfileFault::Path { path: path.get_ref().clone(), why })
+            };
             match path.get_ref().split_once('.') {
+                None if steps.contains_key(&field) => return Err(twice()),
                 None => {
                     steps.insert(field, Step::Fact(field, fact));
                 }
                 Some((_, tag)) => {
                     let step = steps.entry(field).or_insert_with(|| Step::Elements(field, Vec::new()));
-                    if let Step::Elements(_, elements) = step {
-                        elements.push((tag.as_bytes().to_vec(), fact));
-                    }
+                    let Step::Elements(_, elements) = step else { return Err(twice()) };
+                    elements.push((tag.as_bytes().to_vec(), fact));
                 }
             }
         }
         Ok(steps.into_values().collect())
     }
 
+    /// Every data element named must be one of the dialect's.
+    fn known(&self, fields: &[Spanned<u8>]) -> Result<(), ProfileError> {
+        match fields.iter().find(|field| self.dialect.field_name(*field.get_ref()).is_none()) {
+            None => Ok(()),
+            Some(field) => {
+                let fault =
+                    ProfileFault::Code(format!("the dialect has no data element {}", field.get_ref()));
+                Err(self.fail(&field.span(), fault))
+            }
+        }
+    }
+
+    /// A response code that its field cannot hold would leave every answer with it unwritten.
+    fn writable(&self, field: u8, code: &Spanned<ResponseCode>) -> Result<(), ProfileError> {
+        let mut out = bytes::BytesMut::new();
+        let mut writer = Writer::new(self.dialect, Mti::UNREADABLE, &mut out);
+        writer.put(field, code.get_ref().as_bytes()).map_err(|error| {
+            let fault = ProfileFault::Code(format!("response code `{}`: {error}", code.get_ref()));
+            self.fail(&code.span(), fault)
+        })
+    }
+
     fn codes(
         &self,
         table: &Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
+        field: u8,
     ) -> Result<BTreeMap<Reason, ResponseCode>, ProfileError> {
         let mut codes = BTreeMap::new();
         for (name, code) in table.get_ref() {
@@ -290,6 +319,7 @@ impl Check<'_> {
                 self.fail(&name.span(), fault)
             };
             let reason = Reason::from_name(name.get_ref()).ok_or_else(unknown)?;
+            self.writable(field, code)?;
             codes.insert(reason, *code.get_ref());
         }
         match Reason::ALL.iter().find(|reason| !codes.contains_key(reason)) {

@@ -5,6 +5,8 @@ mod answer;
 mod load;
 mod request;
 pub mod shipped;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -58,7 +58,7 @@ pub enum KeyError {
 
 fn hint(source: &std::io::Error) -> &'static str {
     if source.kind() == std::io::ErrorKind::NotFound {
-        "; put the file of this store's keys there, or set `create_key_file = true` for a new store"
+        "; put the store's own key file back there, or set `create_key_file = true` for a store that never had one"
     } else {
         ""
     }

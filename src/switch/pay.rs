@@ -163,10 +163,5 @@ fn stored_answer(payment: &Payment, request: &PaymentRequest) -> Answer {
     if payment.digest != request.digest {
         return Answer::plain(Reason::KeyReused);
     }
-    let taken_back = matches!(payment.state, State::Reversed | State::Reversing);
-    if taken_back && payment.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved) {
-        // The approval was true when it was given. A repeat that comes behind the reversal must not hear it again.
-        return Answer::plain(Reason::ReversedFirst);
-    }
     payment.answer.clone().unwrap_or_else(|| Answer::plain(Reason::InDoubt))
 }

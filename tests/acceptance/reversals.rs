@@ -185,13 +185,14 @@ async fn a_biller_that_refuses_a_reversal_leaves_an_exception_and_not_reversible
 }
 
 #[tokio::test]
-async fn a_repeat_behind_the_reversal_does_not_hear_the_approval_again() {
+async fn a_repeat_behind_the_reversal_gets_its_stored_answer_and_posts_nothing() {
     let site = Site::open().await;
     let mut peer = site.atmnet().await;
     let payment = Outgoing::payment(1, UNPAID, 1000);
-    assert_eq!(peer.ask(&payment).await.code(), "00");
+    let first = peer.ask(&payment).await;
     assert_eq!(peer.ask(&Outgoing::reversal_of(&payment, 2)).await.code(), "00");
-    assert_eq!(peer.ask(&payment.with_mti("0201")).await.code(), "21");
+    assert_eq!(peer.ask(&payment.with_mti("0201")).await, first);
+    assert_eq!(peer.ask(&Outgoing::inquiry(3, UNPAID)).await.fact("ST"), "U");
 }
 
 #[tokio::test]

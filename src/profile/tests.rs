@@ -1,0 +1,58 @@
+//! What the loader says of a profile that cannot be used.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::iso8583::shipped::dialect;
+
+fn parse(text: &str) -> Result<Profile, ProfileError> {
+    let find = |name: &str| match dialect(name) {
+        Some(Ok(dialect)) => Ok(Arc::new(dialect)),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err("there is none".to_owned()),
+    };
+    Profile::parse("onelink", "onelink.toml", text, &find)
+}
+
+#[test]
+fn the_shipped_profiles_are_sound() {
+    for (name, text) in shipped::PROFILES {
+        assert!(parse(text).is_ok(), "{name}: {}", parse(text).unwrap_err());
+    }
+}
+
+#[test]
+fn a_fault_is_told_by_line_and_reason() {
+    let shipped = shipped::profile_text("onelink").unwrap();
+    let table = [
+        ("stan = \"11\"", "stan = \"129\"", "path `129`"),
+        ("biller = \"48.BI\"", "biller = \"48.BIL\"", "path `48.BIL`"),
+        ("consumer = \"48.CN\"", "customer = \"48.CN\"", "unknown field"),
+        (
+            "mti = { \"0420\" = \"0430\", \"0421\" = \"0430\" }",
+            "mti = { \"420\" = \"0430\" }",
+            "`420` is not a message type",
+        ),
+        ("mti = { \"0800\" = \"0810\" }", "mti = { \"0420\" = \"0430\" }", "belongs to another class"),
+        ("echo = [2, 3", "echo = [1, 3", "no data element 1"),
+        ("ignores = [35", "ignores = [65", "no data element 65"),
+        ("\"120.FH\" = \"heads\"", "\"120.FH\" = \"heds\"", "`heds` is not a fact"),
+        ("\"38\" = \"authorisation\"", "\"37\" = \"authorisation\"", "holds something else"),
+        ("approved = \"00\"", "approved = \"0000\"", "response code `0000`"),
+        ("approved = \"00\"", "aproved = \"00\"", "`aproved` is not an outcome"),
+        ("dialect = \"onelink\"", "dialect = \"twolink\"", "dialect `twolink`"),
+    ];
+    for (from, to, want) in table {
+        let line = shipped[..shipped.find(from).unwrap()].matches('\n').count() + 1;
+        let error = parse(&shipped.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("onelink.toml:{line}: ")), "line {line}: {error}");
+        assert!(error.contains(want), "{want}: {error}");
+    }
+}
+
+#[test]
+fn an_outcome_without_a_response_code_is_told() {
+    let shipped = shipped::profile_text("onelink").unwrap();
+    let error = parse(&shipped.replace("in_doubt = \"68\"\n", "")).unwrap_err().to_string();
+    assert!(error.contains("no response code for the outcome `in_doubt`"), "{error}");
+}
