@@ -84,8 +84,7 @@ pub(super) fn run(args: BookArgs) -> Result<ExitCode, CliError> {
             known(&config, biller)?;
             let (rows, bad) = read(&file, skip_bad)?;
             if bad > 0 && !skip_bad {
-                let said = format!("{bad} bad lines: nothing was imported; mend them, or use --skip-bad");
-                return Err(CliError::Book(said));
+                return Err(CliError::BadLines(bad));
             }
             let done = import(&config, biller, rows)?;
             tell_import(&done, bad, json)?;
@@ -118,7 +117,7 @@ fn read(path: &Path, skip_bad: bool) -> Result<(Vec<Row>, u64), CliError> {
     while let Some(row) = reader.next_row() {
         match row {
             Ok(row) => rows.push(row),
-            Err(fault) if !reader.has_header() => return Err(CliError::Book(fault.to_string())),
+            Err(fault) if !reader.has_header() => return Err(CliError::BadLine(fault)),
             Err(fault) => faults.push(fault),
         }
         bar.set_position(reader.position());
@@ -157,6 +156,9 @@ pub(super) fn import(config: &Config, biller: BillerCode, rows: Vec<Row>) -> Res
                 if let Reply::Imported(reply) = reply { Ok(reply) } else { Err(ControlError::Ended.into()) }
             }),
             Err(ControlError::NoDaemon { .. }) => {
+                if !config.store.exists() {
+                    let _ = writeln!(std::io::stderr(), "a new store is made in {}", config.store.display());
+                }
                 let (store, writer) = journal::open(&config.store, &journal::Options::default())?;
                 let mut desk = BookDesk::new(store, writer);
                 Box::new(move |rows| {
@@ -206,6 +208,9 @@ fn export(config: &Config, biller: BillerCode, date: BusinessDate, json: bool) -
             lines
         }
         Err(ControlError::NoDaemon { .. }) => {
+            if !config.store.join("db").exists() {
+                return Err(CliError::NoStore { path: config.store.clone() });
+            }
             let (store, _writer) = journal::open(&config.store, &journal::Options::default())?;
             settle::scroll(&store, biller, date)?
         }

@@ -18,7 +18,7 @@ const AFTER_HELP: &str = "\
 Examples:
   billswitch ctl status
   billswitch ctl links --json | jq '.[] | select(.signed_on | not) | .name'
-  billswitch ctl txn --rrn 627271632409
+  billswitch ctl txn --rrn 632409004707
   billswitch ctl journal tail -n 50
   billswitch ctl --store /var/lib/billswitch block KPPOLICE
 

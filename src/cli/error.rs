@@ -1,11 +1,13 @@
 //! What went wrong with a command, and the exit status that says so.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use thiserror::Error;
 
 use super::message::MessageToolError;
+use crate::biller::book::LineFault;
 use crate::config::{ConfigError, SpecError};
 use crate::control::ControlError;
 use crate::journal::JournalError;
@@ -63,7 +65,19 @@ pub enum CliError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The bill book.
+    /// Lines of a bill file.
+    #[error("{0} bad lines: nothing was imported; mend them, or use --skip-bad")]
+    BadLines(u64),
+    /// A line of a bill file without which the others cannot be read.
+    #[error(transparent)]
+    BadLine(#[from] LineFault),
+    /// A store that is not there.
+    #[error("there is no store in {}: see --store and --config", path.display())]
+    NoStore {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The bill book, or the demonstration.
     #[error("{0}")]
     Book(String),
     /// No such department.
@@ -86,8 +100,27 @@ impl CliError {
     /// Tells of it on standard error, and gives the exit status.
     #[must_use]
     pub fn report(&self) -> ExitCode {
+        if self.is_broken_pipe() {
+            // Whoever read the output has seen enough.
+            return ExitCode::SUCCESS;
+        }
         let _ = writeln!(std::io::stderr(), "billswitch: {self}");
         ExitCode::from(self.status())
+    }
+
+    /// Whether the reader of our output went away, as `head` does.
+    fn is_broken_pipe(&self) -> bool {
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = source {
+            let broken = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
+            let csv = error.downcast_ref::<csv::Error>().map(csv::Error::kind);
+            let in_csv = matches!(csv, Some(csv::ErrorKind::Io(io)) if broken(io));
+            if in_csv || error.downcast_ref::<std::io::Error>().is_some_and(broken) {
+                return true;
+            }
+            source = error.source();
+        }
+        false
     }
 
     const fn status(&self) -> u8 {
@@ -111,7 +144,10 @@ impl CliError {
                 | JournalError::Engine { .. } => 2,
             },
             Self::Control(ControlError::NoDaemon { .. }) => 3,
-            Self::Control(ControlError::Refused(_)) | Self::Audit(_) | Self::Book(_) => 1,
+            Self::Control(ControlError::Refused(_))
+            | Self::Audit(_)
+            | Self::BadLines(_)
+            | Self::BadLine(_) => 1,
             Self::Start(_)
             | Self::Control(_)
             | Self::Config(_)
@@ -123,6 +159,8 @@ impl CliError {
             | Self::Recorder(_)
             | Self::Vault(_)
             | Self::Io { .. }
+            | Self::NoStore { .. }
+            | Self::Book(_)
             | Self::NoBiller { .. } => 2,
         }
     }

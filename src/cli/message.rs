@@ -37,6 +37,9 @@ pub struct DecodeArgs {
     /// Dialect to read it with: a name from specs/dialects
     #[arg(long, value_name = "NAME", default_value = "onelink")]
     pub dialect: String,
+    /// Folder with dialects/ to take it from, instead of those that are built in
+    #[arg(long, value_name = "DIR")]
+    pub specs: Option<PathBuf>,
     /// Print JSON: {"mti": …, "fields": {…}}; `encode` takes the same
     #[arg(long)]
     pub json: bool,
@@ -64,6 +67,9 @@ pub struct EncodeArgs {
     /// Dialect to write it in: a name from specs/dialects
     #[arg(long, value_name = "NAME", default_value = "onelink")]
     pub dialect: String,
+    /// Folder with dialects/ to take it from, instead of those that are built in
+    #[arg(long, value_name = "DIR")]
+    pub specs: Option<PathBuf>,
     /// JSON, the path of a file that holds it, or - for standard input
     #[arg(value_name = "JSON|FILE|-")]
     pub input: String,

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Specs};
+use crate::iso8583::Dialect;
 pub use error::CliError;
 
 const AFTER_HELP: &str = "\
@@ -65,10 +66,10 @@ enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct Place {
     /// Configuration file; the built-in configuration if none is given
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// Store directory, instead of the configured one
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub store: Option<PathBuf>,
 }
 
@@ -87,6 +88,11 @@ impl Place {
     }
 }
 
+/// A dialect of the message tools.
+fn dialect(specs: Option<&PathBuf>, name: &str) -> Result<Dialect, CliError> {
+    Ok(Specs::new(specs.cloned()).dialect(name)?)
+}
+
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -95,18 +101,18 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Ctl(args) => ctl::run(args),
         Command::Book(args) => book::run(args),
-        Command::Decode(args) => Specs::default()
-            .dialect(&args.dialect)
-            .map_err(CliError::from)
-            .and_then(|dialect| Ok(message::decode(&args, &dialect)?)),
-        Command::Encode(args) => Specs::default()
-            .dialect(&args.dialect)
-            .map_err(CliError::from)
-            .and_then(|dialect| Ok(message::encode(&args, &dialect)?)),
-        Command::Replay(args) => Specs::default()
-            .dialect(&args.dialect)
-            .map_err(CliError::from)
-            .and_then(|dialect| Ok(replay::run(&args, Arc::new(dialect))?)),
+        Command::Decode(args) => {
+            let dialect = dialect(args.specs.as_ref(), &args.dialect);
+            dialect.and_then(|dialect| Ok(message::decode(&args, &dialect)?))
+        }
+        Command::Encode(args) => {
+            let dialect = dialect(args.specs.as_ref(), &args.dialect);
+            dialect.and_then(|dialect| Ok(message::encode(&args, &dialect)?))
+        }
+        Command::Replay(args) => {
+            let dialect = dialect(args.specs.as_ref(), &args.dialect);
+            dialect.and_then(|dialect| Ok(replay::run(&args, Arc::new(dialect))?))
+        }
         Command::Demo(args) => demo::run(&args),
         Command::Key => key::run(),
     };

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::tables::table;
 use crate::iso8583::Dialect;
 use crate::sim::replay::capture::Capture;
 use crate::sim::replay::{
@@ -59,6 +60,9 @@ pub struct ReplayArgs {
     /// How the messages are laid out.
     #[arg(long, default_value = "onelink")]
     pub dialect: String,
+    /// Folder with dialects/ to take it from, instead of those that are built in
+    #[arg(long, value_name = "DIR")]
+    pub specs: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -176,17 +180,8 @@ pub fn print_report(
     }
 }
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
 fn latency_table(report: &ReplayReport) -> Table {
-    let mut table = table(["latency, µs", "answers", "p50", "p90", "p99", "p99.9", "max"]);
+    let mut table = table(&["latency, µs", ">answers", ">p50", ">p90", ">p99", ">p99.9", ">max"]);
     let mut row = |name: &str, of: Percentiles| {
         let figures = [of.count, of.p50_us, of.p90_us, of.p99_us, of.p999_us, of.max_us];
         table.add_row(std::iter::once(name.to_owned()).chain(figures.map(|figure| figure.to_string())));
@@ -199,7 +194,7 @@ fn latency_table(report: &ReplayReport) -> Table {
 }
 
 fn code_table(report: &ReplayReport) -> Table {
-    let mut table = table(["answered", "DE 39", "messages"]);
+    let mut table = table(&["answered", "DE 39", ">messages"]);
     for ((kind, code), count) in report.codes() {
         let code = if code.is_empty() { "none".to_owned() } else { code };
         table.add_row([kind.name().to_owned(), code, count.to_string()]);

@@ -56,8 +56,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     runtime.block_on(async {
         let (mut term, mut int) = signals().map_err(CliError::io("listening for signals"))?;
         let server = Server::start(config, extras).await?;
-        for address in server.addresses() {
-            tracing::info!(%address, "listening");
+        for (link, address) in server.listening() {
+            tracing::info!(%link, %address, "listening");
         }
         tokio::select! {
             _ = term.recv() => tracing::info!("SIGTERM: draining"),

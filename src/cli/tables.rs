@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, Table, presets};
 /// A table with these headings; those that begin with `>` head numbers, which stand to the right.
 pub(super) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(headings.iter().map(|heading| heading.trim_start_matches('>')));
     for (index, heading) in headings.iter().enumerate() {
         if let Some(column) = table.column_mut(index).filter(|_| heading.starts_with('>')) {

@@ -114,8 +114,7 @@ impl Check<'_> {
                 let fault = ConfigFault::Twice { what: "link", name: name.to_string() };
                 return Err(self.fail(&link.name.span(), fault));
             }
-            // Port 0 is a port of its own each time.
-            if !places.insert((link.listen, link.peer)) && link.listen.port() != 0 {
+            if !places.insert((link.listen, link.peer)) {
                 return Err(self.fail(&table.span(), ConfigFault::SameLink(name.to_string())));
             }
             let wanted = link.profile.get_ref();

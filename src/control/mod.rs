@@ -39,12 +39,13 @@ pub enum Request {
         biller: BillerCode,
     },
     /// Find payments and show what happened to each
+    #[command(group(clap::ArgGroup::new("number").required(true).multiple(true)))]
     Txn {
         /// Retrieval reference number (DE 37)
-        #[arg(long, required_unless_present = "stan")]
+        #[arg(long, group = "number")]
         rrn: Option<String>,
         /// Systems trace audit number (DE 11)
-        #[arg(long)]
+        #[arg(long, group = "number")]
         stan: Option<String>,
     },
     /// Read or check the journal

@@ -34,7 +34,7 @@ pub use standing::Standing;
 use crate::biller::Adapter;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::ids::BillerCode;
+use crate::ids::{BillerCode, LinkName};
 use crate::journal::{self, JournalError, Store, Valve, Writer};
 use crate::switch::{Operation, Switch};
 use crate::telemetry::Counters;
@@ -138,6 +138,10 @@ impl Server {
         let clock = SystemClock::start();
         let (input, requests) = mpsc::channel(config.limits.queue_max);
         let (urgent, urgent_inputs) = mpsc::channel(URGENT_MAX);
+        let today = standing::today(&config.time_zone);
+        if standing.date != today {
+            tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
+        }
         let switch = new_switch(&config, &extras, &standing);
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
@@ -169,6 +173,11 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Each link with where it is listened for.
+    pub fn listening(&self) -> impl Iterator<Item = (LinkName, SocketAddr)> + '_ {
+        self.shared.config.links.iter().map(|link| link.name).zip(self.addresses.iter().copied())
     }
 
     /// Waits until an operator asks for a drain.

@@ -72,6 +72,6 @@ impl Standing {
 }
 
 /// Today's date where the department is.
-fn today(zone: &jiff::tz::TimeZone) -> BusinessDate {
+pub(super) fn today(zone: &jiff::tz::TimeZone) -> BusinessDate {
     BusinessDate::new(jiff::Timestamp::now().to_zoned(zone.clone()).date())
 }

@@ -67,9 +67,8 @@ fn gather_legs(store: &Store, found: &mut BTreeMap<PaymentKey, Found>) -> Result
 ///
 /// [`JournalError`] if the journal cannot be read.
 pub fn tail(store: &Store, count: u64) -> Result<Vec<(u64, Record)>, JournalError> {
-    let first = store.next_sequence().saturating_sub(count).max(1);
     store
-        .legs(first)
+        .last_legs(count)
         .map(|leg| leg.and_then(|(sequence, leg)| Ok((sequence, ledger::from_leg(sequence, &leg)?))))
         .collect()
 }
