@@ -111,6 +111,28 @@ async fn echo() -> SocketAddr {
     address
 }
 
+/// The morning at its own pace, a hundred times as fast: some 600 messages a second, each in its recorded place.
+fn paced(switch: &Runtime, player: &Runtime, bills: &[(&str, Vec<Row>)]) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = serve(switch, dir.path(), bills);
+    let capture = Capture::read(&morning("requests.pcap"), None).unwrap();
+    let expected = expect::read(&morning("answers.jsonl")).unwrap();
+    let plan = ReplayPlan {
+        pacing: Pacing::Recorded { speed: "100".parse().unwrap() },
+        ..ReplayPlan::flat_out(server.addresses()[0], capture, Some(expected), dialect())
+    };
+    let report = play(player, plan);
+    assert!(report.differences.is_empty());
+    let all = report.latencies.all();
+    println!(
+        "morning, a hundred times its pace: p50 {} µs, p99 {} µs, {:.2} of the {P99_US:.0} allowed",
+        all.p50_us,
+        all.p99_us,
+        all.p99_us as f64 / P99_US
+    );
+    switch.block_on(server.drain());
+}
+
 fn bench_morning(criterion: &mut Criterion, switch: &Runtime, player: &Runtime) {
     let expected = expect::read(&morning("answers.jsonl")).unwrap();
     let capture = || Capture::read(&morning("requests.pcap"), None).unwrap();
@@ -138,6 +160,7 @@ fn bench_morning(criterion: &mut Criterion, switch: &Runtime, player: &Runtime) 
             BatchSize::PerIteration,
         );
     });
+    paced(switch, player, &bills);
     let address = player.block_on(echo());
     group.bench_function("echo, flat out", |bencher| {
         bencher.iter_batched(

@@ -251,15 +251,6 @@ impl BusinessDate {
         Self(self.0.tomorrow().unwrap_or(self.0))
     }
 
-    /// Reads `yyyyMMdd`.
-    ///
-    /// # Errors
-    ///
-    /// [`IdError::NotADate`].
-    pub fn from_compact(text: &str) -> Result<Self, IdError> {
-        jiff::civil::Date::strptime("%Y%m%d", text).map(Self).map_err(|_| IdError::NotADate)
-    }
-
     /// `yyyyMMdd`, as DE 48 and DE 120 carry dates.
     #[must_use]
     pub fn compact(self) -> String {
@@ -358,7 +349,6 @@ mod tests {
     fn business_dates_survive_the_store_and_the_wire() {
         let date: BusinessDate = "2026-11-20".parse().unwrap();
         assert_eq!(date.compact(), "20261120");
-        assert_eq!(BusinessDate::from_compact("20261120"), Ok(date));
         assert_eq!(BusinessDate::from_day_number(date.day_number()), Ok(date));
         let bytes = postcard::to_allocvec(&date).unwrap();
         assert_eq!(postcard::from_bytes::<BusinessDate>(&bytes).unwrap(), date);

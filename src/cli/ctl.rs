@@ -199,8 +199,12 @@ fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {
 }
 
 fn verified_text(verified: &VerifyReply) -> String {
+    let keys = verified.keys.map_or_else(
+        || "keys: not checked, they changed meanwhile; ask again in a quiet moment".to_owned(),
+        |keys| format!("keys: all {} are there", grouped(keys)),
+    );
     format!(
-        "the journal is whole: {} legs in {} blocks, head {}\njournal and books agree: {} payments stand, {} bills paid by them",
+        "the journal is whole: {} legs in {} blocks, head {}\n{keys}\njournal and books agree: {} payments stand, {} bills paid by them",
         grouped(verified.legs),
         grouped(verified.blocks),
         verified.head_hash,

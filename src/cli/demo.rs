@@ -13,13 +13,14 @@ use super::{CliError, replay as replay_cli};
 use crate::biller::book::RowReader;
 use crate::config::Config;
 use crate::ids::{BillerCode, BusinessDate};
-use crate::journal::{self, Store};
+use crate::journal::{self, Store, ledger};
 use crate::money::MinorUnits;
 use crate::server::{BookDesk, Extras, Server};
 use crate::settle;
 use crate::sim::cpu::CpuTimes;
 use crate::sim::replay::capture::Capture;
 use crate::sim::replay::{Kind, ReplayError, ReplayPlan, ReplayReport, expect, replay};
+use crate::switch::{Reason, What};
 use crate::telemetry::start_logs;
 
 const AFTER_HELP: &str = "\
@@ -50,6 +51,12 @@ pub(super) struct DemoArgs {
 
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
     start_logs("error")?;
+    if !args.morning.join("requests.pcap").exists() {
+        let morning = args.morning.display();
+        return Err(CliError::Book(format!(
+            "there is no recorded morning in {morning}: run it in the checkout, or name the folder"
+        )));
+    }
     let temporary = tempfile::tempdir().map_err(CliError::io("making a temporary folder"))?;
     let store = args.keep.clone().unwrap_or_else(|| temporary.path().join("store"));
     let load = || -> Result<Config, CliError> {
@@ -133,17 +140,17 @@ impl Demo<'_> {
         if !report.differences.is_empty() {
             self.faults.push(format!("{} answers differ", report.differences.len()));
         }
-        let payments = report.latencies.of(Kind::Payment).count.max(1);
-        let messages = report.answered().max(1);
-        let store = cpu.of("journal");
+        let payments = u128::from(report.latencies.of(Kind::Payment).count.max(1));
+        let each = |time: std::time::Duration| time.as_micros().checked_div(payments).unwrap_or_default();
+        let store = cpu.of("journal").saturating_add(cpu.of("sled"));
         let switch = cpu.of("switch").saturating_add(cpu.of("engine"));
+        let a_second = payments.saturating_mul(1_000_000).checked_div(report.elapsed.as_micros());
         let line = format!(
-            "CPU: switch {} ms outside the store ({} µs a message), store {} ms; {} payments among {} messages",
-            switch.as_millis(),
-            switch.as_micros().checked_div(u128::from(messages)).unwrap_or_default(),
-            store.as_millis(),
-            grouped(payments),
-            grouped(messages),
+            "{} payments with their inquiries and the rest: {} a second; CPU a payment {} µs in the switch, {} µs in its store",
+            grouped(u64::try_from(payments).unwrap_or(u64::MAX)),
+            grouped(u64::try_from(a_second.unwrap_or_default()).unwrap_or(u64::MAX)),
+            each(switch),
+            each(store),
         );
         self.say(&line)
     }
@@ -166,7 +173,28 @@ impl Demo<'_> {
             }
             Err(error) => self.faults.push(error.to_string()),
         }
+        self.refused(&store, config)?;
         self.paid(&store, config, morning, date)
+    }
+
+    /// What was refused and why, as the journal has it.
+    fn refused(&mut self, store: &Store, config: &Config) -> Result<(), CliError> {
+        let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
+        for leg in store.legs(1) {
+            let (sequence, leg) = leg?;
+            if let What::Answered { reason } = ledger::from_leg(sequence, &leg)?.what {
+                let times = reasons.entry(reason).or_default();
+                *times = times.saturating_add(1);
+            }
+        }
+        reasons.remove(&Reason::Approved);
+        let profile = config.links.first().map(|link| &link.profile);
+        let mut rows = table(&["refused because", "DE 39", ">times"]);
+        for (reason, times) in reasons {
+            let code = profile.map(|profile| profile.response_code(reason)).unwrap_or_default();
+            rows.add_row([reason.to_string().as_str(), code.as_str(), &grouped(times)]);
+        }
+        self.say(&rows.to_string())
     }
 
     /// What was paid per department and head, and whether it is what should be.

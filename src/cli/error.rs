@@ -147,12 +147,12 @@ impl CliError {
             Self::Control(ControlError::Refused(_))
             | Self::Audit(_)
             | Self::BadLines(_)
-            | Self::BadLine(_) => 1,
+            | Self::BadLine(_)
+            | Self::Message(_) => 1,
             Self::Start(_)
             | Self::Control(_)
             | Self::Config(_)
             | Self::Spec(_)
-            | Self::Message(_)
             | Self::Replay(_)
             | Self::Scroll(_)
             | Self::Log(_)

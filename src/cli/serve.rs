@@ -55,7 +55,14 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
     runtime.block_on(async {
         let (mut term, mut int) = signals().map_err(CliError::io("listening for signals"))?;
-        let server = Server::start(config, extras).await?;
+        let server = match Server::start(config, extras).await {
+            Ok(server) => server,
+            Err(error) => {
+                // Nothing was recorded: the next start shall find the name free.
+                args.record.as_ref().map(std::fs::remove_file);
+                return Err(error.into());
+            }
+        };
         for (link, address) in server.listening() {
             tracing::info!(%link, %address, "listening");
         }

@@ -141,7 +141,14 @@ impl Check<'_> {
         };
         let name = *link.name.get_ref();
         let terms = LinkTerms { name, in_flight_max: self.bounded(&link.waiting_max, "waiting_max", COUNT)? };
-        Ok(LinkConfig { name, listen: link.listen, peer: link.peer, profile, bounds, terms })
+        Ok(LinkConfig {
+            name,
+            listen: link.listen,
+            peer: link.peer.map(|peer| peer.to_canonical()),
+            profile,
+            bounds,
+            terms,
+        })
     }
 
     fn billers(

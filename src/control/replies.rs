@@ -81,7 +81,7 @@ pub struct BillerReply {
     pub declined: u64,
     /// Payments undone since the start.
     pub reversed: u64,
-    /// Payments that came to be in doubt or were being undone over a wire, since the start.
+    /// Payments that came to be in doubt since the start.
     pub in_doubt: u64,
 }
 
@@ -144,6 +144,8 @@ pub struct VerifyReply {
     pub legs: u64,
     /// Blocks they are in.
     pub blocks: u64,
+    /// Keys beside the legs, all there; none if they could not be checked because they changed meanwhile.
+    pub keys: Option<u64>,
     /// Hash of the last block, hexadecimal.
     pub head_hash: String,
     /// Payments that stand as posted.
@@ -159,6 +161,7 @@ impl VerifyReply {
         Self {
             legs: verified.legs,
             blocks: verified.blocks,
+            keys: verified.keys,
             head_hash: hex::encode(verified.head_hash),
             posted,
             paid_bills,

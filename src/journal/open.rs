@@ -32,7 +32,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, keys_checked_max: 300_000 }
+        Self { cache_bytes: 64 << 20, keys_checked_max: 2_000_000 }
     }
 }
 
@@ -57,6 +57,11 @@ pub fn open(dir: &Path, options: &Options) -> Result<(Store, Writer), JournalErr
     let store = Store::new(Arc::clone(&shared));
     if head.keys.count <= options.keys_checked_max {
         store.verify_keys(&head)?;
+    } else {
+        tracing::warn!(
+            keys = head.keys.count,
+            "too many keys to be checked at every start: run `billswitch ctl journal verify` in a quiet hour"
+        );
     }
     mark(&shared)?;
     if witness.is_none() && head.last > 0 {

@@ -209,10 +209,14 @@ impl Check<'_> {
     }
 
     fn path(&self, text: &Spanned<String>) -> Result<FieldPath, ProfileError> {
-        self.dialect.path(text.get_ref()).map_err(|error| {
-            let fault = ProfileFault::Path { path: text.get_ref().clone(), why: error.to_string() };
-            self.fail(&text.span(), fault)
-        })
+        let refuse =
+            |why: String| self.fail(&text.span(), ProfileFault::Path { path: text.get_ref().clone(), why });
+        let path = self.dialect.path(text.get_ref()).map_err(|error| refuse(error.to_string()))?;
+        if self.dialect.is_binary(path.field()) {
+            // What is read from a message makes keys, codes and numbers: text.
+            return Err(refuse("binary data has no meaning here".to_owned()));
+        }
+        Ok(path)
     }
 
     fn mti(&self, text: &Spanned<String>) -> Result<Mti, ProfileError> {

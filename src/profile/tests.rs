@@ -27,6 +27,7 @@ fn a_fault_is_told_by_line_and_reason() {
     let table = [
         ("stan = \"11\"", "stan = \"129\"", "path `129`"),
         ("biller = \"48.BI\"", "biller = \"48.BIL\"", "path `48.BIL`"),
+        ("terminal = \"41\"", "terminal = \"64\"", "binary data"),
         ("consumer = \"48.CN\"", "customer = \"48.CN\"", "unknown field"),
         (
             "mti = { \"0420\" = \"0430\", \"0421\" = \"0430\" }",

@@ -22,7 +22,7 @@ use crate::control::{
 };
 use crate::ids::BillerCode;
 use crate::iso8583::mask_pan;
-use crate::journal::Store;
+use crate::journal::{JournalError, Store, Verified};
 use crate::settle;
 use crate::switch::Operation;
 use crate::vault::{Kept, kept_fields};
@@ -31,6 +31,8 @@ use crate::vault::{Kept, kept_fields};
 const OPERATORS_MAX: usize = 16;
 /// An operator who says nothing, or takes no reply, for this long is let go.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Times that a journal is checked whose keys change meanwhile.
+const VERIFY_TIMES: u32 = 3;
 /// The longest line of an operator, as the socket's reader counts it.
 const LINE_MAX: u64 = 4 << 20;
 
@@ -241,12 +243,12 @@ impl Operator {
 
     async fn verify(&self) -> Result<Reply, String> {
         let billers: Vec<BillerCode> = self.shared.config.billers.iter().map(|biller| biller.code).collect();
-        let verify = move |store: &Store| {
-            let verified = store.verify(&mut |_| {}).map_err(|error| error.to_string())?;
+        let check = move |store: &Store| {
+            let verified = verify(store).map_err(|error| error.to_string())?;
             let audited = settle::audit(store, &billers).map_err(|error| error.to_string())?;
             Ok(Reply::Verified(VerifyReply::new(&verified, audited.posted, audited.paid_bills)))
         };
-        self.read(verify).await?
+        self.read(check).await?
     }
 
     async fn status(&self) -> Result<Reply, String> {
@@ -314,3 +316,15 @@ impl Operator {
 }
 
 const GOING_DOWN: &str = "the switch is going down";
+
+/// Checks the journal, and once more a few times if its keys changed meanwhile: in a moment without a commit all is checked.
+fn verify(store: &Store) -> Result<Verified, JournalError> {
+    let mut verified = store.verify(&mut |_| {})?;
+    for _ in 1..VERIFY_TIMES {
+        if verified.keys.is_some() {
+            break;
+        }
+        verified = store.verify(&mut |_| {})?;
+    }
+    Ok(verified)
+}

@@ -125,7 +125,8 @@ impl Engine {
     async fn serve(&mut self, mut inputs: Inputs) {
         let mut ready = Vec::with_capacity(TURN_EVENTS_MAX);
         loop {
-            self.end_turn().await;
+            let queue_empty = inputs.requests.is_empty();
+            self.end_turn(queue_empty).await;
             if self.stop || self.failed {
                 return;
             }
@@ -286,13 +287,13 @@ impl Engine {
             (What::Answered { .. }, State::Posted) => Counters::count(&counters.posted),
             (What::Answered { .. }, State::Declined) => Counters::count(&counters.declined),
             (What::Answered { .. }, State::Reversed) => Counters::count(&counters.reversed),
-            (What::Answered { .. }, State::Reversing) => Counters::count(&counters.in_doubt),
+            (What::Answered { reason: Reason::InDoubt }, _) => Counters::count(&counters.in_doubt),
             _ => {}
         }
     }
 
     /// Hands the turn over. Waits while the valve is two turns behind: that is what bounds everything upstream.
-    async fn end_turn(&mut self) {
+    async fn end_turn(&mut self, queue_empty: bool) {
         self.desk.forget(self.valve.committed());
         let turn = self.desk.take_turn();
         let release = std::mem::take(&mut self.release);
@@ -303,7 +304,8 @@ impl Engine {
                 self.failed = true;
             }
         }
-        if self.waiting.is_empty() && self.switch.open_count() == 0 {
+        // What has been read and not been stepped is in flight too.
+        if queue_empty && self.waiting.is_empty() && self.switch.open_count() == 0 {
             for done in self.when_settled.drain(..) {
                 let _ = done.send(());
             }

@@ -87,8 +87,6 @@ pub struct Extras {
     pub adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
     /// Where traffic is recorded, if it is.
     pub recorder: Option<RecorderHandle>,
-    /// Called once if the journal fails, after which nothing leaves any more; the process is to end. Ends it if none.
-    pub on_journal_failure: Option<Box<dyn FnOnce(JournalError) + Send>>,
 }
 
 /// What every part of a running switch shares.
@@ -161,7 +159,7 @@ impl Server {
             urgent,
             tasks: TaskTracker::new(),
         });
-        let valve = start_valve(&shared, writer, extras.adapters, extras.on_journal_failure)?;
+        let valve = start_valve(&shared, writer, extras.adapters)?;
         let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, clock, valve);
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
@@ -258,16 +256,12 @@ fn start_valve(
     shared: &Arc<Shared>,
     writer: Writer,
     adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
-    on_failure: Option<Box<dyn FnOnce(JournalError) + Send>>,
 ) -> Result<Valve<release::Release>, JournalError> {
     let releasing = release::Releasing::new(Arc::clone(shared), adapters);
     let fail = move |error: JournalError| {
         tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");
-        match on_failure {
-            Some(on_failure) => on_failure(error),
-            // What is on disk is known again only when the store is opened anew.
-            None => std::process::exit(exit::JOURNAL_FAILED),
-        }
+        // What is on disk is known again only when the store is opened anew.
+        std::process::exit(exit::JOURNAL_FAILED);
     };
     Valve::start(writer, TURNS_WAITING_MAX, move |release| releasing.release(release), fail)
 }

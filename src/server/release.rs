@@ -86,7 +86,7 @@ impl Releasing {
                 tracing::error!(payment = %key, %biller, %reason, "alarm: a payment only a person can resolve");
             }
             Alarm::LateApproval(key) => {
-                tracing::error!(payment = %key, "alarm: approved after its reversal was confirmed: ask the biller what stands");
+                tracing::error!(payment = %key, "alarm: approved after it had been closed: it is reversed once more");
             }
             Alarm::UnmatchedReply(leg) => {
                 tracing::error!(leg = leg.0, "alarm: a biller answered an order that nobody waits for");

@@ -218,7 +218,7 @@ pub enum Alarm {
         /// Why.
         reason: Reason,
     },
-    /// A biller approved a payment after it had confirmed its reversal.
+    /// A biller approved a payment after the switch had closed it: it is reversed once more.
     LateApproval(PaymentKey),
     /// A biller answered an order that nobody waits for.
     UnmatchedReply(LegId),

@@ -34,12 +34,6 @@ pub enum State {
 }
 
 impl State {
-    /// Whether the switch still has something to do about it.
-    #[must_use]
-    pub const fn is_open(self) -> bool {
-        matches!(self, Self::Received | Self::Sent | Self::Reversing)
-    }
-
     /// The word people and programs are shown.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -69,7 +69,13 @@ impl Switch {
         if !reopened {
             out.records.push(open.record(now, what, due));
             self.open.insert(key, open);
-        } else if approved {
+        } else if !approved {
+            if matches!(outcome, Outcome::Declined(_)) && open.payment.state == State::Exception {
+                // The doubt that was handed to a person is over: nothing was posted.
+                open.payment.state = State::Declined;
+            }
+            out.records.push(open.record(now, what, None));
+        } else {
             out.actions.push(Action::Alarm(Alarm::LateApproval(key)));
             // The orders before are over: the biller is asked anew.
             open.payment.reversal =
@@ -88,7 +94,9 @@ impl Switch {
             Outcome::Declined(Reason::OriginalUnknown) if open.payment.posting.is_none() => {
                 self.reversed(now, open, out);
             }
-            Outcome::Declined(Reason::OriginalUnknown) => self.reverse_later(now, open),
+            Outcome::Declined(Reason::OriginalUnknown) if !self.is_embedded(&open.payment.biller) => {
+                self.reverse_later(now, open);
+            }
             Outcome::Declined(reason) => self.give_up(now, open, reason, out),
             Outcome::NotSent | Outcome::Unknown | Outcome::Found(_) | Outcome::Posted(_) => {
                 self.reverse_later(now, open);

@@ -4,6 +4,9 @@ use super::{Answer, Asker, LinkTerms, Output, Reason, Request, Switch};
 use crate::clock::Now;
 use crate::ids::LinkName;
 
+/// Payments open at once, over all links and billers: those being undone hold up no link, but they are not without bound.
+const OPEN_MAX: usize = 50_000;
+
 /// The state of one acquirer's link.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -30,6 +33,9 @@ impl Switch {
         self.gate(link)?;
         if self.draining {
             return Err(Reason::Draining);
+        }
+        if self.open.len() >= OPEN_MAX {
+            return Err(Reason::Overloaded);
         }
         let full = self.sessions.get(link).is_none_or(|session| session.in_flight >= session.in_flight_max);
         if full { Err(Reason::Overloaded) } else { Ok(()) }

@@ -170,9 +170,13 @@ impl World {
                 if how == 3 { Outcome::Posted(posting()) } else { Outcome::Unknown }
             }
             (Order::Reverse(payment), how) => {
-                self.posted.remove(&payment.key);
+                let knew = self.posted.remove(&payment.key);
                 self.undone.insert(payment.key);
-                if how == 4 { Outcome::Unknown } else { Outcome::Reversed }
+                match how {
+                    4 => Outcome::Unknown,
+                    2 if !knew => Outcome::Declined(Reason::OriginalUnknown),
+                    _ => Outcome::Reversed,
+                }
             }
         };
         self.step(Event::BillerReplied { leg, outcome });

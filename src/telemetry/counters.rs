@@ -29,7 +29,7 @@ pub struct BillerCounters {
     pub declined: AtomicU64,
     /// Payments undone.
     pub reversed: AtomicU64,
-    /// Payments in doubt or waiting for a reversal, ever.
+    /// Payments that came to be in doubt.
     pub in_doubt: AtomicU64,
 }
 

@@ -105,10 +105,21 @@ async fn a_message_as_large_as_a_frame_may_be_is_answered_and_journalled() {
 #[tokio::test]
 async fn bills_sent_over_the_control_socket_are_checked_like_those_of_a_file() {
     let site = Site::open().await;
-    let mut rows = crate::site::rows();
-    rows[2].psid = "7".repeat(600).into();
     let biller = crate::site::BOOK.parse().unwrap();
-    let refused = site.operator_refused(Request::Import { biller, rows }).await;
-    assert!(refused.contains("psid: longer than"), "{refused}");
+    type Spoil = fn(&mut billswitch::biller::book::Row);
+    let spoil: [(Spoil, &str); 3] = [
+        (|row| row.psid = "7".repeat(600).into(), "psid: longer than"),
+        (
+            |row| row.bill.amount_within_due = billswitch::money::MinorUnits::ZERO,
+            "amount_within_due: nothing to pay",
+        ),
+        (|row| row.bill.heads[0].head = "A=B".parse().unwrap(), "heads: a head is"),
+    ];
+    for (spoil, want) in spoil {
+        let mut rows = crate::site::rows();
+        spoil(&mut rows[2]);
+        let refused = site.operator_refused(Request::Import { biller, rows }).await;
+        assert!(refused.contains(want), "{refused}");
+    }
     assert_eq!(site.atmnet().await.ask(&Outgoing::inquiry(1, UNPAID)).await.code(), "00");
 }

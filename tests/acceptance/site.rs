@@ -159,8 +159,7 @@ fn config(dir: &Path, setup: Setup) -> Config {
 
 async fn start(config: Config) -> (Wired, Server) {
     let (orders, received) = mpsc::unbounded_channel();
-    let mut extras =
-        Extras { on_journal_failure: Some(Box::new(|error| panic!("{error}"))), ..Extras::default() };
+    let mut extras = Extras::default();
     extras.adapters.insert(WIRED.parse().unwrap(), Arc::new(Scripted { orders }));
     let server = Server::start(config, extras).await.unwrap();
     (Wired { orders: received }, server)

@@ -219,3 +219,44 @@ async fn a_slow_confirmation_of_a_reversal_counts() {
     slow.answer(Outcome::Reversed);
     until(&site, 1, State::Reversed).await;
 }
+
+#[tokio::test]
+async fn a_decline_behind_an_exception_ends_the_doubt() {
+    let setup = Setup { biller_lines: "reversible = false", ..HASTY };
+    let mut site = Site::with(setup).await;
+    let mut peer = site.atmnet().await;
+    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
+    let late = site.wired.post().await;
+    assert_eq!(peer.receive().await.code(), "68");
+    until(&site, 1, State::Exception).await;
+    late.answer(Outcome::Declined(Reason::NoSuchBill));
+    until(&site, 1, State::Declined).await;
+}
+
+#[tokio::test]
+async fn n38_a_repeat_after_the_end_of_the_switch_gets_the_approval_that_was_never_read() {
+    let mut site = Site::open().await;
+    let payment = Outgoing::payment(1, UNPAID, 1000);
+    let mut peer = site.atmnet().await;
+    peer.send(&payment).await;
+    until_known(&site, 1).await;
+    drop(peer);
+    site.restart(Setup::default()).await;
+    let answer = site.atmnet().await.ask(&payment.with_mti("0201")).await;
+    assert_eq!((answer.code(), answer.fact("ST").as_str()), ("00", "P"));
+    assert_eq!(state_of(&site, 1).await, State::Posted);
+}
+
+/// Waits until the journal has the payment.
+async fn until_known(site: &Site, stan: u32) {
+    let known = async {
+        loop {
+            let request = Request::Txn { rrn: Some(format!("{stan:012}")), stan: None };
+            let Reply::Payments(found) = site.operator(request).await else { panic!("payments") };
+            if !found.is_empty() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(crate::site::PATIENCE, known).await.expect("the payment is due");
+}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::BookBill;
-use crate::ids::{BusinessDate, Short};
+use crate::ids::BusinessDate;
 use crate::money::MinorUnits;
 use crate::switch::{Bill, BillStatus, HeadAmount};
 
@@ -58,6 +58,14 @@ impl Row {
         let bill = &self.bill;
         printable(&self.psid, PSID_MAX).map_err(|reason| fault("psid", reason))?;
         printable(&bill.name, NAME_MAX).map_err(|reason| fault("name", reason))?;
+        if bill.billing_month.as_bytes().len() != 4
+            || !bill.billing_month.as_bytes().iter().all(u8::is_ascii_digit)
+        {
+            return Err(fault("billing_month", "not yyMM".to_owned()));
+        }
+        if bill.amount_within_due == MinorUnits::ZERO {
+            return Err(fault("amount_within_due", "nothing to pay".to_owned()));
+        }
         if bill.amount_after_due < bill.amount_within_due {
             return Err(fault("amount_after_due", "less than amount_within_due".to_owned()));
         }
@@ -66,6 +74,13 @@ impl Row {
         }
         if bill.heads.len() > HEADS_MAX {
             return Err(fault("heads", format!("more than {HEADS_MAX} heads")));
+        }
+        let nameless = |head: &HeadAmount| head.head.is_empty() || head.head.as_bytes().contains(&b'=');
+        if bill.heads.iter().any(|head| nameless(head) || head.amount == MinorUnits::ZERO) {
+            return Err(fault(
+                "heads",
+                "a head is 1 to 16 characters without `=`, with an amount".to_owned(),
+            ));
         }
         let heads = MinorUnits::sum(bill.heads.iter().map(|head| head.amount));
         if !bill.heads.is_empty() && heads != Ok(bill.amount_within_due) {
@@ -164,14 +179,10 @@ impl<R: std::io::Read> RowReader<R> {
             .try_into()
             .map_err(|_| self.fault("line", format!("has {found} columns, wants {}", COLUMNS.len())))?;
         let [psid, name, billing_month, due_date, expiry_date, within, after, heads, status] = record;
-        let month: Short<4> = billing_month.parse().unwrap_or_default();
-        if month.as_bytes().len() != 4 || !month.as_bytes().iter().all(u8::is_ascii_digit) {
-            return Err(self.fault("billing_month", "not yyMM"));
-        }
         let bill = Bill {
             name: name.into(),
             status: self.status(status)?,
-            billing_month: month,
+            billing_month: billing_month.parse().map_err(|_| self.fault("billing_month", "not yyMM"))?,
             due_date: self.date("due_date", due_date)?,
             expiry_date: self.date("expiry_date", expiry_date)?,
             amount_within_due: self.amount("amount_within_due", within)?,
@@ -190,10 +201,6 @@ impl<R: std::io::Read> RowReader<R> {
     fn amount(&self, column: &'static str, text: &str) -> Result<MinorUnits, LineFault> {
         MinorUnits::from_digits(text.as_bytes())
             .map_err(|error| self.fault(column, format!("{error}, in minor units")))
-            .and_then(|amount| match amount {
-                MinorUnits::ZERO => Err(self.fault(column, "nothing to pay")),
-                amount => Ok(amount),
-            })
     }
 
     fn status(&self, text: &str) -> Result<BillStatus, LineFault> {
@@ -211,11 +218,7 @@ impl<R: std::io::Read> RowReader<R> {
             let (head, amount) =
                 part.split_once(':').ok_or_else(|| self.fault("heads", "want head:amount"))?;
             let amount = self.amount("heads", amount)?;
-            let head: Short<16> =
-                head.parse().map_err(|_| self.fault("heads", "a head is 1 to 16 characters"))?;
-            if head.is_empty() || head.as_bytes().contains(&b'=') {
-                return Err(self.fault("heads", "a head is 1 to 16 characters without `=`"));
-            }
+            let head = head.parse().map_err(|_| self.fault("heads", "a head is 1 to 16 characters"))?;
             Ok(HeadAmount { head, amount })
         };
         parts.into_iter().map(head).collect()
