@@ -9,7 +9,9 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::file::{AdapterKind, BillerTable, DeadlinesTable, File, LimitsTable, LinkTable, VaultTable};
-use super::{BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, Specs};
+use super::{
+    BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, SpecError, Specs,
+};
 use crate::bounds::LinkBounds;
 use crate::profile::Profile;
 use crate::switch::{BillerTerms, LinkTerms};
@@ -120,7 +122,14 @@ impl Check<'_> {
             let wanted = link.profile.get_ref();
             let profile = match profiles.get(wanted) {
                 Some(profile) => Arc::clone(profile),
-                None => Arc::new(specs.profile(wanted)?),
+                None => match specs.profile(wanted) {
+                    Ok(profile) => Arc::new(profile),
+                    Err(missing @ SpecError::Missing { kind: "profile", .. }) => {
+                        let fault = ConfigFault::Profile(missing.to_string());
+                        return Err(self.fail(&link.profile.span(), fault));
+                    }
+                    Err(error) => return Err(error.into()),
+                },
             };
             profiles.insert(wanted.clone(), Arc::clone(&profile));
             links.push(self.link(link, profile)?);

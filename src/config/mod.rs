@@ -152,6 +152,9 @@ pub enum ConfigFault {
     /// Two links that no connection could tell apart.
     #[error("link `{0}` cannot be told from another on this port: give each a `peer` of its own")]
     SameLink(String),
+    /// A profile that is not there.
+    #[error("{0}")]
+    Profile(String),
     /// A time zone the system does not know.
     #[error("the system knows no time zone `{0}`")]
     TimeZone(String),

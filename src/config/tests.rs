@@ -54,6 +54,8 @@ fn links_on_one_port_must_differ_in_their_peer() {
 #[test]
 fn a_profile_that_is_not_there_is_named_with_those_that_are() {
     let error = parse(&BUILT_IN.replace("profile = \"onelink\"", "profile = \"twolink\"")).unwrap_err();
+    let line = BUILT_IN[..BUILT_IN.find("profile = \"onelink\"").unwrap()].matches('\n').count() + 1;
+    assert!(error.to_string().starts_with(&format!("billswitch.toml:{line}: ")), "{error}");
     assert!(error.to_string().contains("no profile `twolink`"), "{error}");
     assert!(error.to_string().contains("it has onelink"), "{error}");
 }
