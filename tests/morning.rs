@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use billswitch::biller::book::RowReader;
 use billswitch::config::Config;
 use billswitch::ids::BillerCode;
 use billswitch::journal::{self, Options};
@@ -37,10 +36,7 @@ fn import(config: &Config) {
     let (store, writer) = journal::open(&config.store, &Options::default()).unwrap();
     let mut desk = BookDesk::new(store, writer);
     for biller in &config.billers {
-        let file = fixture(&format!("bills-{}.csv", biller.code));
-        let mut reader = RowReader::new("bills", std::fs::File::open(file).unwrap());
-        let rows = std::iter::from_fn(|| reader.next_row()).map(Result::unwrap).collect();
-        desk.import(biller.code, rows).unwrap();
+        desk.import_file(biller.code, &fixture(&format!("bills-{}.csv", biller.code))).unwrap();
     }
 }
 

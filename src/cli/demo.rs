@@ -10,7 +10,6 @@ use clap::Args;
 
 use super::tables::{grouped, table};
 use super::{CliError, replay as replay_cli};
-use crate::biller::book::RowReader;
 use crate::config::Config;
 use crate::ids::{BillerCode, BusinessDate};
 use crate::journal::{self, Store, ledger};
@@ -85,18 +84,12 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
 fn import(config: &Config, morning: &Path) -> Result<u64, CliError> {
     let (store, writer) = journal::open(&config.store, &journal::Options::default())?;
     let mut desk = BookDesk::new(store, writer);
-    let mut imported = 0_u64;
+    let mut imported = 0_usize;
     for biller in &config.billers {
         let path = morning.join(format!("bills-{}.csv", biller.code));
-        let name = path.display().to_string();
-        let file = std::fs::File::open(&path).map_err(CliError::io(name.clone()))?;
-        let mut reader = RowReader::new(&name, std::io::BufReader::new(file));
-        let rows = std::iter::from_fn(|| reader.next_row()).collect::<Result<Vec<_>, _>>();
-        let rows = rows.map_err(|fault| CliError::Book(fault.to_string()))?;
-        let changes = desk.import(biller.code, rows).map_err(|error| CliError::Book(error.to_string()))?;
-        imported = imported.saturating_add(u64::try_from(changes.len()).unwrap_or(0));
+        imported = imported.saturating_add(desk.import_file(biller.code, &path)?);
     }
-    Ok(imported)
+    Ok(u64::try_from(imported).unwrap_or(u64::MAX))
 }
 
 /// Serves and replays on runtimes of their own, so that the CPU time of each can be told.

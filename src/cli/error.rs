@@ -11,7 +11,7 @@ use crate::biller::book::LineFault;
 use crate::config::{ConfigError, SpecError};
 use crate::control::ControlError;
 use crate::journal::JournalError;
-use crate::server::StartError;
+use crate::server::{ImportError, StartError};
 use crate::settle::{AuditError, ScrollError};
 use crate::sim::replay::ReplayError;
 use crate::telemetry::LogError;
@@ -39,6 +39,9 @@ pub enum CliError {
     /// The message tool.
     #[error(transparent)]
     Message(#[from] MessageToolError),
+    /// A bill file of the demonstration.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -161,6 +164,7 @@ impl CliError {
             | Self::Io { .. }
             | Self::NoStore { .. }
             | Self::Book(_)
+            | Self::Import(_)
             | Self::NoBiller { .. } => 2,
         }
     }

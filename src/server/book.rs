@@ -1,7 +1,11 @@
 //! The bill book, with the daemon running or without.
 
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
 use super::desk::Desk;
-use crate::biller::book::{self, BookError, Change, Row, Shelf};
+use crate::biller::book::{self, BookError, Change, LineFault, Row, RowReader, Shelf};
 use crate::ids::BillerCode;
 use crate::journal::{JournalError, Store, Writer};
 
@@ -10,7 +14,7 @@ use crate::journal::{JournalError, Store, Writer};
 /// # Errors
 ///
 /// [`BookError`]; what was written before it stays in the turn, and importing again brings it to the same end.
-pub fn import_rows<S: Shelf>(
+pub(super) fn import_rows<S: Shelf>(
     shelf: &mut S,
     biller: BillerCode,
     rows: Vec<Row>,
@@ -33,6 +37,25 @@ pub fn import_rows<S: Shelf>(
     changes
 }
 
+/// Why a file was not imported.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// It cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A line is bad.
+    #[error(transparent)]
+    Line(#[from] LineFault),
+    /// The book cannot be written.
+    #[error(transparent)]
+    Book(#[from] BookError<JournalError>),
+}
+
 /// A store that nobody serves, opened to work on its books.
 pub struct BookDesk {
     desk: Desk,
@@ -44,6 +67,20 @@ impl BookDesk {
     #[must_use]
     pub fn new(store: Store, writer: Writer) -> Self {
         Self { desk: Desk::new(store), writer }
+    }
+
+    /// Puts all bills of a file in the book, if every line is good; says how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportError`].
+    pub fn import_file(&mut self, biller: BillerCode, path: &Path) -> Result<usize, ImportError> {
+        let name = path.display().to_string();
+        let file = std::fs::File::open(path)
+            .map_err(|source| ImportError::Unreadable { path: path.to_path_buf(), source })?;
+        let mut reader = RowReader::new(&name, std::io::BufReader::new(file));
+        let rows = std::iter::from_fn(|| reader.next_row()).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.import(biller, rows)?.len())
     }
 
     /// Puts bills in the book; they are on disk when this returns.

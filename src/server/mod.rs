@@ -27,7 +27,8 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
-pub use book::{BookDesk, import_rows};
+use book::import_rows;
+pub use book::{BookDesk, ImportError};
 pub use keys::KeyError;
 pub use standing::Standing;
 

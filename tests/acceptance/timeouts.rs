@@ -3,8 +3,8 @@
 use billswitch::control::{Reply, Request};
 use billswitch::switch::{Order, Outcome, Reason, State};
 
-use crate::peer::Outgoing;
-use crate::site::{Setup, Site, UNPAID, WIRED, posting};
+use crate::peer::{Outgoing, Peer};
+use crate::site::{Ordered, Setup, Site, UNPAID, WIRED, posting};
 
 /// A biller that is soon found silent.
 const HASTY: Setup = Setup {
@@ -13,6 +13,14 @@ const HASTY: Setup = Setup {
     biller_lines: "reversal_retry_ms = 50\nreversal_attempts_max = 3",
     drain_timeout_ms: 200,
 };
+
+/// Brings payment 1 in doubt: it is sent, and answered 68. Gives back the order that the biller has not answered.
+async fn in_doubt(site: &mut Site, peer: &mut Peer) -> Ordered {
+    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
+    let silent = site.wired.post().await;
+    assert_eq!(peer.receive().await.code(), "68");
+    silent
+}
 
 /// The state of the payment with this RRN, as the journal has it.
 async fn state_of(site: &Site, stan: u32) -> State {
@@ -51,9 +59,7 @@ async fn n31_a_silent_biller_leaves_the_payment_in_doubt_and_it_is_reversed() {
 async fn n32_an_approval_after_the_deadline_is_not_forwarded_and_reversed_once() {
     let mut site = Site::with(HASTY).await;
     let mut peer = site.atmnet().await;
-    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
-    let late = site.wired.post().await;
-    assert_eq!(peer.receive().await.code(), "68");
+    let late = in_doubt(&mut site, &mut peer).await;
     let reversal = site.wired.reverse().await;
     late.approve("R1");
     reversal.answer(Outcome::Reversed);
@@ -66,9 +72,7 @@ async fn n32_an_approval_after_the_deadline_is_not_forwarded_and_reversed_once()
 async fn n33_a_decline_after_the_deadline_resolves_without_harm() {
     let mut site = Site::with(HASTY).await;
     let mut peer = site.atmnet().await;
-    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
-    let late = site.wired.post().await;
-    assert_eq!(peer.receive().await.code(), "68");
+    let late = in_doubt(&mut site, &mut peer).await;
     let reversal = site.wired.reverse().await;
     late.answer(Outcome::Declined(Reason::NoSuchBill));
     reversal.answer(Outcome::Declined(Reason::OriginalUnknown));
@@ -134,9 +138,7 @@ async fn n37_a_payment_open_when_the_switch_ended_is_reversed_after_the_restart(
 async fn a_reversal_goes_on_after_a_restart_and_ends_with_a_person() {
     let mut site = Site::with(HASTY).await;
     let mut peer = site.atmnet().await;
-    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
-    let _silent = site.wired.post().await;
-    assert_eq!(peer.receive().await.code(), "68");
+    let _silent = in_doubt(&mut site, &mut peer).await;
     let _silent = site.wired.reverse().await;
     // The second of three orders may go out while the switch drains; the last one goes out after the restart.
     site.restart(HASTY).await;
@@ -176,9 +178,7 @@ async fn a_drain_finishes_what_is_in_flight_and_refuses_what_is_new() {
 async fn an_approval_behind_the_confirmed_reversal_is_reversed_once_more_and_told() {
     let mut site = Site::with(HASTY).await;
     let mut peer = site.atmnet().await;
-    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
-    let late = site.wired.post().await;
-    assert_eq!(peer.receive().await.code(), "68");
+    let late = in_doubt(&mut site, &mut peer).await;
     site.wired.reverse().await.answer(Outcome::Declined(Reason::OriginalUnknown));
     until(&site, 1, State::Reversed).await;
     late.approve("R1");
@@ -211,9 +211,7 @@ async fn a_silent_biller_does_not_shut_the_link_to_the_others() {
 async fn a_slow_confirmation_of_a_reversal_counts() {
     let mut site = Site::with(HASTY).await;
     let mut peer = site.atmnet().await;
-    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
-    let _silent = site.wired.post().await;
-    assert_eq!(peer.receive().await.code(), "68");
+    let _silent = in_doubt(&mut site, &mut peer).await;
     let slow = site.wired.reverse().await;
     let _again = site.wired.reverse().await;
     slow.answer(Outcome::Reversed);
@@ -225,9 +223,7 @@ async fn a_decline_behind_an_exception_ends_the_doubt() {
     let setup = Setup { biller_lines: "reversible = false", ..HASTY };
     let mut site = Site::with(setup).await;
     let mut peer = site.atmnet().await;
-    peer.send(&Outgoing::payment_at(WIRED, 1, "1", 1000)).await;
-    let late = site.wired.post().await;
-    assert_eq!(peer.receive().await.code(), "68");
+    let late = in_doubt(&mut site, &mut peer).await;
     until(&site, 1, State::Exception).await;
     late.answer(Outcome::Declined(Reason::NoSuchBill));
     until(&site, 1, State::Declined).await;
