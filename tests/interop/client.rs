@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::daemon::Home;
+use crate::daemon;
 use crate::tools;
 
 /// Card number of the client: a test number, which must not be found anywhere on disk.
@@ -55,11 +55,9 @@ struct Check {
 #[test]
 fn an_independent_client_is_answered_as_the_dialect_says() {
     let Some(python) = tools::python() else { return };
-    let home = Home::new();
-    let bills = home.path().join("bills.csv");
-    fs::write(&bills, BILLS).unwrap();
-    home.import("KPEXCISE", &bills);
-    let daemon = home.serve();
+    let site = daemon::site();
+    daemon::import(&site, "KPEXCISE", Path::new(&site.file("bills.csv", BILLS)));
+    let daemon = daemon::serve(&site);
 
     let mut client = Command::new(python);
     client.arg("-B").arg(tools::file("client.py")).arg(daemon.address.ip().to_string());
@@ -77,13 +75,12 @@ fn an_independent_client_is_answered_as_the_dialect_says() {
     let names: Vec<_> = verdict.checks.iter().map(|check| check.name.as_str()).collect();
     assert_eq!(names, CHECKS);
 
-    let log = daemon.stop().join("\n");
+    let log = daemon::stop(daemon);
     assert!(log.contains("424242******4242"), "the log shows the card masked");
-    fs::write(home.path().join("log"), log).unwrap();
     // The recording, the store and the log.
-    assert_eq!(holders_of(PAN, home.path()), Vec::<String>::new());
-    fs::write(home.path().join("canary"), PAN).unwrap();
-    assert_eq!(holders_of(PAN, home.path()).len(), 1, "the search finds what there is");
+    assert_eq!(holders_of(PAN, &site.path("")), Vec::<String>::new());
+    fs::write(site.path("canary"), PAN).unwrap();
+    assert_eq!(holders_of(PAN, &site.path("")).len(), 1, "the search finds what there is");
 }
 
 /// The files under `directory` that hold these bytes.

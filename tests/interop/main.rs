@@ -16,4 +16,6 @@ mod answers;
 mod client;
 mod daemon;
 mod dissector;
+#[path = "../support/mod.rs"]
+mod support;
 mod tools;
