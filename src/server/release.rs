@@ -51,6 +51,10 @@ impl Releasing {
     }
 
     pub(super) fn release(&self, release: Release) {
+        // Alarms first: whoever hears an answer can see what it is about.
+        for alarm in &release.alarms {
+            self.alarm(alarm);
+        }
         for (waiting, answer) in release.answers {
             self.answer(waiting, answer);
         }
@@ -59,9 +63,6 @@ impl Releasing {
                 Some(adapter) => adapter.submit(leg, order, Arc::clone(&self.reply)),
                 None => (self.reply)(leg, crate::switch::Outcome::NotSent),
             }
-        }
-        for alarm in &release.alarms {
-            self.alarm(alarm);
         }
         release.tell.into_iter().for_each(|tell| tell());
     }

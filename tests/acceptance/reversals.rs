@@ -1,6 +1,5 @@
 //! Reversals: rows 39–46.
 
-use billswitch::control::{Reply, Request};
 use billswitch::switch::{Outcome, Reason};
 
 use crate::peer::{ATMNET, NORTHBANK, Outgoing, Peer};
@@ -124,8 +123,7 @@ async fn n45_a_reversal_by_another_acquirer() {
     assert_eq!(other.ask(&reversal).await.code(), "25");
     assert_eq!(other.ask(&reversal.clone().with_mti("0421")).await.code(), "25");
     assert_eq!(peer.ask(&Outgoing::inquiry(3, UNPAID)).await.fact("ST"), "P", "no effect");
-    let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
-    assert_eq!(status.alarms, 1);
+    site.alarms(1).await;
     let own = Outgoing::payment(1, LATE, 1100);
     assert_eq!(other.ask(&own).await.code(), "21", "what the other took back it cannot pay under that key");
     assert_eq!(peer.ask(&reversal).await.code(), "00");
@@ -179,8 +177,7 @@ async fn a_biller_that_refuses_a_reversal_leaves_an_exception_and_not_reversible
     site.wired.post().await.approve("R1");
     peer.receive().await;
     assert_eq!(peer.ask(&Outgoing::reversal_of(&payment, 2)).await.code(), "00", "the advice is stored");
-    let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
-    assert_eq!(status.alarms, 1);
+    site.alarms(1).await;
     assert!(site.wired.is_idle());
 }
 
@@ -205,6 +202,5 @@ async fn a_reversal_that_came_first_counts_for_a_link_also_where_another_has_suc
     assert_eq!(two.ask(&reversal).await.code(), "25");
     assert_eq!(two.ask(&payment).await.code(), "21");
     assert_eq!(one.ask(&payment).await.code(), "21");
-    let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
-    assert_eq!(status.alarms, 0, "a reversal of nothing is nobody's payment");
+    site.alarms(0).await;
 }

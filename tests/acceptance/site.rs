@@ -127,6 +127,20 @@ impl Site {
         self.ask(request).await.unwrap()
     }
 
+    /// Waits until so many alarms have been raised; more fail at once.
+    pub async fn alarms(&self, want: u64) {
+        let raised = async {
+            loop {
+                let Said::Status(status) = self.operator(Request::Status).await else { panic!("a status") };
+                assert!(status.alarms <= want, "{} alarms", status.alarms);
+                if status.alarms == want {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, raised).await.expect("the alarm is due");
+    }
+
     /// What an operator is told who is refused.
     pub async fn operator_refused(&self, request: Request) -> String {
         self.ask(request).await.unwrap_err().to_string()
