@@ -13,7 +13,7 @@ use super::{
     BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, SpecError, Specs,
 };
 use crate::bounds::LinkBounds;
-use crate::profile::Profile;
+use crate::profile::{Profile, line_of};
 use crate::switch::{BillerTerms, LinkTerms};
 
 /// Bounds of a count, and how they are told.
@@ -47,9 +47,7 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
 
 impl Check<'_> {
     fn fail(&self, span: &Range<usize>, fault: ConfigFault) -> ConfigError {
-        let before = self.text.get(..span.start).unwrap_or_default();
-        let line = before.matches('\n').count().saturating_add(1);
-        ConfigError::Line { file: self.file.to_owned(), line, fault }
+        ConfigError::Line { file: self.file.to_owned(), line: line_of(self.text, span), fault }
     }
 
     fn bounded<T: TryFrom<u32>>(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Envelope, LINE_BYTES_MAX, Reply, Request, VERSION};
+use super::{Envelope, REPLY_BYTES_MAX, Reply, Request, VERSION};
 
 /// The longest an answer may take: a whole journal is verified within it.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(600);
@@ -77,8 +77,7 @@ impl Client {
         line.push(b'\n');
         self.stream.get_mut().write_all(&line)?;
         let mut reply = Vec::new();
-        let most = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX).saturating_mul(64);
-        self.stream.by_ref().take(most).read_until(b'\n', &mut reply)?;
+        self.stream.by_ref().take(REPLY_BYTES_MAX).read_until(b'\n', &mut reply)?;
         if reply.is_empty() {
             return Err(ControlError::Ended);
         }

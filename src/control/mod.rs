@@ -16,8 +16,10 @@ use crate::settle::ScrollLine;
 /// Version of the requests and replies; both sides must agree.
 pub const VERSION: u32 = 1;
 
-/// Longest line of either side.
-pub const LINE_BYTES_MAX: usize = 4 << 20;
+/// Longest request, its end of line included.
+pub const LINE_BYTES_MAX: u64 = 4 << 20;
+/// Longest reply: a scroll of a large department has some hundred thousand lines.
+pub const REPLY_BYTES_MAX: u64 = 64 * LINE_BYTES_MAX;
 
 /// What can be asked.
 #[derive(Clone, Debug, clap::Subcommand, Deserialize, Serialize)]

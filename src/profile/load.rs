@@ -354,8 +354,9 @@ fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
         .collect()
 }
 
-/// The line, from 1, on which a span starts.
-fn line_of(text: &str, span: &Range<usize>) -> usize {
+/// The line, from 1, on which a span of a file's text starts.
+#[must_use]
+pub fn line_of(text: &str, span: &Range<usize>) -> usize {
     let before = text.get(..span.start).unwrap_or_default();
     before.matches('\n').count().saturating_add(1)
 }

@@ -11,7 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use load::ProfileError;
+pub use load::{ProfileError, line_of};
 pub use request::{Parsed, Unanswerable};
 
 use crate::ids::{ResponseCode, Stan};

@@ -33,8 +33,6 @@ const OPERATORS_MAX: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Times that a journal is checked whose keys change meanwhile.
 const VERIFY_TIMES: u32 = 3;
-/// The longest line of an operator, as the socket's reader counts it.
-const LINE_MAX: u64 = 4 << 20;
 
 /// Makes the control socket, which only its owner may open; nobody is taken in yet.
 pub(super) fn bind(config: &Config) -> Result<UnixListener, StartError> {
@@ -97,12 +95,13 @@ impl Operator {
         let mut reader = BufReader::new(reader);
         loop {
             let mut line = Vec::new();
-            let mut bounded = (&mut reader).take(LINE_MAX);
+            let mut bounded = (&mut reader).take(LINE_BYTES_MAX);
             let read = timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await??;
             if read == 0 {
                 return Ok(());
             }
-            let reply = if line.ends_with(b"\n") && line.len() <= LINE_BYTES_MAX {
+            // A line that was cut at its bound has no end.
+            let reply = if line.ends_with(b"\n") {
                 self.reply(&line).await
             } else {
                 Reply::Failed(format!("a request is one line of at most {LINE_BYTES_MAX} bytes"))

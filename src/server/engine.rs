@@ -15,7 +15,7 @@ use super::standing::Standing;
 use super::{Shared, StartError};
 use crate::biller::book::{self, Receipts};
 use crate::clock::{Now, SystemClock, UnixMillis};
-use crate::ids::LinkName;
+use crate::ids::{BillerCode, LinkName};
 use crate::journal::{JournalError, Valve, ledger};
 use crate::switch::{
     Action, Answer, Ask, AskId, Event, Operation, Order, Outcome, Output, Reason, Record, Request, State,
@@ -256,9 +256,12 @@ impl Engine {
             Order::LookUp(bill) => book::look_up(&self.desk, &bill),
             Order::Reverse(payment) => book::reverse(&mut self.desk, &payment),
             Order::Post { payment, heads } => {
+                let before = self.receipts;
                 let outcome = book::post(&mut self.desk, &payment, heads, at, &mut self.receipts);
-                let (key, value) = Standing::receipts_entry(self.receipts);
-                self.desk.put(key, value);
+                if self.receipts != before {
+                    let (key, value) = Standing::receipts_entry(self.receipts);
+                    self.desk.put(key, value);
+                }
                 outcome
             }
         }
@@ -281,7 +284,7 @@ impl Engine {
         }
     }
 
-    fn count(&self, state: State, biller: &crate::ids::BillerCode, record: &Record) {
+    fn count(&self, state: State, biller: &BillerCode, record: &Record) {
         let Some(counters) = self.shared.counters.biller(biller) else { return };
         match (&record.what, state) {
             (What::Answered { .. }, State::Posted) => Counters::count(&counters.posted),

@@ -104,9 +104,7 @@ fn check_payment(store: &Store, payment: &Payment) -> Result<(), AuditError> {
 
 /// Who paid a bill; none if the book does not have it.
 fn book_of(store: &Store, biller: BillerCode, psid: &str) -> Result<Option<Option<PaymentKey>>, AuditError> {
-    let mut key = book::bills_prefix(biller);
-    key.extend_from_slice(psid.as_bytes());
-    let Some(bytes) = store.get(&key)? else { return Ok(None) };
+    let Some(bytes) = store.get(&book::bill_key(biller, psid))? else { return Ok(None) };
     let bill =
         book::decode::<JournalError>(biller, &bytes).map_err(|error| AuditError::Book(error.to_string()))?;
     Ok(Some(bill.paid_by.map(|(key, _)| key)))

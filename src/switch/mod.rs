@@ -31,7 +31,7 @@ pub use record::{Evidence, Ordered, Record, Replied, What};
 pub use terms::{BillerTerms, LinkTerms};
 
 use crate::clock::{Now, Ticks};
-use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey};
+use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
 use pending::{Open, Pending};
 use session::Session;
 
@@ -180,18 +180,13 @@ impl Switch {
 struct Asker {
     id: AskId,
     link: LinkName,
-    stan: crate::ids::Stan,
-    rrn: crate::ids::Rrn,
+    stan: Stan,
+    rrn: Rrn,
 }
 
 impl Asker {
     const fn nobody() -> Self {
-        Self {
-            id: AskId(0),
-            link: LinkName::EMPTY,
-            stan: crate::ids::Stan::EMPTY,
-            rrn: crate::ids::Rrn::EMPTY,
-        }
+        Self { id: AskId(0), link: LinkName::EMPTY, stan: Stan::EMPTY, rrn: Rrn::EMPTY }
     }
 
     /// A record of this request that is about no payment.

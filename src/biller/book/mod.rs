@@ -188,7 +188,9 @@ pub fn bills_prefix(biller: BillerCode) -> Vec<u8> {
     key
 }
 
-fn bill_key(biller: BillerCode, psid: &str) -> Vec<u8> {
+/// The key of a bill.
+#[must_use]
+pub fn bill_key(biller: BillerCode, psid: &str) -> Vec<u8> {
     let mut key = bills_prefix(biller);
     key.extend_from_slice(psid.as_bytes());
     key
