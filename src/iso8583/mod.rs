@@ -18,6 +18,8 @@ mod message;
 mod mti;
 mod notation;
 mod octets;
+#[allow(dead_code, reason = "used by the decoder, which comes next")]
+mod packed;
 mod path;
 pub mod shipped;
 mod table;
