@@ -20,6 +20,8 @@ mod notation;
 mod octets;
 #[allow(dead_code, reason = "used by the decoder, which comes next")]
 mod packed;
+#[allow(dead_code, reason = "used by the decoder, which comes next")]
+mod pages;
 mod path;
 pub mod shipped;
 mod table;
