@@ -120,6 +120,6 @@ impl Host {
         let going_down = async move {
             let _ = stop.wait_for(|stop| *stop).await;
         };
-        link::serve(stream, &link.bounds, intake, outlet, outbound, going_down).await
+        link::serve(stream, link.framing, &link.bounds, intake, outlet, outbound, going_down).await
     }
 }
