@@ -105,8 +105,10 @@ impl Host {
         let (answers, outbound) = mpsc::channel(places);
         let server = stream.local_addr().unwrap_or(link.listen);
         let dialect = Arc::clone(link.profile.dialect());
-        let tape =
-            self.recorder.as_ref().map(|recorder| Arc::new(recorder.connection(peer, server, dialect)));
+        let tape = self
+            .recorder
+            .as_ref()
+            .map(|recorder| Arc::new(recorder.connection(peer, server, dialect, link.framing)));
         let intake = LinkIntake {
             shared: Arc::clone(&self.shared),
             link: link.clone(),

@@ -107,7 +107,7 @@ async fn the_morning_recorded_once_more_with_its_cards_masked_plays_the_same() {
     let path = directory.path().join("again.pcap");
     let (handle, recorder) = Recorder::start(&path, QUEUE_FRAMES).unwrap();
     let begin =
-        |stream: &Stream| handle.connection(stream.client, stream.server, onelink());
+        |stream: &Stream| handle.connection(stream.client, stream.server, onelink(), Framing::default());
     let tapes: Vec<_> = capture.streams.iter().map(begin).collect();
     for (stream, frame) in capture.in_order() {
         tapes[stream].frame(Direction::In, &frame.bytes);
