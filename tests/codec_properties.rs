@@ -158,7 +158,7 @@ proptest! {
         prop_assert_eq!(numbers, fields.keys().copied().collect::<Vec<_>>());
         for (field, value) in decoded.message.fields() {
             match dialect.card_data(field) {
-                CardData::Never => prop_assert!(value.iter().all(|byte| matches!(byte, b'0' | b'*'))),
+                CardData::Never => prop_assert!(value.iter().all(|byte| matches!(byte, 0 | b'0' | b'*'))),
                 CardData::Pan => prop_assert!(value.iter().filter(|byte| **byte != b'0').count() <= 10),
                 CardData::None => prop_assert_eq!(value.len(), fields[&field].len()),
             }
