@@ -9,7 +9,7 @@ const CARD_DATA: &[(u8, &str)] =
     &[(2, "pan"), (34, "never"), (35, "never"), (36, "never"), (45, "never"), (52, "never"), (55, "never")];
 
 /// The text of a dialect file called `name` that says what `dialect` says.
-pub fn to_toml(name: &str, dialect: &Value) -> String {
+pub(crate) fn to_toml(name: &str, dialect: &Value) -> String {
     let word = |key: &str| dialect.get(key).and_then(Value::as_str);
     let (bitmap, secondary) = match word("bitmap").expect("a bitmap") {
         "hex" => ("\"hex\"", "\"announced\""),
