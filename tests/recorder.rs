@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use billswitch::iso8583::{Dialect, decode, shipped};
+use billswitch::iso8583::{Dialect, Mirror, decode, shipped};
 use billswitch::sim::replay::capture::Capture;
 use billswitch::telemetry::recorder::{Direction, QUEUE_FRAMES, Recorder, RecorderError};
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
@@ -84,7 +84,8 @@ fn a_recording_reads_back_as_what_the_clients_sent_without_their_cards() {
         assert_eq!((stream.client, stream.server), (address(client), address(server)));
         assert_eq!(stream.frames.len(), 50);
         for (number, frame) in stream.frames.iter().enumerate() {
-            let (stan, decoded) = (format!("{number:06}"), decode(&dialect, &frame.bytes));
+            let mut mirror = Mirror::new();
+            let (stan, decoded) = (format!("{number:06}"), decode(&dialect, &frame.bytes, &mut mirror));
             assert!(decoded.fault.is_none());
             assert_eq!(decoded.message.field(11), Some(stan.as_bytes()));
             assert_eq!(decoded.message.field(2), Some(&b"4929120000001236"[..]));

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::iso8583::{self, DecodeError, Decoded, Dialect, JsonError, Mti};
+use crate::iso8583::{self, DecodeError, Decoded, Dialect, JsonError, Mirror, Mti};
 
 /// Exit code for a message that is refused.
 const REFUSED: u8 = 2;
@@ -128,9 +128,10 @@ pub fn decode(args: &DecodeArgs, dialect: &Dialect) -> Result<ExitCode, MessageT
     };
     let bytes = unhexed(bytes)?;
     let (header, frame) = split_header(&bytes);
-    let decoded = iso8583::decode(dialect, frame);
+    let mut mirror = Mirror::new();
+    let decoded = iso8583::decode(dialect, frame, &mut mirror);
     let mut text = if args.json {
-        format!("{:#}\n", iso8583::to_json(dialect, &decoded, !args.unmasked))
+        format!("{:#}\n", iso8583::to_json(&decoded, !args.unmasked))
     } else {
         table(dialect, &decoded, !args.unmasked)
     };
@@ -233,7 +234,7 @@ fn table(dialect: &Dialect, decoded: &Decoded<'_, '_>, masked: bool) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}  {}, {size} bytes, {count} fields\n", message.mti(), dialect.name());
     let _ = writeln!(text, " DE  offset  length  {:<11}{:<38}value", "type", "name");
-    let json = iso8583::to_json(dialect, decoded, masked);
+    let json = iso8583::to_json(decoded, masked);
     for (field, value) in message.fields() {
         let _ = write!(
             text,
@@ -345,7 +346,8 @@ mod tests {
                        transmitted_at  1120090009
                        local_at        1120090009
 ";
-        assert_eq!(table(&onelink, &iso8583::decode(&onelink, &frame), true), want);
+        let mut mirror = Mirror::new();
+        assert_eq!(table(&onelink, &iso8583::decode(&onelink, &frame, &mut mirror), true), want);
     }
 
     #[test]
@@ -356,7 +358,8 @@ mod tests {
 refused: DE 4 at byte 41: not of the character class n (amount, transaction)
       29  30 30 30 30 30 34 32 34 32 30 30 30 4F 30 30 31 32 30 30 30 30 30 32 30
                                               ^^";
-        let shown = table(&onelink, &iso8583::decode(&onelink, &frame), true);
+        let mut mirror = Mirror::new();
+        let shown = table(&onelink, &iso8583::decode(&onelink, &frame, &mut mirror), true);
         assert!(shown.contains(want), "{shown}");
         assert!(!shown.contains("amount, transaction  "), "{shown}");
     }
@@ -368,12 +371,14 @@ refused: DE 4 at byte 41: not of the character class n (amount, transaction)
         let text = help(DecodeArgs::augment_args(clap::Command::new("decode")));
         let hex = text.split_whitespace().find(|word| word.len() > 80).unwrap();
         let frame = unhexed(hex.into()).unwrap();
-        assert_eq!(iso8583::decode(&onelink, &frame).fault, None);
+        let mut mirror = Mirror::new();
+        assert_eq!(iso8583::decode(&onelink, &frame, &mut mirror).fault, None);
         let text = help(EncodeArgs::augment_args(clap::Command::new("encode")));
         let json = text.split('\'').nth(1).unwrap();
         let mut out = BytesMut::new();
         iso8583::from_json(&onelink, &serde_json::from_str(json).unwrap(), &mut out).unwrap();
-        assert_eq!(iso8583::decode(&onelink, &out).message.field(11), Some(&b"000001"[..]));
+        let mut mirror = Mirror::new();
+        assert_eq!(iso8583::decode(&onelink, &out, &mut mirror).message.field(11), Some(&b"000001"[..]));
     }
 
     #[test]

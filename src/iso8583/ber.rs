@@ -9,6 +9,7 @@ pub(super) const DEPTH_MAX: u8 = 16;
 const TAG_MAX: usize = 4;
 
 /// The longest value, in bytes: no frame is longer.
+#[cfg(test)]
 const VALUE_MAX: usize = 0xffff;
 
 /// Tag and value of each object on one level, in order. Zero bytes before, between and behind objects mean nothing and

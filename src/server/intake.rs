@@ -9,7 +9,7 @@ use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use crate::config::LinkConfig;
 use crate::ids::Rrn;
-use crate::iso8583::{Decoded, Dialect, Message, decode, mask_pan};
+use crate::iso8583::{Decoded, Dialect, Message, Mirror, decode, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::Profile;
 use crate::switch::{Ask, AskId, Digest, Evidence};
@@ -26,6 +26,7 @@ pub(super) struct LinkIntake {
     pub(super) tape: Option<Arc<Tape>>,
     /// Frames that nobody could answer so far.
     pub(super) unanswerable: u32,
+    pub(super) mirror: Mirror,
 }
 
 impl Intake for LinkIntake {
@@ -47,9 +48,9 @@ impl Intake for LinkIntake {
 
 impl LinkIntake {
     /// The request in a frame, if it can be answered.
-    fn read(&self, frame: &Bytes) -> Option<Ask> {
+    fn read(&mut self, frame: &Bytes) -> Option<Ask> {
         let (profile, vault) = (&self.link.profile, &self.shared.vault);
-        let decoded = decode(profile.dialect(), frame);
+        let decoded = decode(profile.dialect(), frame, &mut self.mirror);
         let digest = |fields: &mut dyn Iterator<Item = (u8, &[u8])>| Digest(vault.digest(fields));
         match profile.request(&decoded, self.link.name, digest) {
             Ok(parsed) => {
@@ -117,6 +118,7 @@ fn masked_pan(dialect: &Dialect, message: &Message<'_, '_>) -> String {
 pub(super) struct LinkOutlet {
     pub(super) link: LinkConfig,
     pub(super) tape: Option<Arc<Tape>>,
+    pub(super) mirror: Mirror,
 }
 
 impl Outlet for LinkOutlet {
@@ -124,7 +126,7 @@ impl Outlet for LinkOutlet {
 
     fn write(&mut self, outbound: &Outbound, out: &mut BytesMut) {
         let profile: &Profile = &self.link.profile;
-        let decoded = decode(profile.dialect(), &outbound.frame);
+        let decoded = decode(profile.dialect(), &outbound.frame, &mut self.mirror);
         let header = out.len();
         out.put_u16(0);
         let begin = out.len();

@@ -13,6 +13,7 @@ use super::ask::Input;
 use super::intake::{LinkIntake, LinkOutlet};
 use super::{Shared, StartError};
 use crate::config::{Config, LinkConfig};
+use crate::iso8583::Mirror;
 use crate::link::{self, Admission};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::RecorderHandle;
@@ -114,8 +115,9 @@ impl Host {
             answers,
             tape: tape.clone(),
             unanswerable: 0,
+            mirror: Mirror::new(),
         };
-        let outlet = LinkOutlet { link: link.clone(), tape };
+        let outlet = LinkOutlet { link: link.clone(), tape, mirror: Mirror::new() };
         let mut stop = self.shared.going_down.subscribe();
         let going_down = async move {
             let _ = stop.wait_for(|stop| *stop).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use billswitch::iso8583::{Dialect, Mti, Writer, decode, shipped};
+use billswitch::iso8583::{Dialect, Mirror, Mti, Writer, decode, shipped};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -117,7 +117,8 @@ impl Outgoing {
 
 impl Incoming {
     pub fn read(frame: &[u8]) -> Self {
-        let decoded = decode(&ONELINK, frame);
+        let mut mirror = Mirror::new();
+        let decoded = decode(&ONELINK, frame, &mut mirror);
         assert_eq!(decoded.fault, None, "an answer of ours is sound");
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         Self {

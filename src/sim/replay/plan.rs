@@ -13,7 +13,7 @@ use super::capture::{Capture, CaptureError};
 use super::expect::{ExpectError, Expected};
 use super::matching::Key;
 use super::schedule::Planned;
-use crate::iso8583::{self, Dialect, Mti};
+use crate::iso8583::{self, Dialect, Mirror, Mti};
 
 /// What to play and how.
 pub struct ReplayPlan {
@@ -258,8 +258,9 @@ pub(super) fn messages(plan: &ReplayPlan) -> Result<Vec<Message>, ReplayError> {
     let mut named = vec![false; names.len()];
     let start = frames.first().map_or(Duration::ZERO, |(_, frame)| frame.at);
     let (mut all, mut latest) = (Vec::with_capacity(frames.len()), Duration::ZERO);
+    let mut mirror = Mirror::new();
     for (position, (link, frame)) in frames.into_iter().enumerate() {
-        let message = iso8583::decode(&plan.dialect, &frame.bytes).message;
+        let message = iso8583::decode(&plan.dialect, &frame.bytes, &mut mirror).message;
         let key = Key::of(&message);
         let line = lines.get(position);
         if let Some(line) = line {

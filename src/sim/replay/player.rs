@@ -13,7 +13,7 @@ use super::matching::{Key, Match, Open};
 use super::plan::{self, Message, ReplayError, ReplayPlan};
 use super::report::{Latencies, Outcome, ReplayReport};
 use super::schedule::{Next, Schedule};
-use crate::iso8583;
+use crate::iso8583::{self, Mirror};
 
 /// Events that may wait for the player; connections wait when there are more.
 const EVENTS_MAX: usize = 1024;
@@ -194,7 +194,8 @@ impl Player<'_> {
     }
 
     fn answer(&mut self, link: usize, at: Instant, frame: Bytes) {
-        let decoded = iso8583::decode(&self.plan.dialect, &frame);
+        let mut mirror = Mirror::new();
+        let decoded = iso8583::decode(&self.plan.dialect, &frame, &mut mirror);
         let mti = decoded.message.mti();
         if decoded.fault.is_none() && !mti.is_response() {
             self.unasked = self.unasked.saturating_add(1);
@@ -296,7 +297,8 @@ impl Player<'_> {
             self.differences.extend(checked);
         }
         let outcomes = self.messages.into_iter().zip(self.answers).map(|(message, answer)| {
-            let decoded = answer.as_deref().map(|answer| iso8583::decode(dialect, answer));
+            let mut mirror = Mirror::new();
+            let decoded = answer.as_deref().map(|answer| iso8583::decode(dialect, answer, &mut mirror));
             let code = decoded.and_then(|decoded| decoded.message.field(39));
             Outcome {
                 id: message.id,
