@@ -8,7 +8,7 @@ use super::super::load_error::{Conflict, DialectError, DialectReason};
 use super::super::message::Fields;
 use super::super::notation::Notation;
 use super::super::rules::{CONDITIONS_MAX, Condition, Conditional, Given, Presence, When};
-use super::super::structure::{Datasets, Structure, Subfield, Subfields};
+use super::super::structure::{Datasets, Structure, Subfield, Subfields, Widths};
 use super::super::table::{Form, Layout, Prefix, PrefixForm, Table, Tlv};
 use super::draft::{Draft, Word};
 use super::inside::InsideDraft;
@@ -387,7 +387,7 @@ fn inside_of(
             if layout.prefix.is_none() && wide < usize::from(layout.max) {
                 return Err(own(Conflict::PartsTooNarrow { parts: wide, max: layout.max }));
             }
-            Structure::Widths(parts.clone())
+            Structure::Widths(Widths { parts: parts.clone(), short: layout.prefix.is_some() })
         }
         InsideDraft::Tlv(tlv) => {
             check_tlv(layout, *tlv, if tlv.binary { bytes } else { text }).map_err(own)?;
