@@ -13,7 +13,7 @@ mod reference;
 
 use std::collections::BTreeMap;
 
-use billswitch::iso8583::{Decoded, Dialect, Message, Mirror, Writer, decode, shipped};
+use billswitch::iso8583::{Decoded, Dialect, Message, Mirror, Writer, decode, from_json, shipped, to_json};
 use bytes::BytesMut;
 use serde_json::Value;
 
@@ -113,7 +113,8 @@ fn the_worlds_messages_hold_what_their_sources_say_and_go_back_byte_for_byte() {
         let mut want = vector.fields.clone();
         for (field, value) in &mut want {
             if BYTES_AS_TEXT.contains(&(vector.name.as_str(), field.parse().unwrap())) {
-                *value = hex::encode_upper(value.chars().map(|c| u8::try_from(c).unwrap()).collect::<Vec<_>>());
+                *value =
+                    hex::encode_upper(value.chars().map(|c| u8::try_from(c).unwrap()).collect::<Vec<_>>());
             } else if dialect.is_binary(field.parse().unwrap()) {
                 value.make_ascii_uppercase();
             }
@@ -233,14 +234,16 @@ fn the_shipped_dialects_read_the_messages_of_their_networks() {
     let (mut read, mut went_back) = (0, 0);
     for (vector, dialect, frame) in covered().iter().filter(|(vector, ..)| vector.is_sound()) {
         let decoded = decode(dialect, frame, &mut mirror);
-        let refused = REFUSED_BY_SHIPPED.iter().find(|(name, ..)| *name == vector.name).map(|(_, field, _)| *field);
+        let refused =
+            REFUSED_BY_SHIPPED.iter().find(|(name, ..)| *name == vector.name).map(|(_, field, _)| *field);
         assert_eq!(decoded.fault.map(|fault| fault.field), refused, "{}: {:?}", vector.name, decoded.fault);
         assert_holds(vector, &decoded, refused);
         for (path, want) in vector.nested.iter().filter_map(|(path, want)| Some((path, want.as_str()?))) {
             let got = at_path(&decoded.message, path);
             assert_eq!(got.as_deref(), Some(want.as_bytes()), "{} {path}", vector.name);
         }
-        for (field, tags) in vector.nested.iter().filter_map(|(field, want)| Some((field, want.as_object()?))) {
+        for (field, tags) in vector.nested.iter().filter_map(|(field, want)| Some((field, want.as_object()?)))
+        {
             for (tag, want) in tags {
                 let got = at_path(&decoded.message, &format!("{field}.{tag}")).map(hex::encode_upper);
                 assert_eq!(got.as_deref(), want.as_str(), "{} {field}.{tag}", vector.name);
@@ -270,15 +273,39 @@ fn the_shipped_dialects_refuse_what_is_broken() {
 }
 
 #[test]
+fn every_message_goes_through_json_and_comes_back() {
+    let texts = reference_texts();
+    let mut mirror = Mirror::new();
+    let as_reference = |vector: Vector| {
+        let dialect = parsed(&vector.dialect, &texts[&vector.dialect], &texts);
+        let frame = vector.frame(0);
+        (vector, dialect, frame)
+    };
+    let all = vectors().into_iter().map(as_reference).chain(covered());
+    let mut through = 0;
+    for (vector, dialect, frame) in all.filter(|(vector, ..)| vector.is_sound()) {
+        let decoded = decode(&dialect, &frame, &mut mirror);
+        if decoded.fault.is_some() {
+            continue;
+        }
+        let json = to_json(&decoded, false);
+        let mut out = BytesMut::new();
+        from_json(&dialect, &json, &mut out)
+            .unwrap_or_else(|error| panic!("{}: {error}\n{json}", vector.name));
+        assert!(out.eq_ignore_ascii_case(&frame), "{} as {}: {json}", vector.name, dialect.name());
+        through += 1;
+    }
+    assert_eq!(through, 77);
+}
+
+#[test]
 fn chip_data_is_read_to_its_tags() {
     let texts = reference_texts();
     let mut mirror = Mirror::new();
     let mut tags_read = 0;
     for vector in vectors().iter().filter(|vector| vector.nested.contains_key("55")) {
-        let text = format!(
-            "name = \"chip\"\nextends = {:?}\n[fields]\n55 = {{ ber = true }}\n",
-            vector.dialect
-        );
+        let text =
+            format!("name = \"chip\"\nextends = {:?}\n[fields]\n55 = {{ ber = true }}\n", vector.dialect);
         let dialect = parsed("chip", &text, &texts);
         let frame = vector.frame(0);
         let decoded = decode(&dialect, &frame, &mut mirror);
