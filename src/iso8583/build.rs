@@ -3,8 +3,8 @@
 use super::ber;
 use super::charset::Class;
 use super::cursor::Cursor;
-use super::decode;
 use super::encode_error::EncodeReason;
+use super::judge;
 use super::octets::{copy, write_binary, write_decimal};
 use super::structure::{Datasets, Part, Structure, Subfield, Subfields, Within};
 use super::table::{Layout, Tlv};
@@ -270,7 +270,7 @@ pub(super) fn put_value(
         return Err(EncodeReason::Character { class: layout.class, at });
     }
     if let Some(within) = within {
-        decode::judge(layout, within, value).map_err(|broken| EncodeReason::BadElement { at: broken.at })?;
+        judge::judge(layout, within, value).map_err(|broken| EncodeReason::BadElement { at: broken.at })?;
     }
     let Some(prefix) = layout.prefix else {
         if len == max {

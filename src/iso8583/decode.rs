@@ -1,27 +1,20 @@
 //! Decoding: a frame becomes a [`Message`] that borrows from it.
 
-use nom::bytes::complete::take;
-use nom::{IResult, Parser};
-
-use super::ber;
 use super::charset::Class;
-use super::dialect::{Bitmap, Dialect, MtiForm, Secondary, Tertiary};
+use super::dialect::{Dialect, Tertiary};
 use super::fault::{DecodeError, Fault, Reason};
 use super::header;
+use super::judge;
 use super::message::{Decoded, Elements, FIRST, Message, Mirror, Span};
-use super::mti::Mti;
-use super::octets::{decimal, hex_word};
-use super::packed;
-use super::pages::Page;
+use super::octets::decimal;
+use super::preamble::{self, Parsed, announcing, bytes, stop};
 use super::rules::{self, Breach, Holding};
-use super::structure::{Broken, Structure, Within};
+use super::structure::Within;
 use super::table::{Layout, Tlv};
 use super::wire;
 
 /// Longest frame: places in it are kept as sixteen bits.
 pub(super) const FRAME_MAX: usize = 65_535;
-
-type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
 
 /// Decodes a frame that begins with the dialect's headers and the MTI; a length in front of it is the link's affair.
 /// Values that are not plain characters on the wire (BCD, EBCDIC, hex) are put into `mirror`.
@@ -118,26 +111,16 @@ fn start<'a>(message: &mut Message<'_, 'a>) -> Result<&'a [u8], DecodeError> {
         message.body = u16::try_from(body).map_err(|_| bad(0))?;
         rest = frame.get(body..).unwrap_or_default();
     }
-    let (rest, mti) = mti(dialect.mti, rest).map_err(|cause| located(frame, 0, cause))?;
+    let (rest, mti) = preamble::mti(dialect.mti, rest).map_err(|cause| located(frame, 0, cause))?;
     message.mti = mti;
     message.end = frame.len().saturating_sub(rest.len());
     if !dialect.conditions.is_empty() {
         message.holding = Holding::of(&dialect.conditions, mti);
     }
-    let (rest, words) = bitmaps(dialect, rest).map_err(|cause| located(frame, 1, cause))?;
+    let (rest, words) = preamble::bitmaps(dialect, rest).map_err(|cause| located(frame, 1, cause))?;
     message.announced.words = words;
     message.end = frame.len().saturating_sub(rest.len());
     Ok(rest)
-}
-
-/// The bit of a bitmap that announces the next one rather than a field.
-#[inline]
-fn announcing(dialect: &Dialect, word: usize) -> u64 {
-    match word {
-        0 if dialect.secondary != Secondary::None => FIRST,
-        1 if dialect.tertiary == Tertiary::Leading => FIRST,
-        _ => 0,
-    }
 }
 
 /// What reading a field gave that is not plain.
@@ -166,7 +149,7 @@ fn unusual(
         *span = Span { start, len: u16::try_from(place.units).unwrap_or(0) };
     }
     let within = dialect.structure(layout).map(Within::Declared);
-    let broken = value(layout, within, bytes, place.units, start, mirror).err();
+    let broken = judge::value(layout, within, bytes, place.units, start, mirror).err();
     message.laid_out.insert(field);
     if layout.is_mirrored() {
         message.mirrored.insert(field);
@@ -193,81 +176,6 @@ fn unusual(
     Ok(Found { after: from.saturating_add(place.after), bad })
 }
 
-/// Makes a value into characters, if they are not on the wire, and judges it with all that is inside. `bytes` stand at
-/// `start` of the frame; the place of a fault is counted from there.
-fn value(
-    layout: &Layout,
-    within: Option<Within<'_>>,
-    bytes: &[u8],
-    units: usize,
-    start: usize,
-    mirror: &mut [u8],
-) -> Result<(), Broken> {
-    let wrong = |at| Broken { at, reason: Reason::Character { class: layout.class } };
-    if !layout.is_mirrored() {
-        if !layout.holds(bytes) {
-            return Err(wrong(layout.first_bad(bytes).unwrap_or(0)));
-        }
-        return within.map_or(Ok(()), |within| pieces(within, bytes, start, mirror));
-    }
-    let slot = start.saturating_mul(2);
-    let text = mirror.get_mut(slot..slot.saturating_add(units)).unwrap_or_default();
-    wire::read(layout, bytes, text).map_err(wrong)?;
-    if !layout.holds(text) {
-        return Err(wrong(layout.wire_bytes(layout.first_bad(text).unwrap_or(0))));
-    }
-    within.map_or(Ok(()), |within| {
-        // Where exactly a character stands on the wire depends on the form.
-        characters(within, text).map_err(|broken| Broken { at: layout.wire_bytes(broken.at), ..broken })
-    })
-}
-
-/// Judges the pieces of bytes that stand at `start` of the frame.
-fn pieces(within: Within<'_>, bytes: &[u8], start: usize, mirror: &mut [u8]) -> Result<(), Broken> {
-    if let Some(levels) = ber_levels(within) {
-        return ber::well_formed(bytes, levels).map_err(Broken::at);
-    }
-    within.each(bytes, &mut |piece| {
-        let start = start.saturating_add(piece.at);
-        let judged = match (piece.field, piece.within) {
-            (Some(field), within) => value(&field.layout, within, piece.bytes, piece.units, start, mirror),
-            (None, Some(within)) => pieces(within, piece.bytes, start, mirror),
-            (None, None) => Ok(()),
-        };
-        judged.map_err(|broken| broken.within(piece.at))
-    })
-}
-
-/// Judges the pieces of a value that has been made into characters.
-fn characters(within: Within<'_>, text: &[u8]) -> Result<(), Broken> {
-    if let Some(levels) = ber_levels(within) {
-        return ber::well_formed(text, levels).map_err(Broken::at);
-    }
-    within.each(text, &mut |piece| match piece.within {
-        Some(within) => characters(within, piece.bytes).map_err(|broken| broken.within(piece.at)),
-        None => Ok(()),
-    })
-}
-
-/// How many levels of BER-TLV a structure may have, if it is that.
-fn ber_levels(within: Within<'_>) -> Option<u8> {
-    match within {
-        Within::Ber(below) => Some(below.saturating_add(1)),
-        Within::Declared(Structure::Ber { depth }) => Some(*depth),
-        Within::Declared(_) => None,
-    }
-}
-
-/// Judges a value that is to be written: with all that is inside, in a mirror of its own.
-pub(super) fn judge(layout: &Layout, within: Within<'_>, text: &[u8]) -> Result<(), Broken> {
-    if layout.is_mirrored() {
-        return characters(within, text);
-    }
-    let typed = matches!(within, Within::Declared(structure) if structure.is_typed());
-    let mut mirror = if typed { vec![0; text.len().saturating_mul(2)] } else { Vec::new() };
-    pieces(within, text, 0, &mut mirror)
-}
-
 /// Whether the fields that are there are those that messages of this type have.
 #[cold]
 fn check_presence(decoded: &mut Decoded<'_, '_>) {
@@ -284,63 +192,6 @@ fn check_presence(decoded: &mut Decoded<'_, '_>) {
     decoded.fault.get_or_insert(DecodeError { field, offset, reason });
 }
 
-/// Four digits.
-fn mti(form: MtiForm, input: &[u8]) -> Parsed<'_, Mti> {
-    let (rest, text) = bytes(form.width(), input)?;
-    let mut digits = [0_u8; 4];
-    let mti = match form {
-        MtiForm::Ascii => Mti::new(text),
-        MtiForm::Bcd => {
-            let _not_digits = packed::unpack(text, 4, packed::Odd::LEFT_ZERO, &mut digits);
-            Mti::new(&digits)
-        }
-        MtiForm::Ebcdic => {
-            digits.iter_mut().zip(text).for_each(|(digit, byte)| *digit = byte ^ 0xc0);
-            Mti::new(&digits)
-        }
-    };
-    match mti {
-        Ok(mti) => Ok((rest, mti)),
-        Err(_) => Err(stop(input, Reason::BadMti)),
-    }
-}
-
-/// The bitmaps before the fields: the primary, and the others as the dialect has them.
-fn bitmaps<'a>(dialect: &Dialect, input: &'a [u8]) -> Parsed<'a, [u64; 3]> {
-    let (rest, primary) = one_bitmap(dialect.bitmap, input)?;
-    let second = match dialect.secondary {
-        Secondary::Announced => primary & FIRST != 0,
-        Secondary::Always | Secondary::Unannounced => true,
-        Secondary::None => false,
-    };
-    if !second {
-        return Ok((rest, [primary, 0, 0]));
-    }
-    let (rest, secondary) = one_bitmap(dialect.bitmap, rest)?;
-    if dialect.tertiary != Tertiary::Leading || secondary & FIRST == 0 {
-        return Ok((rest, [primary, secondary, 0]));
-    }
-    let (rest, tertiary) = one_bitmap(dialect.bitmap, rest)?;
-    Ok((rest, [primary, secondary, tertiary]))
-}
-
-fn one_bitmap(bitmap: Bitmap, input: &[u8]) -> Parsed<'_, u64> {
-    let (rest, text) = bytes(bitmap.width(), input)?;
-    let word = match bitmap {
-        Bitmap::Binary => text.first_chunk::<8>().map(|word| u64::from_be_bytes(*word)),
-        Bitmap::Hex => hex_word(text),
-        Bitmap::EbcdicHex => {
-            let mut ascii = [0_u8; 16];
-            Page::Cp037.to_latin1(text, &mut ascii);
-            hex_word(&ascii)
-        }
-    };
-    match word {
-        Some(word) => Ok((rest, word)),
-        None => Err(stop(input, Reason::BadBitmap)),
-    }
-}
-
 /// How long the field is: its fixed length, or what its prefix says.
 #[inline]
 fn length<'a>(layout: &Layout, input: &'a [u8]) -> Parsed<'a, usize> {
@@ -354,13 +205,6 @@ fn length<'a>(layout: &Layout, input: &'a [u8]) -> Parsed<'a, usize> {
         Some(len) => Err(stop(input, Reason::TooLong { len, max })),
         None => Err(stop(input, Reason::BadLength)),
     }
-}
-
-/// Exactly `len` bytes.
-#[inline]
-fn bytes(len: usize, input: &[u8]) -> Parsed<'_, &[u8]> {
-    let taken: Parsed<'_, &[u8]> = take(len).parse_complete(input);
-    taken.map_err(|_| stop(input, Reason::Truncated { need: len, have: input.len() }))
 }
 
 /// Whether the elements of a TLV field end where the field does.
@@ -381,11 +225,6 @@ fn content_fault(layout: &Layout, field: u8, start: usize, value: &[u8]) -> Deco
         (None, None) => (0, Reason::Character { class: Class::B }),
     };
     DecodeError { field, offset: start.saturating_add(at), reason }
-}
-
-#[cold]
-fn stop(input: &[u8], reason: Reason) -> nom::Err<Fault> {
-    nom::Err::Error(Fault { left: input.len(), reason })
 }
 
 /// Gives a parser's fault its field and its place in the frame.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::charset::Class;
+use super::framing::Framing;
 use super::header::Header;
 use super::load;
 use super::load_error::DialectError;
@@ -18,6 +19,7 @@ use super::table::{Layout, Table, Tlv};
 pub struct Dialect {
     pub(super) name: String,
     pub(super) note: String,
+    pub(super) framing: Framing,
     pub(super) headers: Vec<Header>,
     pub(super) mti: MtiForm,
     pub(super) bitmap: Bitmap,
@@ -149,6 +151,12 @@ impl Dialect {
     #[must_use]
     pub fn note(&self) -> &str {
         &self.note
+    }
+
+    /// How its frames stand on a connection, unless a link says otherwise.
+    #[must_use]
+    pub const fn framing(&self) -> Framing {
+        self.framing
     }
 
     /// Numbers of the fields that the dialect has, ascending.

@@ -7,13 +7,13 @@ use bytes::BytesMut;
 use super::build::{self, Builder};
 use super::cursor::Cursor;
 use super::decode::FRAME_MAX;
-use super::dialect::{Dialect, MtiForm, Secondary, Tertiary};
+use super::dialect::{Dialect, Tertiary};
 use super::encode_error::{EncodeError, EncodeReason};
 use super::header;
-use super::message::{Elements, FIRST, Fields};
+use super::message::{Elements, Fields};
 use super::mti::Mti;
-use super::octets::{copy, put_bitmap, write_decimal};
-use super::packed;
+use super::octets::{copy, write_decimal};
+use super::preamble;
 use super::rules::{self, Breach, Holding};
 use super::structure::Within;
 use super::table::Layout;
@@ -101,21 +101,7 @@ impl<'d, 'b> Writer<'d, 'b> {
             }
         }
         let mut cursor = Cursor::at_end(out);
-        let text = mti.as_bytes();
-        let room = cursor.room(dialect.mti.width());
-        match dialect.mti {
-            MtiForm::Ascii => copy(room, text),
-            MtiForm::Bcd => {
-                // Four digits always fit.
-                let _fits = packed::pack(text, packed::Odd::LEFT_ZERO, room);
-            }
-            MtiForm::Ebcdic => room.iter_mut().zip(text).for_each(|(to, digit)| *to = digit | 0xf0),
-        }
-        let bitmaps_at = cursor.at;
-        // Most messages have fields above 64, so room is left for two bitmaps at least.
-        let most = if dialect.tertiary == Tertiary::Leading { 3 } else { 2 };
-        let most = if dialect.secondary == Secondary::None { 1 } else { most };
-        cursor.room(dialect.bitmap.width().saturating_mul(most));
+        let bitmaps_at = preamble::open(dialect, mti, &mut cursor);
         let holding = if dialect.conditions.is_empty() {
             Holding::default()
         } else {
@@ -347,45 +333,9 @@ impl<'d, 'b> Writer<'d, 'b> {
             self.cursor.insert(at, 8);
             copy(self.cursor.written(at).get_mut(..8).unwrap_or_default(), &third.to_be_bytes());
         }
-        self.put_bitmaps();
+        preamble::put_bitmaps(self.dialect, self.announced, self.bitmaps_at, &mut self.cursor);
         let len = self.cursor.at.saturating_sub(self.start);
         if len > FRAME_MAX { Err(EncodeReason::TooLong { len, max: FRAME_MAX }) } else { Ok(()) }
-    }
-
-    /// Writes the bitmaps into the room left for them, and closes up what they do not need.
-    fn put_bitmaps(&mut self) {
-        let [mut primary, mut secondary, third] = self.announced.words;
-        let (bitmap, tertiary) = (self.dialect.bitmap, self.dialect.tertiary);
-        let width = bitmap.width();
-        let three = tertiary == Tertiary::Leading && third != 0;
-        if three {
-            secondary |= FIRST;
-        }
-        let two = match self.dialect.secondary {
-            Secondary::Announced => secondary != 0,
-            Secondary::Always | Secondary::Unannounced => true,
-            Secondary::None => false,
-        };
-        if two && self.dialect.secondary != Secondary::Unannounced {
-            primary |= FIRST;
-        }
-        let at = self.bitmaps_at;
-        put_bitmap(self.cursor.out, at, bitmap, primary);
-        if self.dialect.secondary == Secondary::None {
-            return;
-        }
-        let second_at = at.saturating_add(width);
-        let third_at = second_at.saturating_add(width);
-        if two {
-            put_bitmap(self.cursor.out, second_at, bitmap, secondary);
-        } else {
-            self.cursor.remove(second_at, width);
-        }
-        match (tertiary, three) {
-            (Tertiary::Leading, true) => put_bitmap(self.cursor.out, third_at, bitmap, third),
-            (Tertiary::Leading, false) => self.cursor.remove(if two { third_at } else { second_at }, width),
-            (Tertiary::None | Tertiary::Field(_), _) => {}
-        }
     }
 
     /// The field being written, or the last one.

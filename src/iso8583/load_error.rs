@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::framing::FramingError;
 use super::notation::NotationError;
 
 /// What is wrong with a dialect file, and where.
@@ -62,6 +63,9 @@ pub enum DialectReason {
         /// Data element number.
         field: u8,
     },
+    /// Not a framing.
+    #[error("{0}")]
+    Framing(FramingError),
     /// More conditions than are kept.
     #[error("more than {max} conditions in `when` and `presence` together")]
     TooManyConditions {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::Shared;
@@ -127,20 +127,19 @@ impl Outlet for LinkOutlet {
     fn write(&mut self, outbound: &Outbound, out: &mut BytesMut) {
         let profile: &Profile = &self.link.profile;
         let decoded = decode(profile.dialect(), &outbound.frame, &mut self.mirror);
-        let header = out.len();
-        out.put_u16(0);
-        let begin = out.len();
-        let written = profile.answer(&decoded.message, &outbound.answer, out);
-        let len = out.len().saturating_sub(begin);
-        let length = u16::try_from(len).ok().filter(|_| written.is_ok());
-        let Some((length, place)) = length.zip(out.get_mut(header..begin)) else {
-            out.truncate(header);
-            tracing::error!(link = %self.link.name, fault = ?written.err(), "an answer cannot be encoded: the acquirer's repeat will ask again");
+        let (before, framing) = (out.len(), self.link.framing);
+        let start = framing.open(out);
+        let written =
+            profile.answer(&decoded.message, &outbound.answer, out).map_err(|error| error.to_string());
+        let end = out.len();
+        let framed = written.and_then(|()| framing.close(out, start).map_err(|fault| fault.to_string()));
+        if let Err(fault) = framed {
+            out.truncate(before);
+            tracing::error!(link = %self.link.name, fault, "an answer cannot be encoded: the acquirer's repeat will ask again");
             return;
-        };
-        place.copy_from_slice(&length.to_be_bytes());
+        }
         if let Some(tape) = &self.tape {
-            tape.answer(out.get(begin..).unwrap_or_default(), &outbound.frame);
+            tape.answer(out.get(start..end).unwrap_or_default(), &outbound.frame);
         }
         let reason = outbound.answer.reason;
         tracing::info!(target: "billswitch::leg", link = %self.link.name, mti = %decoded.message.mti(),

@@ -106,8 +106,10 @@ impl Host {
         let (answers, outbound) = mpsc::channel(places);
         let server = stream.local_addr().unwrap_or(link.listen);
         let dialect = Arc::clone(link.profile.dialect());
-        let tape =
-            self.recorder.as_ref().map(|recorder| Arc::new(recorder.connection(peer, server, dialect)));
+        let tape = self
+            .recorder
+            .as_ref()
+            .map(|recorder| Arc::new(recorder.connection(peer, server, dialect, link.framing)));
         let intake = LinkIntake {
             shared: Arc::clone(&self.shared),
             link: link.clone(),
@@ -122,6 +124,6 @@ impl Host {
         let going_down = async move {
             let _ = stop.wait_for(|stop| *stop).await;
         };
-        link::serve(stream, &link.bounds, intake, outlet, outbound, going_down).await
+        link::serve(stream, link.framing, &link.bounds, intake, outlet, outbound, going_down).await
     }
 }

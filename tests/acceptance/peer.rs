@@ -197,6 +197,23 @@ impl Peer {
         Incoming::read(&frame)
     }
 
+    /// The message of the next frame, which begins with what `head` says of its length and ends with `tail`.
+    pub async fn receive_framed(&mut self, head: fn(usize) -> Vec<u8>, tail: &[u8]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        let around = head(0).len() + tail.len();
+        let receive = async {
+            // No length of ours is read by what wrote it: bytes are taken until they are a frame.
+            while wire.len() <= around
+                || !wire.starts_with(&head(wire.len() - around))
+                || !wire.ends_with(tail)
+            {
+                wire.push(self.stream.read_u8().await.unwrap());
+            }
+        };
+        timeout(PATIENCE, receive).await.expect("an answer is due");
+        wire[head(0).len()..wire.len() - tail.len()].to_vec()
+    }
+
     pub async fn ask(&mut self, message: &Outgoing) -> Incoming {
         self.send(message).await;
         self.receive().await

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billswitch::cli::replay::{print_report, report_json};
-use billswitch::iso8583::{Dialect, Mirror, decode, shipped};
+use billswitch::iso8583::{Dialect, Framing, Mirror, decode, shipped};
 use billswitch::sim::replay::capture::{Capture, Stream};
 use billswitch::sim::replay::expect::{self, Expected, FieldWant, Want};
 use billswitch::sim::replay::{Kind, Pacing, ReplayError, ReplayPlan, ReplayReport, replay};
@@ -106,7 +106,8 @@ async fn the_morning_recorded_once_more_with_its_cards_masked_plays_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("again.pcap");
     let (handle, recorder) = Recorder::start(&path, QUEUE_FRAMES).unwrap();
-    let begin = |stream: &Stream| handle.connection(stream.client, stream.server, onelink());
+    let begin =
+        |stream: &Stream| handle.connection(stream.client, stream.server, onelink(), Framing::default());
     let tapes: Vec<_> = capture.streams.iter().map(begin).collect();
     for (stream, frame) in capture.in_order() {
         tapes[stream].frame(Direction::In, &frame.bytes);
@@ -273,6 +274,18 @@ async fn a_line_that_is_not_its_message_is_refused_before_anything_is_sent() {
     assert_eq!(error.to_string(), "the capture has 3062 messages and there are 3061 expected answers");
     let error = replay(ReplayPlan::flat_out(nobody, capture, None, onelink())).await.err().unwrap();
     assert!(error.to_string().contains("cannot connect to 127.0.0.1:1 from 127.0.1.1:0"), "{error}");
+}
+
+#[tokio::test]
+async fn a_message_that_the_framing_cannot_carry_is_refused_before_anything_is_sent() {
+    let (capture, lines) = morning();
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    // An ASCII zero: every message has one.
+    let framing = Framing::parse("end 30").unwrap();
+    let plan = ReplayPlan { framing, ..ReplayPlan::flat_out(nobody, capture, Some(lines), onelink()) };
+    let error = replay(plan).await.err().unwrap().to_string();
+    let want = "cannot be framed: byte 0 of the message is 30, which ends a frame";
+    assert!(error.starts_with("message 1 of the capture (packet ") && error.ends_with(want), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod compile;
 mod draft;
+mod field;
 mod inside;
 mod rules;
 mod source;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use super::dialect::{Bitmap, Dialect, MtiForm, Secondary, Tertiary};
+use super::framing::Framing;
 use super::header::Header;
 use super::load_error::{DialectError, DialectReason};
 use super::packed::Odd;
@@ -27,7 +29,7 @@ const DEPTH_MAX: usize = 8;
 struct Whole {
     name: String,
     note: String,
-    framing: Option<String>,
+    framing: Option<Framing>,
     headers: Vec<Header>,
     mti: Option<MtiForm>,
     bitmap: Option<Bitmap>,
@@ -99,7 +101,7 @@ fn read(source: &Source<'_>, base: Base<'_>, chain: &mut Vec<String>) -> Result<
         match key.get_ref().as_ref() {
             "name" | "extends" | "fields" => {}
             "note" => whole.note = source.text("note", value)?,
-            "framing" => whole.framing = Some(source.text("framing", value)?),
+            "framing" => whole.framing = Some(framing(source, value)?),
             "header" => whole.headers = headers(source, value)?,
             "when" => rules::whens(source, value, &whole.fields, &mut whole.whens)?,
             "presence" => rules::presence(source, value, &mut whole.presence)?,
@@ -208,6 +210,11 @@ fn form(source: &Source<'_>, key: &str, value: &Value<'_>, forms: &mut Forms) ->
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+fn framing(source: &Source<'_>, value: &Value<'_>) -> Result<Framing, DialectError> {
+    let text = source.text("framing", value)?;
+    Framing::parse(&text).map_err(|error| source.error(&value.span(), DialectReason::Framing(error)))
 }
 
 fn headers(source: &Source<'_>, value: &Value<'_>) -> Result<Vec<Header>, DialectError> {

@@ -15,6 +15,7 @@ use pcap_file::pcapng::{PcapNgBlock, PcapNgWriter};
 use pcap_file::{DataLink, Endianness, TsResolution};
 
 use super::capture::{Capture, CaptureError};
+use crate::iso8583::Framing;
 
 const CLIENT: ([u8; 4], u16) = ([10, 0, 1, 1], 40001);
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 1], 8583);
@@ -49,15 +50,24 @@ fn part(range: std::ops::Range<usize>) -> Vec<u8> {
 /// How segments arrive, and which packet completes each frame.
 type Arrival = (&'static str, Vec<Vec<u8>>, [u64; 3]);
 
-/// Writes a classic pcap, a packet a second, and reads it.
-fn read(header: PcapHeader, packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
+/// Writes a classic pcap, a packet a second.
+fn write(header: PcapHeader, packets: &[Vec<u8>]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut writer = PcapWriter::with_header(file.reopen().unwrap(), header).unwrap();
     for (second, data) in (1..).zip(packets) {
         let len = u32::try_from(data.len()).unwrap();
         writer.write_packet(&PcapPacket::new(Duration::from_secs(second), len, data)).unwrap();
     }
-    Capture::read(file.path(), None)
+    file
+}
+
+fn read(header: PcapHeader, packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
+    Capture::read(write(header, packets).path(), None)
+}
+
+fn read_framed(framing: Framing, packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
+    let file = write(PcapHeader::default(), packets);
+    Capture::read_framed(file.path(), None, framing)
 }
 
 fn read_plain(packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
@@ -97,6 +107,29 @@ fn a_stream_is_put_together_however_its_segments_arrive() {
         assert_eq!((stream.skipped_bytes, stream.unfinished_bytes), (0, 0), "{name}");
         assert_eq!(stream.client, SocketAddr::from(CLIENT), "{name}");
         assert_eq!(stream.server, SocketAddr::from(SERVER), "{name}");
+    }
+}
+
+#[test]
+fn frames_are_told_apart_as_their_framing_says_also_in_a_stream_joined_midway() {
+    for framing in Framing::COMMON {
+        let (mut wire, mut ends) = (bytes::BytesMut::new(), Vec::new());
+        for frame in FRAMES {
+            framing.put(frame, &mut wire).unwrap();
+            ends.push(wire.len());
+        }
+        let part =
+            |range: std::ops::Range<usize>| up(u32::try_from(range.start).unwrap() + 100, "a", &wire[range]);
+        for cut in 1..wire.len() {
+            let packets = [up(99, "s", b""), part(cut..wire.len()), part(0..cut)];
+            let capture = read_framed(framing, &packets).unwrap();
+            assert_eq!(contents(&capture), FRAMES, "{framing}, cut at {cut}");
+            assert_eq!(capture.streams[0].unfinished_bytes, 0, "{framing}");
+        }
+        let capture = read_framed(framing, &[part(5..ends[0]), part(ends[0]..wire.len())]).unwrap();
+        assert_eq!(contents(&capture), FRAMES[1..], "{framing}");
+        assert_eq!(capture.streams[0].skipped_bytes, ends[0] - 5, "{framing}");
+        assert_eq!(capture.streams[0].server, SocketAddr::from(SERVER), "{framing}");
     }
 }
 

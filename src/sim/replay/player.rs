@@ -43,7 +43,7 @@ pub async fn replay(mut plan: ReplayPlan) -> Result<ReplayReport, ReplayError> {
             let link = message.map(|message| message.link_name.to_string()).unwrap_or_default();
             ReplayError::Connect { link, to: plan.to, from, source }
         })?;
-        connections.push(connection::start(number, socket, events.clone()));
+        connections.push(connection::start(number, socket, plan.framing, events.clone()));
     }
     drop(events);
     let planned = messages.iter().map(|message| message.planned).collect();
@@ -152,7 +152,8 @@ impl Player<'_> {
                 match self.schedule.next(number, since_start) {
                     Next::Send(index) => {
                         let Some(message) = self.messages.get(index) else { break };
-                        connection::append(&mut batch, &message.frame);
+                        // The plan has only what its framing carries.
+                        let _ = self.plan.framing.put(&message.frame, &mut batch);
                         link.open.sent(message.key, index);
                         if let Some(sent) = self.sent.get_mut(index) {
                             *sent = Some(now);

@@ -7,9 +7,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::capture::{CaptureError, Frame, Stream};
 use super::packets::Segment;
+use crate::iso8583::{self, Framing};
 
-/// Bytes of a frame's length header, big-endian, which does not count itself.
-const HEADER_BYTES: usize = 2;
+/// Most bytes of a message.
+const FRAME_BYTES_MAX: usize = 65_535;
 
 /// No message is shorter: an MTI of two packed bytes and a bitmap of eight.
 const FRAME_BYTES_MIN: usize = 10;
@@ -68,10 +69,13 @@ impl Half {
     }
 
     /// Whether the first segment that looks like frames holds a request; None if none does.
-    pub(super) fn asks(&self) -> Option<bool> {
+    pub(super) fn asks(&self, framing: Framing) -> Option<bool> {
         // The MTI's third digit is its function: even are asked, odd are answered.
-        let function = |piece: &Piece| piece.payload.get(HEADER_BYTES.checked_add(2)?).copied();
-        let mut framed = self.pieces.iter().filter(|piece| looks_framed(&piece.payload));
+        let function = |piece: &Piece| {
+            let frame = frame_at(framing, &piece.payload, 0)?;
+            piece.payload.get(frame.start.checked_add(2)?).copied()
+        };
+        let mut framed = self.pieces.iter().filter(|piece| looks_framed(framing, &piece.payload));
         framed.find_map(function).map(|digit| digit & 1 == 0)
     }
 }
@@ -84,14 +88,20 @@ struct Run {
 }
 
 /// Puts one direction together and splits it into frames.
-pub(super) fn stream(client: SocketAddr, server: SocketAddr, half: Half) -> Result<Stream, CaptureError> {
+pub(super) fn stream(
+    client: SocketAddr,
+    server: SocketAddr,
+    framing: Framing,
+    half: Half,
+) -> Result<Stream, CaptureError> {
     let joined_midway = half.syn.is_none();
     let run = assemble(client, server, half)?;
     let start = if joined_midway {
         let boundary = || run.ends.iter().map(|(end, ..)| *end);
         let places = std::iter::once(0).chain(boundary());
-        let found =
-            places.into_iter().find(|place| looks_framed(run.bytes.get(*place..).unwrap_or_default()));
+        let found = places
+            .into_iter()
+            .find(|place| looks_framed(framing, run.bytes.get(*place..).unwrap_or_default()));
         match found {
             Some(place) => place,
             None if run.bytes.is_empty() => 0,
@@ -100,7 +110,7 @@ pub(super) fn stream(client: SocketAddr, server: SocketAddr, half: Half) -> Resu
     } else {
         0
     };
-    Ok(split(client, server, &run, start))
+    Ok(split(client, server, framing, &run, start))
 }
 
 fn assemble(client: SocketAddr, server: SocketAddr, half: Half) -> Result<Run, CaptureError> {
@@ -133,37 +143,40 @@ fn assemble(client: SocketAddr, server: SocketAddr, half: Half) -> Result<Run, C
     Ok(Run { bytes: bytes.freeze(), ends })
 }
 
-/// The frame that starts at `place` of `bytes`: its contents, and where the next starts. None if it is not whole.
-fn frame_at(bytes: &[u8], place: usize) -> Option<(std::ops::Range<usize>, usize)> {
-    let header = bytes.get(place..)?.first_chunk::<HEADER_BYTES>()?;
-    let start = place.checked_add(HEADER_BYTES)?;
-    let end = start.checked_add(usize::from(u16::from_be_bytes(*header)))?;
-    (end <= bytes.len()).then_some((start..end, end))
+/// The frame that starts at `place` of `bytes`, its places counted from the first of them. None if it is not whole.
+fn frame_at(framing: Framing, bytes: &[u8], place: usize) -> Option<iso8583::Frame> {
+    let frame = framing.next_even_empty(bytes.get(place..)?, FRAME_BYTES_MAX).ok()??;
+    Some(iso8583::Frame {
+        start: place.checked_add(frame.start)?,
+        end: place.checked_add(frame.end)?,
+        consumed: place.checked_add(frame.consumed)?,
+    })
 }
 
 /// Whether frames follow one another from here to the end, but for a last one that is cut.
-fn looks_framed(bytes: &[u8]) -> bool {
+fn looks_framed(framing: Framing, bytes: &[u8]) -> bool {
     let (mut place, mut whole) = (0, false);
-    while let Some((frame, next)) = frame_at(bytes, place) {
-        if !frame.is_empty() && frame.len() < FRAME_BYTES_MIN {
+    while let Some(frame) = frame_at(framing, bytes, place) {
+        let len = frame.end.saturating_sub(frame.start);
+        if (1..FRAME_BYTES_MIN).contains(&len) {
             return false;
         }
-        whole |= !frame.is_empty();
-        place = next;
+        whole |= len > 0;
+        place = frame.consumed;
     }
     whole
 }
 
-fn split(client: SocketAddr, server: SocketAddr, run: &Run, start: usize) -> Stream {
+fn split(client: SocketAddr, server: SocketAddr, framing: Framing, run: &Run, start: usize) -> Stream {
     let mut frames = Vec::new();
     let mut place = start;
     let mut ends = run.ends.iter().peekable();
-    while let Some((range, next)) = frame_at(&run.bytes, place) {
-        while ends.next_if(|(end, ..)| *end < next).is_some() {}
-        if let (Some((_, packet, at)), false) = (ends.peek(), range.is_empty()) {
-            frames.push(Frame { at: *at, packet: *packet, bytes: run.bytes.slice(range) });
+    while let Some(frame) = frame_at(framing, &run.bytes, place) {
+        while ends.next_if(|(end, ..)| *end < frame.consumed).is_some() {}
+        if let (Some((_, packet, at)), true) = (ends.peek(), frame.start < frame.end) {
+            frames.push(Frame { at: *at, packet: *packet, bytes: run.bytes.slice(frame.start..frame.end) });
         }
-        place = next;
+        place = frame.consumed;
     }
     let unfinished_bytes = run.bytes.len().saturating_sub(place);
     Stream { client, server, frames, skipped_bytes: start, unfinished_bytes }
