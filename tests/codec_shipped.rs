@@ -397,3 +397,37 @@ fn a_non_bill_fee_is_laid_out_otherwise_than_a_bill() {
         assert_eq!(decoded.message.get(&pln.path(path).unwrap()), Some(want), "{path}");
     }
 }
+
+#[test]
+fn text_is_in_the_code_page_of_its_network() {
+    for (name, field, text, want) in [
+        ("visa-base1-style", 44, &b"[A]"[..], "adc1bd"),
+        ("mastercard-ipm-ebcdic-style", 44, b"[A]", "4ac15a"),
+        ("base24", 44, b"\xc9t\xe9", "c974e9"),
+    ] {
+        let dialect = dialect(name);
+        let frame = written(&dialect, "0800", &[Value(field, text)]);
+        let mut mirror = Mirror::new();
+        let decoded = decode(&dialect, &frame, &mut mirror);
+        assert_eq!(decoded.message.wire(field).map(hex::encode).as_deref(), Some(want), "{name}");
+        assert_eq!(decoded.message.field(field), Some(text), "{name}");
+    }
+}
+
+#[test]
+fn a_header_of_another_release_or_terminal_is_taken_and_another_kind_refused() {
+    let mut mirror = Mirror::new();
+    for (name, from, to, taken) in [
+        ("base24", "ISO025", "ISO016", true),
+        ("base24", "ISO025", "XML025", false),
+        ("tpdu-pos", "\x60\x00\x01", "\x60\x00\x22", true),
+        ("unionpay-pos-style", "\x60\x31\x00\x31", "\x61\x00\x32\x00", true),
+    ] {
+        let dialect = dialect(name);
+        let mut frame = written(&dialect, "0800", &[Value(11, b"004709")]);
+        let at = frame.windows(from.len()).position(|bytes| bytes == from.as_bytes()).unwrap();
+        frame[at..at + to.len()].copy_from_slice(to.as_bytes());
+        let decoded = decode(&dialect, &frame, &mut mirror);
+        assert_eq!(decoded.fault.is_none(), taken, "{name} {to:?}");
+    }
+}
