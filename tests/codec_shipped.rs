@@ -352,6 +352,18 @@ fn headers_stand_before_the_message_type() {
 }
 
 #[test]
+fn a_connection_is_framed_as_its_network_does_it() {
+    for (name, _) in shipped::DIALECTS {
+        let want = match *name {
+            "pln" => "end FF",
+            "mastercard-ipm-style" | "mastercard-ipm-ebcdic-style" => "binary 4",
+            _ => "binary 2",
+        };
+        assert_eq!(dialect(name).framing().to_string(), want, "{name}");
+    }
+}
+
+#[test]
 fn card_data_is_marked_wherever_the_standards_have_it() {
     for (name, _) in shipped::DIALECTS {
         let dialect = dialect(name);
@@ -418,7 +430,7 @@ fn text_is_in_the_code_page_of_its_network() {
 fn a_header_of_another_release_or_terminal_is_taken_and_another_kind_refused() {
     let mut mirror = Mirror::new();
     for (name, from, to, taken) in [
-        ("base24", "ISO025", "ISO016", true),
+        ("base24", "ISO025", "ISO116", true),
         ("base24", "ISO025", "XML025", false),
         ("tpdu-pos", "\x60\x00\x01", "\x60\x00\x22", true),
         ("unionpay-pos-style", "\x60\x31\x00\x31", "\x61\x00\x32\x00", true),
