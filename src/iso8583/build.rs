@@ -3,10 +3,11 @@
 use super::ber;
 use super::charset::Class;
 use super::cursor::Cursor;
+use super::dialect::Dialect;
 use super::encode_error::EncodeReason;
 use super::judge;
 use super::octets::{copy, write_binary, write_decimal};
-use super::structure::{Datasets, Part, Structure, Subfield, Subfields, Within};
+use super::structure::{Datasets, Part, Structure, Subfield, Subfields, Widths, Within};
 use super::table::{Layout, Tlv};
 use super::wire::{self, Side};
 
@@ -57,6 +58,32 @@ impl<'d> Builder<'d> {
             }
             Within::Declared(Structure::Bitmap(inside)) => self.subfield(cursor, inside, key, value),
             Within::Declared(Structure::Datasets(sets)) => data_set(cursor, sets, key, value),
+        }
+    }
+
+    /// Whether there is such a place; any tag of TLV is one.
+    pub(super) fn has(&self, key: &[u8]) -> bool {
+        let text = std::str::from_utf8(key).unwrap_or_default();
+        match self.within {
+            Within::Ber(_)
+            | Within::Declared(Structure::Tlv(_) | Structure::Ber { .. } | Structure::Datasets(_)) => true,
+            Within::Declared(Structure::Widths(widths)) => {
+                widths.parts.iter().any(|part| part.name.as_deref() == Some(text))
+            }
+            Within::Declared(structure @ (Structure::Parts(_) | Structure::Bitmap(_))) => {
+                Dialect::subfield(structure, text).is_some()
+            }
+        }
+    }
+
+    /// Fills the parts by width that come before this one.
+    pub(super) fn skip_to(&mut self, cursor: &mut Cursor<'_>, key: &[u8]) {
+        let Within::Declared(Structure::Widths(Widths { parts, .. })) = self.within else { return };
+        let named = |part: &Part| part.name.as_ref().is_some_and(|name| name.as_bytes() == key);
+        let Some(to) = parts.iter().position(named) else { return };
+        while self.parts < to {
+            let width = parts.get(self.parts).map_or(0, |part| usize::from(part.len));
+            self.blank(cursor, width);
         }
     }
 
@@ -173,9 +200,14 @@ impl<'d> Builder<'d> {
     /// Blanks before the next part that has a name.
     fn blanks(&mut self, cursor: &mut Cursor<'_>, parts: &[Part]) {
         while let Some(part) = parts.get(self.parts).filter(|part| part.name.is_none()) {
-            cursor.room(usize::from(part.len)).fill(if self.class == Class::N { b'0' } else { b' ' });
-            self.parts = self.parts.saturating_add(1);
+            self.blank(cursor, usize::from(part.len));
         }
+    }
+
+    /// Fills the next part.
+    fn blank(&mut self, cursor: &mut Cursor<'_>, width: usize) {
+        cursor.room(width).fill(if self.class == Class::N { b'0' } else { b' ' });
+        self.parts = self.parts.saturating_add(1);
     }
 
     fn width(

@@ -220,6 +220,22 @@ impl Dialect {
         self.names.get(path).or_else(last).map(String::as_str)
     }
 
+    /// Characters of a part by width, where the path leads to one.
+    #[must_use]
+    pub fn part_width(&self, path: &FieldPath) -> Option<u16> {
+        let key = std::str::from_utf8(path.inside()?).ok()?;
+        self.layouts(path.field()).find_map(|layout| match self.structure(layout)? {
+            Structure::Widths(widths) => {
+                widths.parts.iter().find(|part| part.name.as_deref() == Some(key)).map(|part| part.len)
+            }
+            Structure::Parts(_)
+            | Structure::Tlv(_)
+            | Structure::Ber { .. }
+            | Structure::Bitmap(_)
+            | Structure::Datasets(_) => None,
+        })
+    }
+
     /// Compiles a field path: `37`, `48.CN` (a tagged element), `90.stan` (a positional part), `127.25.3` (subfields) or
     /// `55.9F26` (a BER tag).
     ///

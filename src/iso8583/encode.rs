@@ -158,6 +158,19 @@ impl<'d, 'b> Writer<'d, 'b> {
         written.map_err(|reason| self.fail(self.current(), reason))
     }
 
+    /// Whether the field that was begun has such a place in this dialect; any tag of TLV is one.
+    #[must_use]
+    pub fn has(&self, key: &[u8]) -> bool {
+        self.open.as_ref().is_some_and(|open| open.builder.has(key))
+    }
+
+    /// Fills the parts by width that come before this one: zeros in a field of digits, blanks in text.
+    pub fn skip_to(&mut self, key: &[u8]) {
+        if let Some(open) = &mut self.open {
+            open.builder.skip_to(&mut self.cursor, key);
+        }
+    }
+
     /// Ends the field that was begun.
     ///
     /// # Errors
@@ -175,17 +188,26 @@ impl<'d, 'b> Writer<'d, 'b> {
     /// The first error of the message, if any call before had one; [`EncodeReason::TooLong`] for a message of
     /// more than 65,535 bytes.
     pub fn finish(mut self) -> Result<(), EncodeError> {
-        let breach = if self.dialect.presence.is_empty() {
-            None
-        } else {
-            rules::breach(&self.dialect.presence, self.mti, self.announced, self.holding)
-        };
-        let patched = match breach {
-            None => self.try_finish().map_err(|reason| (0, reason)),
-            Some(Breach::Missing(field)) => Err((field, EncodeReason::Missing)),
-            Some(Breach::Forbidden(field)) => Err((field, EncodeReason::Forbidden)),
-        };
-        patched.map_err(|(field, reason)| self.fail(field, reason))?;
+        if !self.dialect.presence.is_empty() {
+            let breach = rules::breach(&self.dialect.presence, self.mti, self.announced, self.holding);
+            match breach {
+                None => {}
+                Some(Breach::Missing(field)) => return Err(self.fail(field, EncodeReason::Missing)),
+                Some(Breach::Forbidden(field)) => return Err(self.fail(field, EncodeReason::Forbidden)),
+            }
+        }
+        self.finish_as_it_is()
+    }
+
+    /// As [`Writer::finish`], without asking for fields that must be there: what refuses a message for the want of some
+    /// cannot have them either.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::finish`].
+    pub fn finish_as_it_is(mut self) -> Result<(), EncodeError> {
+        let patched = self.try_finish();
+        patched.map_err(|reason| self.fail(0, reason))?;
         self.cursor.out.truncate(self.cursor.at);
         self.finished = true;
         Ok(())

@@ -2,15 +2,15 @@
 
 use bytes::BytesMut;
 
-use super::{Fact, Profile, Step};
+use super::{Fact, From, Profile, Step, Told};
 use crate::iso8583::{EncodeError, Message, Writer};
 use crate::switch::{About, Answer, Bill, HeadAmount, Posting};
 
 impl Profile {
     /// Appends the answer to `request` to `out`.
     ///
-    /// A fact that its field cannot hold is left out with all the others rather than the answer: the acquirer must
-    /// hear the outcome.
+    /// A fact that its field cannot hold is left out with all the others rather than the answer, and if need be so is
+    /// all that the answer is not found by: the acquirer must hear the outcome.
     ///
     /// # Errors
     ///
@@ -21,10 +21,9 @@ impl Profile {
         answer: &Answer,
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
-        match self.write(request, answer, &answer.about, out) {
-            Err(_) if answer.about != About::Nothing => self.write(request, answer, &About::Nothing, out),
-            written => written,
-        }
+        self.write(request, answer, &answer.about, Extent::All, out)
+            .or_else(|_| self.write(request, answer, &About::Nothing, Extent::All, out))
+            .or_else(|_| self.write(request, answer, &About::Nothing, Extent::Outcome, out))
     }
 
     fn write(
@@ -32,12 +31,14 @@ impl Profile {
         request: &Message<'_, '_>,
         answer: &Answer,
         about: &About,
+        extent: Extent,
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
         let mut writer =
             Writer::answering(&self.dialect, self.answer_mti(request.mti()), request.header(), out);
         for step in &self.answer {
             match step {
+                Step::Echo(field) if extent == Extent::Outcome && !self.identifies(*field) => {}
                 Step::Echo(field) => {
                     if let Some(value) = request.field(*field) {
                         writer.put(*field, value)?;
@@ -51,34 +52,82 @@ impl Profile {
                         writer.put(*field, &three_digits(bad))?;
                     }
                 }
-                Step::Fact(field, fact) => fact.tell(about, &mut |value| {
+                Step::Fact(..) | Step::Elements(..) if extent == Extent::Outcome => {}
+                Step::Fact(field, told) => told.tell(request, about, &mut |value| {
                     // A writer remembers its first error until `finish`.
                     let _ = writer.put(*field, value);
                 }),
-                Step::Elements(field, facts) => elements(&mut writer, *field, facts, about)?,
+                Step::Elements(field, facts) => elements(&mut writer, *field, facts, request, about)?,
             }
         }
-        writer.finish()
+        match extent {
+            Extent::All => writer.finish(),
+            Extent::Outcome => writer.finish_as_it_is(),
+        }
     }
+}
+
+/// How much of an answer is written.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Extent {
+    All,
+    /// The outcome, and what the answer is found by.
+    Outcome,
 }
 
 fn elements(
     writer: &mut Writer<'_, '_>,
     field: u8,
-    facts: &[(Vec<u8>, Fact)],
+    facts: &[(Vec<u8>, Told)],
+    request: &Message<'_, '_>,
     about: &About,
 ) -> Result<(), EncodeError> {
-    if *about == About::Nothing {
+    let mut any = false;
+    facts.iter().for_each(|(_, told)| told.tell(request, about, &mut |_| any = true));
+    if !any {
         return Ok(());
     }
     writer.begin(field)?;
-    for (tag, fact) in facts {
-        fact.tell(about, &mut |value| {
-            // A writer remembers its first error until `end`.
-            let _ = writer.element(tag, value);
+    // In messages of another kind the field may be laid out otherwise, and have no such place.
+    for (key, told) in facts {
+        told.tell(request, about, &mut |value| {
+            if writer.has(key) {
+                writer.skip_to(key);
+                // A writer remembers its first error until `end`.
+                let _ = writer.element(key, value);
+            }
         });
     }
     writer.end()
+}
+
+/// Longest piece with a width of its own: more than any name or reference has.
+const WIDTH_MAX: usize = 128;
+
+impl Told {
+    /// Gives the value, or values, to `put`, as wide as they must be; nothing if there is none.
+    fn tell(&self, request: &Message<'_, '_>, about: &About, put: &mut dyn FnMut(&[u8])) {
+        match &self.from {
+            From::Echo(path) => request.get(path).into_iter().for_each(put),
+            From::Fact(fact) => fact.tell(about, &mut |value| self.wide(value, fact.is_number(), put)),
+        }
+    }
+
+    fn wide(&self, value: &[u8], number: bool, put: &mut dyn FnMut(&[u8])) {
+        let mut room = [if number { b'0' } else { b' ' }; WIDTH_MAX];
+        let room = self.width.and_then(|width| room.get_mut(..usize::from(width)));
+        let Some(room) = room else { return put(value) };
+        let value = if self.cut { value.get(..room.len()).unwrap_or(value) } else { value };
+        let from = if number { room.len().saturating_sub(value.len()) } else { 0 };
+        match room.get_mut(from..from.saturating_add(value.len())) {
+            Some(place) => {
+                place.copy_from_slice(value);
+                put(room);
+            }
+            // Too long: the writer refuses it and says so.
+            None => put(value),
+        }
+    }
 }
 
 /// DE 44 names a field as three digits.
@@ -113,6 +162,10 @@ impl Digits {
 }
 
 impl Fact {
+    const fn is_number(self) -> bool {
+        matches!(self, Self::AmountWithinDue | Self::AmountAfterDue)
+    }
+
     /// Gives this fact's value, or values, to `put`; nothing if the outcome has none.
     fn tell(self, about: &About, put: &mut dyn FnMut(&[u8])) {
         match about {

@@ -1,14 +1,17 @@
 //! Reads a profile file and checks it against its dialect.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use toml::Spanned;
 
-use super::{Class, Fact, Kind, NetworkCode, Paths, Profile, Step};
+use super::{Class, Fact, From, Kind, NetworkCode, Paths, Profile, Step, Told};
 use crate::ids::ResponseCode;
 use crate::iso8583::{Dialect, FieldPath, Mti, Writer};
 use crate::switch::Reason;
@@ -148,7 +151,45 @@ struct AnswerTable {
     echo: Vec<Spanned<u8>>,
     response_code: Spanned<String>,
     bad_field: Spanned<String>,
-    facts: BTreeMap<Spanned<String>, Spanned<String>>,
+    facts: BTreeMap<Spanned<String>, Spanned<FactTable>>,
+}
+
+/// `"name"`, or `{ fact = "name", width = 25, cut = true }`.
+struct FactTable {
+    fact: String,
+    width: Option<u16>,
+    cut: bool,
+}
+
+impl<'de> Deserialize<'de> for FactTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Record {
+            fact: String,
+            width: Option<u16>,
+            #[serde(default)]
+            cut: bool,
+        }
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = FactTable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a fact, or { fact = \"name\", width = 25, cut = true }")
+            }
+
+            fn visit_str<E>(self, fact: &str) -> Result<FactTable, E> {
+                Ok(FactTable { fact: fact.to_owned(), width: None, cut: false })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FactTable, A::Error> {
+                let Record { fact, width, cut } = Record::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(FactTable { fact, width, cut })
+            }
+        }
+        deserializer.deserialize_any(Visit)
+    }
 }
 
 /// What every check needs to blame the right line.
@@ -212,7 +253,7 @@ impl Check<'_> {
         let refuse =
             |why: String| self.fail(&text.span(), ProfileFault::Path { path: text.get_ref().clone(), why });
         let path = self.dialect.path(text.get_ref()).map_err(|error| refuse(error.to_string()))?;
-        if self.dialect.is_binary(path.field()) {
+        if self.dialect.is_binary(path.field()) && !text.get_ref().contains('.') {
             // What is read from a message makes keys, codes and numbers: text.
             return Err(refuse("binary data has no meaning here".to_owned()));
         }
@@ -266,9 +307,9 @@ impl Check<'_> {
         let bad_field = self.path(&table.bad_field)?.field();
         steps.insert(bad_field, Step::BadField(bad_field));
         for (path, fact) in &table.facts {
-            let field = self.path(path)?.field();
-            let fact = Fact::from_name(fact.get_ref())
-                .ok_or_else(|| self.fail(&fact.span(), ProfileFault::Fact(fact.get_ref().clone())))?;
+            let place = self.path(path)?;
+            let field = place.field();
+            let told = self.told(place, fact)?;
             let twice = || {
                 let why = "the answer holds something else in this data element already".to_owned();
                 self.fail(&path.span(), ProfileFault::Path { path: path.get_ref().clone(), why })
@@ -276,16 +317,32 @@ impl Check<'_> {
             match path.get_ref().split_once('.') {
                 None if steps.contains_key(&field) => return Err(twice()),
                 None => {
-                    steps.insert(field, Step::Fact(field, fact));
+                    steps.insert(field, Step::Fact(field, told));
                 }
                 Some((_, tag)) => {
                     let step = steps.entry(field).or_insert_with(|| Step::Elements(field, Vec::new()));
                     let Step::Elements(_, elements) = step else { return Err(twice()) };
-                    elements.push((tag.as_bytes().to_vec(), fact));
+                    elements.push((tag.as_bytes().to_vec(), told));
                 }
             }
         }
         Ok(steps.into_values().collect())
+    }
+
+    fn told(&self, place: FieldPath, fact: &Spanned<FactTable>) -> Result<Told, ProfileError> {
+        let FactTable { fact: name, width, cut } = fact.get_ref();
+        let from = if name == "echo" {
+            From::Echo(place)
+        } else {
+            let unknown = || self.fail(&fact.span(), ProfileFault::Fact(name.clone()));
+            From::Fact(Fact::from_name(name).ok_or_else(unknown)?)
+        };
+        let own = self.dialect.part_width(&place);
+        if let Some((said, part)) = width.zip(own).filter(|(said, part)| said != part) {
+            let why = format!("width = {said}, but the part has {part}");
+            return Err(self.fail(&fact.span(), ProfileFault::Fact(why)));
+        }
+        Ok(Told { from, width: width.or(own), cut: *cut })
     }
 
     /// Every data element named must be one of the dialect's.

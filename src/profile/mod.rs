@@ -60,7 +60,7 @@ struct Class {
     kind: Kind,
     /// Message types with those of their answers.
     mti: Vec<(Mti, Mti)>,
-    /// Empty: any.
+    /// `x` stands for any character. Empty: any.
     processing_codes: Vec<Vec<u8>>,
     /// With the data element to blame when it is missing.
     required: Vec<(u8, FieldPath)>,
@@ -94,9 +94,26 @@ enum Step {
     Echo(u8),
     ResponseCode(u8),
     BadField(u8),
-    Fact(u8, Fact),
-    /// TLV elements of one data element.
-    Elements(u8, Vec<(Vec<u8>, Fact)>),
+    Fact(u8, Told),
+    /// What is inside one data element, in the order of the wire where that has one.
+    Elements(u8, Vec<(Vec<u8>, Told)>),
+}
+
+/// Where a piece of an answer comes from, and how wide it is there.
+#[derive(Clone, Debug)]
+struct Told {
+    from: From,
+    /// Exactly so many characters: numbers get zeros before, texts blanks behind. `None`: as it is.
+    width: Option<u16>,
+    /// Whether a text that is too long is told in part: for names that people read.
+    cut: bool,
+}
+
+#[derive(Clone, Debug)]
+enum From {
+    Fact(Fact),
+    /// What stood at the same place of the request.
+    Echo(FieldPath),
 }
 
 /// What an answer can tell beside its response code.
@@ -126,6 +143,13 @@ impl Profile {
     #[must_use]
     pub const fn dialect(&self) -> &Arc<Dialect> {
         &self.dialect
+    }
+
+    /// Data elements that an answer is found by: they are echoed whatever else cannot be.
+    fn identifies(&self, field: u8) -> bool {
+        let paths = &self.paths;
+        let all = [&paths.stan, &paths.transmitted_at, &paths.rrn, &paths.terminal, &paths.acquirer];
+        all.iter().any(|path| path.field() == field)
     }
 
     /// The trace number of a message, for a log line; empty if it has none.

@@ -110,7 +110,7 @@ impl Profile {
         let code = message.get(&self.paths.processing_code).unwrap_or_default();
         let mut classes = self.classes.iter().filter(|class| class.is_of(message.mti()));
         let fits = |class: &&Class| {
-            class.processing_codes.is_empty() || class.processing_codes.iter().any(|known| known == code)
+            class.processing_codes.is_empty() || class.processing_codes.iter().any(|known| fits(known, code))
         };
         classes.find(fits).ok_or((Reason::Unsupported, None))
     }
@@ -197,6 +197,11 @@ impl Profile {
     ) -> Option<Short<N>> {
         Short::new(message.get(path)?).ok()
     }
+}
+
+/// Whether a processing code is of a pattern, in which `x` stands for any character.
+fn fits(pattern: &[u8], code: &[u8]) -> bool {
+    pattern.len() == code.len() && pattern.iter().zip(code).all(|(want, is)| *want == b'x' || want == is)
 }
 
 /// Dialects may have fields of any length; keys of the store may not.
