@@ -61,17 +61,18 @@ impl<'d> Builder<'d> {
         }
     }
 
-    /// Whether there is such a place; any tag of TLV is one.
-    pub(super) fn has(&self, key: &[u8]) -> bool {
-        let text = std::str::from_utf8(key).unwrap_or_default();
+    /// Where there is such a place, among the others; any tag of TLV has the first.
+    pub(super) fn place(&self, key: &[u8]) -> Option<usize> {
+        let text = std::str::from_utf8(key).ok()?;
         match self.within {
             Within::Ber(_)
-            | Within::Declared(Structure::Tlv(_) | Structure::Ber { .. } | Structure::Datasets(_)) => true,
+            | Within::Declared(Structure::Tlv(_) | Structure::Ber { .. } | Structure::Datasets(_)) => Some(0),
             Within::Declared(Structure::Widths(widths)) => {
-                widths.parts.iter().any(|part| part.name.as_deref() == Some(text))
+                widths.parts.iter().position(|part| part.name.as_deref() == Some(text))
             }
-            Within::Declared(structure @ (Structure::Parts(_) | Structure::Bitmap(_))) => {
-                Dialect::subfield(structure, text).is_some()
+            Within::Declared(Structure::Parts(parts)) => parts.iter().position(|part| part.key == text),
+            Within::Declared(structure @ Structure::Bitmap(_)) => {
+                Dialect::subfield(structure, text)?.key.parse().ok()
             }
         }
     }

@@ -21,6 +21,8 @@ pub enum Class {
     Xn,
     /// `z`: a track's own characters: digits, `=`, the sentinels and `D`.
     Z,
+    /// `char`: any character, also what is not printable.
+    Char,
     /// `b`: any byte.
     B,
 }
@@ -98,7 +100,7 @@ impl Class {
         let (lo, hi) = match self {
             Self::N => (all(b'0'), all(b'9')),
             Self::Ans => (all(b' '), all(b'~')),
-            Self::A | Self::An | Self::Ns | Self::As | Self::Xn | Self::Z | Self::B => {
+            Self::A | Self::An | Self::Ns | Self::As | Self::Xn | Self::Z | Self::Char | Self::B => {
                 return self.rarer_holds(value);
             }
         };
@@ -116,7 +118,7 @@ impl Class {
             Self::As => every(value, |word| printable(word) & !digits(word)),
             Self::Z => every(value, track),
             Self::Xn => signed(value),
-            Self::B => true,
+            Self::Char | Self::B => true,
         }
     }
 
@@ -144,7 +146,7 @@ impl Class {
             Self::A | Self::An | Self::As | Self::Ans => {
                 value.iter().position(|byte| !(*byte >= 0xa0 || self.holds(&[*byte])))
             }
-            Self::N | Self::Ns | Self::Xn | Self::Z | Self::B => self.first_bad(value),
+            Self::N | Self::Ns | Self::Xn | Self::Z | Self::Char | Self::B => self.first_bad(value),
         }
     }
 }
@@ -168,6 +170,7 @@ impl fmt::Display for Class {
             Self::Ans => "ans",
             Self::Xn => "x+n",
             Self::Z => "z",
+            Self::Char => "char",
             Self::B => "b",
         })
     }
@@ -188,7 +191,7 @@ mod tests {
             Class::As => printable && !byte.is_ascii_digit(),
             Class::Ans => printable,
             Class::Z => (b'0'..=b'?').contains(&byte) || byte == b'D',
-            Class::Xn | Class::B => true,
+            Class::Xn | Class::Char | Class::B => true,
         }
     }
 

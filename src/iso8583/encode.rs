@@ -158,10 +158,11 @@ impl<'d, 'b> Writer<'d, 'b> {
         written.map_err(|reason| self.fail(self.current(), reason))
     }
 
-    /// Whether the field that was begun has such a place in this dialect; any tag of TLV is one.
+    /// Where the field that was begun has such a place, among the others: they are written in this order. Any tag of TLV
+    /// has the first. `None` if the field has no such place.
     #[must_use]
-    pub fn has(&self, key: &[u8]) -> bool {
-        self.open.as_ref().is_some_and(|open| open.builder.has(key))
+    pub fn place(&self, key: &[u8]) -> Option<usize> {
+        self.open.as_ref().and_then(|open| open.builder.place(key))
     }
 
     /// Fills the parts by width that come before this one: zeros in a field of digits, blanks in text.

@@ -132,7 +132,7 @@ fn leaf(class: Class, text: &mut [u8], data: CardData, pans: &[CardNumbers<'_>])
             Class::A => text.fill(b'X'),
             Class::N | Class::An | Class::Z => text.fill(b'0'),
             Class::B => text.fill(0),
-            Class::Ns | Class::As | Class::Ans => text.fill(b'*'),
+            Class::Ns | Class::As | Class::Ans | Class::Char => text.fill(b'*'),
         },
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Notation {
 pub enum NotationError {
     /// It does not begin with a character class.
     #[error(
-        "not a field type: write a class (a, n, an, ns, as, ans, x+n, z, b) and a length, as in `n 6` or `ans...999`"
+        "not a field type: write a class (a, n, an, ns, as, ans, char, x+n, z, b) and a length, as in `n 6` or `ans...999`"
     )]
     Class,
     /// No number where the length should be.
@@ -43,6 +43,7 @@ pub enum NotationError {
 /// Longest first, so that `ans` is not read as `a`.
 const CLASSES: &[(&str, Class)] = &[
     ("x+n", Class::Xn),
+    ("char", Class::Char),
     ("ans", Class::Ans),
     ("an", Class::An),
     ("ns", Class::Ns),
@@ -116,6 +117,7 @@ mod tests {
             ("n 6", Ok((Class::N, 0, 6))),
             ("n..19", Ok((Class::N, 2, 19))),
             ("ans 40", Ok((Class::Ans, 0, 40))),
+            ("char..40", Ok((Class::Char, 2, 40))),
             ("ans...999", Ok((Class::Ans, 3, 999))),
             ("x+n 8", Ok((Class::Xn, 0, 9))),
             ("z..37", Ok((Class::Z, 2, 37))),

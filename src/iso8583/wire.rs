@@ -149,7 +149,7 @@ pub(super) fn read(layout: &Layout, wire: &[u8], to: &mut [u8]) -> Result<(), us
                 };
                 packed::unpack(digits, to_digits.len(), odd, to_digits).map_err(|at| at.saturating_add(1))
             }
-            Class::A | Class::N | Class::An | Class::Ns | Class::As | Class::Ans | Class::B => {
+            Class::A | Class::N | Class::An | Class::Ns | Class::As | Class::Ans | Class::Char | Class::B => {
                 packed::unpack(wire, to.len(), odd, to)
             }
         },
@@ -190,7 +190,7 @@ pub(super) fn write(layout: &Layout, value: &[u8], to: &mut [u8]) -> Result<(), 
                 *to_sign = if ebcdic_sign { *sign | 0x80 } else { *sign };
                 packed::pack(digits, odd, to_digits).map_err(|at| at.saturating_add(1))
             }
-            Class::A | Class::N | Class::An | Class::Ns | Class::As | Class::Ans | Class::B => {
+            Class::A | Class::N | Class::An | Class::Ns | Class::As | Class::Ans | Class::Char | Class::B => {
                 packed::pack(value, odd, to)
             }
         },
@@ -201,7 +201,7 @@ pub(super) fn write(layout: &Layout, value: &[u8], to: &mut [u8]) -> Result<(), 
 pub(super) const fn filler(class: Class) -> Option<(Side, u8)> {
     match class {
         Class::N => Some((Side::Before, b'0')),
-        Class::A | Class::An | Class::Ns | Class::As | Class::Ans => Some((Side::After, b' ')),
+        Class::A | Class::An | Class::Ns | Class::As | Class::Ans | Class::Char => Some((Side::After, b' ')),
         Class::Xn | Class::Z | Class::B => None,
     }
 }
@@ -236,6 +236,10 @@ pub(super) fn write_prefix(
     to: &mut [u8],
 ) -> Result<(), EncodeReason> {
     let counted = if prefix.counts_bytes { layout.wire_bytes(units) } else { units };
+    if prefix.counts_bytes && units_of(layout, counted) != Some(units) {
+        // It would be read back with one digit more.
+        return Err(EncodeReason::OddDigits);
+    }
     let own = if prefix.includes_itself { to.len() } else { 0 };
     let number = counted.saturating_add(own);
     let most = prefix.most();

@@ -88,15 +88,21 @@ fn elements(
         return Ok(());
     }
     writer.begin(field)?;
-    // In messages of another kind the field may be laid out otherwise, and have no such place.
-    for (key, told) in facts {
-        told.tell(request, about, &mut |value| {
-            if writer.has(key) {
-                writer.skip_to(key);
-                // A writer remembers its first error until `end`.
-                let _ = writer.element(key, value);
+    // In messages of another kind the field may be laid out otherwise: pieces in another order, some nowhere.
+    let mut next = Some(0);
+    while let Some(at) = next {
+        next = None;
+        for (key, told) in facts {
+            match writer.place(key) {
+                Some(place) if place == at => told.tell(request, about, &mut |value| {
+                    writer.skip_to(key);
+                    // A writer remembers its first error until `end`.
+                    let _ = writer.element(key, value);
+                }),
+                Some(place) if place > at => next = Some(next.map_or(place, |next| place.min(next))),
+                Some(_) | None => {}
             }
-        });
+        }
     }
     writer.end()
 }

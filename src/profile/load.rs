@@ -1,17 +1,14 @@
 //! Reads a profile file and checks it against its dialect.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use toml::Spanned;
 
-use super::{Class, Fact, From, Kind, NetworkCode, Paths, Profile, Step, Told};
+use super::tables::{AnswerTable, ClassesTable, CodesTable, FactTable, File, PlaceTable};
+use super::{Class, Fact, From, Kind, NetworkCode, Place, Profile, Step, Told};
 use crate::ids::ResponseCode;
 use crate::iso8583::{Dialect, FieldPath, Mti, Writer};
 use crate::switch::Reason;
@@ -64,134 +61,6 @@ pub enum ProfileFault {
     Code(String),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(rename = "note")]
-    _note: Option<String>,
-    dialect: Spanned<String>,
-    fields: FieldsTable,
-    classes: ClassesTable,
-    network_codes: CodesTable,
-    repeat: RepeatTable,
-    answer: AnswerTable,
-    codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
-}
-
-/// Declares the `[fields]` table once: as it stands in the file, and as checked paths.
-macro_rules! fields_table {
-    ($($name:ident),*) => {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct FieldsTable { $($name: Spanned<String>),* }
-
-        impl FieldsTable {
-            fn check(&self, check: &Check<'_>) -> Result<Paths, ProfileError> {
-                Ok(Paths { $($name: check.path(&self.$name)?),* })
-            }
-        }
-    };
-}
-
-fields_table!(
-    processing_code,
-    amount,
-    transmitted_at,
-    stan,
-    acquirer,
-    rrn,
-    terminal,
-    currency,
-    biller,
-    consumer,
-    channel,
-    network_code,
-    original_mti,
-    original_stan,
-    original_transmitted_at,
-    replacement_amounts
-);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClassesTable {
-    inquiry: ClassTable,
-    payment: ClassTable,
-    reversal: ClassTable,
-    network: ClassTable,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClassTable {
-    mti: BTreeMap<Spanned<String>, Spanned<String>>,
-    #[serde(default)]
-    processing_codes: Vec<String>,
-    #[serde(default)]
-    required: Vec<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CodesTable {
-    sign_on: Vec<String>,
-    sign_off: Vec<String>,
-    echo: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RepeatTable {
-    ignores: Vec<Spanned<u8>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AnswerTable {
-    echo: Vec<Spanned<u8>>,
-    response_code: Spanned<String>,
-    bad_field: Spanned<String>,
-    facts: BTreeMap<Spanned<String>, Spanned<FactTable>>,
-}
-
-/// `"name"`, or `{ fact = "name", width = 25, cut = true }`.
-struct FactTable {
-    fact: String,
-    width: Option<u16>,
-    cut: bool,
-}
-
-impl<'de> Deserialize<'de> for FactTable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Record {
-            fact: String,
-            width: Option<u16>,
-            #[serde(default)]
-            cut: bool,
-        }
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = FactTable;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a fact, or { fact = \"name\", width = 25, cut = true }")
-            }
-
-            fn visit_str<E>(self, fact: &str) -> Result<FactTable, E> {
-                Ok(FactTable { fact: fact.to_owned(), width: None, cut: false })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FactTable, A::Error> {
-                let Record { fact, width, cut } = Record::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(FactTable { fact, width, cut })
-            }
-        }
-        deserializer.deserialize_any(Visit)
-    }
-}
-
 /// What every check needs to blame the right line.
 struct Check<'a> {
     file: &'a str,
@@ -223,7 +92,7 @@ impl Profile {
             fault: ProfileFault::Dialect { name: wanted.clone(), why },
         })?;
         let check = Check { file, text, dialect: &dialect };
-        let paths = parsed.fields.check(&check)?;
+        let paths = parsed.fields.places(&|name, table| check.place(name, table))?;
         check.known(&parsed.repeat.ignores)?;
         check.known(&parsed.answer.echo)?;
         let classes = check.classes(&parsed.classes)?;
@@ -258,6 +127,20 @@ impl Check<'_> {
             return Err(refuse("binary data has no meaning here".to_owned()));
         }
         Ok(path)
+    }
+
+    fn place(&self, name: &str, table: Option<&Spanned<PlaceTable>>) -> Result<Place, ProfileError> {
+        let Some(table) = table else {
+            // Without these no message could be understood.
+            return if matches!(name, "stan" | "amount" | "biller" | "consumer") {
+                let fault = ProfileFault::Syntax(format!("`{name}` is missing in [fields]"));
+                Err(self.fail(&(0..0), fault))
+            } else {
+                Ok(Place(Vec::new()))
+            };
+        };
+        let path = |text: &String| self.path(&Spanned::new(table.span(), text.clone()));
+        table.get_ref().0.iter().map(path).collect::<Result<_, _>>().map(Place)
     }
 
     fn mti(&self, text: &Spanned<String>) -> Result<Mti, ProfileError> {
@@ -304,8 +187,10 @@ impl Check<'_> {
         }
         let code = self.path(&table.response_code)?.field();
         steps.insert(code, Step::ResponseCode(code));
-        let bad_field = self.path(&table.bad_field)?.field();
-        steps.insert(bad_field, Step::BadField(bad_field));
+        if let Some(bad_field) = &table.bad_field {
+            let bad_field = self.path(bad_field)?.field();
+            steps.insert(bad_field, Step::BadField(bad_field));
+        }
         for (path, fact) in &table.facts {
             let place = self.path(path)?;
             let field = place.field();

@@ -5,6 +5,7 @@ mod answer;
 mod load;
 mod request;
 pub mod shipped;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -36,22 +37,37 @@ pub struct Profile {
 /// Where things stand in a request.
 #[derive(Debug)]
 struct Paths {
-    processing_code: FieldPath,
-    amount: FieldPath,
-    transmitted_at: FieldPath,
-    stan: FieldPath,
-    acquirer: FieldPath,
-    rrn: FieldPath,
-    terminal: FieldPath,
-    currency: FieldPath,
-    biller: FieldPath,
-    consumer: FieldPath,
-    channel: FieldPath,
-    network_code: FieldPath,
-    original_mti: FieldPath,
-    original_stan: FieldPath,
-    original_transmitted_at: FieldPath,
-    replacement_amounts: FieldPath,
+    processing_code: Place,
+    amount: Place,
+    transmitted_at: Place,
+    stan: Place,
+    acquirer: Place,
+    rrn: Place,
+    terminal: Place,
+    currency: Place,
+    biller: Place,
+    consumer: Place,
+    channel: Place,
+    network_code: Place,
+    original_mti: Place,
+    original_stan: Place,
+    original_transmitted_at: Place,
+    replacement_amounts: Place,
+}
+
+/// Where something stands: the first of some paths that a message has. None: the network does not have it.
+#[derive(Debug)]
+struct Place(Vec<FieldPath>);
+
+impl Place {
+    fn get<'a>(&self, message: &Message<'_, 'a>) -> Option<&'a [u8]> {
+        self.0.iter().find_map(|path| message.get(path))
+    }
+
+    /// The data element to blame.
+    fn field(&self) -> Option<u8> {
+        self.0.first().map(FieldPath::field)
+    }
 }
 
 /// A class of messages.
@@ -149,13 +165,13 @@ impl Profile {
     fn identifies(&self, field: u8) -> bool {
         let paths = &self.paths;
         let all = [&paths.stan, &paths.transmitted_at, &paths.rrn, &paths.terminal, &paths.acquirer];
-        all.iter().any(|path| path.field() == field)
+        all.iter().any(|place| place.0.iter().any(|path| path.field() == field))
     }
 
     /// The trace number of a message, for a log line; empty if it has none.
     #[must_use]
     pub fn stan_of(&self, message: &Message<'_, '_>) -> Stan {
-        message.get(&self.paths.stan).and_then(|stan| Stan::new(stan).ok()).unwrap_or_default()
+        self.paths.stan.get(message).and_then(|stan| Stan::new(stan).ok()).unwrap_or_default()
     }
 
     /// DE 39 for an outcome.

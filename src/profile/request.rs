@@ -1,6 +1,6 @@
 //! Message in, request out.
 
-use super::{Class, Kind, NetworkCode, Profile};
+use super::{Class, Kind, NetworkCode, Place, Profile};
 use crate::ids::{BillerCode, KeyParts, LinkName, PaymentKey, Rrn, Short, Stan};
 use crate::iso8583::{CardNumbers, Decoded, Message, Mti};
 use crate::money::MinorUnits;
@@ -107,7 +107,7 @@ impl Profile {
 
     /// The class of a message: by its type, then by its processing code.
     fn class(&self, message: &Message<'_, '_>) -> Result<&Class, Refusal> {
-        let code = message.get(&self.paths.processing_code).unwrap_or_default();
+        let code = self.paths.processing_code.get(message).unwrap_or_default();
         let mut classes = self.classes.iter().filter(|class| class.is_of(message.mti()));
         let fits = |class: &&Class| {
             class.processing_codes.is_empty() || class.processing_codes.iter().any(|known| fits(known, code))
@@ -123,7 +123,7 @@ impl Profile {
     }
 
     fn network(&self, message: &Message<'_, '_>) -> Result<Request, Refusal> {
-        let code = message.get(&self.paths.network_code).unwrap_or_default();
+        let code = self.paths.network_code.get(message).unwrap_or_default();
         let known = self.network_codes.iter().find(|(known, _)| known == code);
         match known {
             Some((_, NetworkCode::SignOn)) => Ok(Request::SignOn),
@@ -134,20 +134,20 @@ impl Profile {
     }
 
     fn reversal(&self, message: &Message<'_, '_>, link: LinkName) -> Result<Request, Refusal> {
-        let original = Mti::new(message.get(&self.paths.original_mti).unwrap_or_default());
+        let original = Mti::new(self.paths.original_mti.get(message).unwrap_or_default());
         let reverses_payment = |class: &Class| {
             class.kind == Kind::Payment && class.mti.iter().any(|(mti, _)| Ok(*mti) == original)
         };
         if !self.classes.iter().any(reverses_payment) {
             // A reversal of a reversal, or of an inquiry.
-            return Err((Reason::Unsupported, Some(self.paths.original_mti.field())));
+            return Err((Reason::Unsupported, self.paths.original_mti.field()));
         }
         let parts = KeyParts {
-            transmitted_at: message.get(&self.paths.original_transmitted_at).unwrap_or_default(),
-            stan: message.get(&self.paths.original_stan).unwrap_or_default(),
+            transmitted_at: self.paths.original_transmitted_at.get(message).unwrap_or_default(),
+            stan: self.paths.original_stan.get(message).unwrap_or_default(),
             ..self.key_parts(message, &link)
         };
-        let replacement = message.get(&self.paths.replacement_amounts).unwrap_or_default();
+        let replacement = self.paths.replacement_amounts.get(message).unwrap_or_default();
         Ok(Request::Reversal(Box::new(ReversalRequest {
             original: bounded(PaymentKey::new(&parts))?,
             amount: self.amount(message)?,
@@ -158,21 +158,21 @@ impl Profile {
 
     fn key_parts<'a>(&self, message: &Message<'_, 'a>, link: &'a LinkName) -> KeyParts<'a> {
         KeyParts {
-            transmitted_at: message.get(&self.paths.transmitted_at).unwrap_or_default(),
-            stan: message.get(&self.paths.stan).unwrap_or_default(),
-            rrn: message.get(&self.paths.rrn).unwrap_or_default(),
-            acquirer: message.get(&self.paths.acquirer).unwrap_or_default(),
-            terminal: message.get(&self.paths.terminal).unwrap_or_default(),
+            transmitted_at: self.paths.transmitted_at.get(message).unwrap_or_default(),
+            stan: self.paths.stan.get(message).unwrap_or_default(),
+            rrn: self.paths.rrn.get(message).unwrap_or_default(),
+            acquirer: self.paths.acquirer.get(message).unwrap_or_default(),
+            terminal: self.paths.terminal.get(message).unwrap_or_default(),
             link: link.as_bytes(),
         }
     }
 
     fn bill(&self, message: &Message<'_, '_>) -> Result<BillRef, Refusal> {
-        let code = trimmed(message.get(&self.paths.biller).unwrap_or_default());
+        let code = trimmed(self.paths.biller.get(message).unwrap_or_default());
         // A code too long to be one of ours names no biller: the switch says so.
         let biller = BillerCode::new(code).unwrap_or_default();
-        let malformed = (Reason::Malformed, Some(self.paths.consumer.field()));
-        let consumer = trimmed(message.get(&self.paths.consumer).unwrap_or_default());
+        let malformed = (Reason::Malformed, self.paths.consumer.field());
+        let consumer = trimmed(self.paths.consumer.get(message).unwrap_or_default());
         if consumer.len() > CONSUMER_BYTES_MAX {
             return Err(malformed);
         }
@@ -186,16 +186,12 @@ impl Profile {
     }
 
     fn amount(&self, message: &Message<'_, '_>) -> Result<MinorUnits, Refusal> {
-        let digits = message.get(&self.paths.amount).unwrap_or_default();
-        MinorUnits::from_digits(digits).map_err(|_| (Reason::Malformed, Some(self.paths.amount.field())))
+        let digits = self.paths.amount.get(message).unwrap_or_default();
+        MinorUnits::from_digits(digits).map_err(|_| (Reason::Malformed, self.paths.amount.field()))
     }
 
-    fn text<const N: usize>(
-        &self,
-        message: &Message<'_, '_>,
-        path: &crate::iso8583::FieldPath,
-    ) -> Option<Short<N>> {
-        Short::new(message.get(path)?).ok()
+    fn text<const N: usize>(&self, message: &Message<'_, '_>, place: &Place) -> Option<Short<N>> {
+        Short::new(place.get(message)?).ok()
     }
 }
 

@@ -16,6 +16,7 @@ mod hostile;
 mod inquiry_and_payment;
 mod network;
 mod peer;
+mod profiles;
 mod reversals;
 mod site;
 mod timeouts;

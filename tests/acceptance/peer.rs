@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use billswitch::iso8583::{Dialect, Mirror, Mti, Writer, decode, shipped};
+use billswitch::iso8583::{Dialect, Framing, Mirror, Mti, Writer, decode, shipped};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -212,6 +212,21 @@ impl Peer {
         };
         timeout(PATIENCE, receive).await.expect("an answer is due");
         wire[head(0).len()..wire.len() - tail.len()].to_vec()
+    }
+
+    /// The message of the next frame.
+    pub async fn receive_in(&mut self, framing: Framing) -> Vec<u8> {
+        let mut wire = Vec::new();
+        let receive = async {
+            loop {
+                if let Some(frame) = framing.next(&wire, 9999).unwrap() {
+                    assert_eq!(frame.consumed, wire.len(), "one answer, and nothing behind it");
+                    return wire[frame.start..frame.end].to_vec();
+                }
+                wire.push(self.stream.read_u8().await.unwrap());
+            }
+        };
+        timeout(PATIENCE, receive).await.expect("an answer is due")
     }
 
     pub async fn ask(&mut self, message: &Outgoing) -> Incoming {

@@ -59,11 +59,22 @@ pub struct Setup {
     /// Lines added to the wired biller.
     pub biller_lines: &'static str,
     pub drain_timeout_ms: u32,
+    /// The profile of every link.
+    pub profile: &'static str,
+    /// The code of the biller that has the bills.
+    pub book: &'static str,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { reply_timeout_ms: 15_000, link_lines: "", biller_lines: "", drain_timeout_ms: 10_000 }
+        Self {
+            reply_timeout_ms: 15_000,
+            link_lines: "",
+            biller_lines: "",
+            drain_timeout_ms: 10_000,
+            profile: "onelink",
+            book: BOOK,
+        }
     }
 }
 
@@ -77,7 +88,7 @@ impl Site {
         let config = config(dir.path(), setup);
         let (store, writer) = journal::open(&config.store, &journal::Options::default()).unwrap();
         let mut desk = BookDesk::new(store, writer);
-        desk.import(BOOK.parse().unwrap(), rows()).unwrap();
+        desk.import(setup.book.parse().unwrap(), rows()).unwrap();
         drop(desk);
         let (wired, server) = start(config).await;
         let address = server.addresses()[0];
@@ -160,7 +171,8 @@ pub fn rows() -> Vec<Row> {
 fn config(dir: &Path, setup: Setup) -> Config {
     let mut text = BUILT_IN
         .replace(":8583", ":0")
-        .replace("profile = \"onelink\"", &format!("profile = \"onelink\"\n{}", setup.link_lines))
+        .replace("profile = \"onelink\"", &format!("profile = \"{}\"\n{}", setup.profile, setup.link_lines))
+        .replace(&format!("\"{BOOK}\""), &format!("\"{}\"", setup.book))
         .replace("drain_timeout_ms = 20000", &format!("drain_timeout_ms = {}", setup.drain_timeout_ms));
     text.push_str(&format!(
         "\n[[biller]]\ncode = \"{WIRED}\"\nname = \"Wired\"\nadapter = \"book\"\nreply_timeout_ms = {}\n{}\n",

@@ -12,6 +12,8 @@ const HASTY: Setup = Setup {
     link_lines: "",
     biller_lines: "reversal_retry_ms = 50\nreversal_attempts_max = 3",
     drain_timeout_ms: 200,
+    profile: "onelink",
+    book: crate::site::BOOK,
 };
 
 /// Brings payment 1 in doubt: it is sent, and answered 68. Gives back the order that the biller has not answered.

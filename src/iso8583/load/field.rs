@@ -100,7 +100,7 @@ fn form(forms: &Forms, draft: &Draft) -> Result<Form, Conflict> {
         Class::N | Class::Xn => (forms.digits, forms.odd),
         Class::Z => (forms.track, forms.track_odd),
         Class::B => (binary(), forms.odd),
-        Class::A | Class::An | Class::Ns | Class::As | Class::Ans => (forms.text, forms.odd),
+        Class::A | Class::An | Class::Ns | Class::As | Class::Ans | Class::Char => (forms.text, forms.odd),
     };
     let word = draft.word.unwrap_or(usual);
     if draft.odd.is_some() && word != Word::Bcd {
@@ -162,7 +162,7 @@ fn inside_of(
     inside: &InsideDraft,
     own: impl Fn(Conflict) -> Refused,
 ) -> Result<(Structure, CardData, bool), Refused> {
-    let text = matches!(layout.class, Class::An | Class::Ans);
+    let text = matches!(layout.class, Class::An | Class::Ans | Class::Char);
     let bytes = layout.class == Class::B;
     let (mut worst, mut mirrors) = (CardData::None, false);
     let mut sub = |key: String, draft: &Draft| {

@@ -1,0 +1,142 @@
+//! A bill's whole day on a link of each shipped profile: sign-on, inquiry, payment, repeat, and its reversal, in the
+//! layout and framing of the dialect.
+
+use billswitch::iso8583::{Decoded, Dialect, Mirror, decode, from_json, shipped};
+use bytes::BytesMut;
+use serde_json::{Value, json};
+
+use crate::peer::{ATMNET, Peer};
+use crate::site::{BOOK, Setup, Site, UNPAID};
+
+/// A network's own way of asking.
+struct Network {
+    profile: &'static str,
+    sign_on: Value,
+    inquiry: Value,
+    payment: Value,
+    repeat: Value,
+    reversal: Value,
+    /// Response codes of an approval and of a bill that is paid already.
+    codes: [&'static str; 2],
+    /// Where the customer's name and the amount due stand in the answer to an inquiry.
+    told: [(&'static str, &'static str); 2],
+}
+
+fn networks() -> Vec<Network> {
+    vec![
+        Network {
+            profile: "iso87",
+            sign_on: json!({"mti": "0800", "fields": {"7": "1120090000", "11": "1", "70": "001"}}),
+            inquiry: json!({"mti": "0200", "fields": {"3": "380000", "7": "1120090001", "11": "2", "32": "27", "37": "R00000000002",
+                "41": "T1", "98": BOOK, "103": UNPAID}}),
+            payment: json!({"mti": "0200", "fields": {"3": "500000", "4": "1000", "7": "1120090002", "11": "3", "32": "27",
+                "37": "R00000000003", "41": "T1", "49": "586", "98": BOOK, "103": UNPAID}}),
+            repeat: json!({"mti": "0201", "fields": {"3": "500000", "4": "1000", "7": "1120090002", "11": "3", "32": "27",
+                "37": "R00000000003", "41": "T1", "49": "586", "98": BOOK, "103": UNPAID}}),
+            reversal: json!({"mti": "0420", "fields": {"3": "500000", "4": "1000", "7": "1120090009", "11": "9", "32": "27",
+                "37": "R00000000003", "41": "T1", "49": "586",
+                "90": {"mti": "0200", "stan": "000003", "transmitted_at": "1120090002", "acquirer": "0", "forwarder": "0"}}}),
+            codes: ["00", "21"],
+            told: [("120", "Ayesha Bibi"), ("123", "1000")],
+        },
+        Network {
+            profile: "ebipp",
+            sign_on: json!({"mti": "0800", "fields": {"7": "1120090000", "11": "1", "70": "001"}}),
+            inquiry: json!({"mti": "0200", "fields": {"3": "371000", "7": "1120090001", "11": "2", "32": "27", "37": "R00000000002",
+                "41": "T1", "48": {"PI": BOOK, "CN": UNPAID}}}),
+            payment: json!({"mti": "0200", "fields": {"3": "801000", "4": "1000", "7": "1120090002", "11": "3", "32": "27",
+                "37": "R00000000003", "41": "T1", "49": "586", "48": {"PI": BOOK, "CN": UNPAID}}}),
+            repeat: json!({"mti": "0200", "fields": {"3": "801000", "4": "1000", "7": "1120090002", "11": "3", "32": "27",
+                "37": "R00000000003", "41": "T1", "49": "586", "48": {"PI": BOOK, "CN": UNPAID}}}),
+            reversal: json!({"mti": "0400", "fields": {"3": "801000", "4": "1000", "7": "1120090009", "11": "9", "32": "27",
+                "37": "R00000000003", "41": "T1", "49": "586",
+                "90": {"mti": "0200", "stan": "000003", "transmitted_at": "1120090002", "acquirer": "0", "forwarder": "0"}}}),
+            codes: ["00", "54"],
+            told: [
+                ("48.NM", "Ayesha Bibi                                       "),
+                ("48.AT", "000000001000"),
+            ],
+        },
+        Network {
+            profile: "pln",
+            sign_on: json!({"mti": "2800", "fields": {"11": "1", "12": "20261120090000", "40": "001"}}),
+            inquiry: json!({"mti": "2100", "fields": {"2": "99501", "11": "2", "12": "20261120090001", "26": "6011", "32": "4510017",
+                "41": "T1", "48": {"switcher": "SWITCH1", "customer": "7001        "}}}),
+            payment: json!({"mti": "2200", "fields": {"2": "99501", "4": "5860000000001000", "11": "3", "12": "20261120090002",
+                "26": "6011", "32": "4510017", "41": "T1", "48": {"switcher": "SWITCH1", "customer": "7001        "}}}),
+            repeat: json!({"mti": "2200", "fields": {"2": "99501", "4": "5860000000001000", "11": "3", "12": "20261120090002",
+                "26": "6011", "32": "4510017", "41": "T1", "48": {"switcher": "SWITCH1", "customer": "7001        "}}}),
+            reversal: json!({"mti": "2400", "fields": {"2": "99501", "4": "5860000000001000", "11": "9", "12": "20261120090009",
+                "32": "4510017", "41": "T1",
+                "56": {"mti": "2200", "stan": "000000000003", "local_at": "20261120090002", "bank": "4510017"}}}),
+            codes: ["0000", "0088"],
+            told: [("48.name", "Ayesha Bibi              "), ("48.b1_amount", "00000001000")],
+        },
+    ]
+}
+
+/// One end of a link in a dialect of its own.
+struct End {
+    dialect: Dialect,
+    peer: Peer,
+}
+
+impl End {
+    async fn ask(&mut self, message: &Value) -> Vec<u8> {
+        let mut bytes = BytesMut::new();
+        from_json(&self.dialect, message, &mut bytes).unwrap();
+        let mut framed = BytesMut::new();
+        self.dialect.framing().put(&bytes, &mut framed).unwrap();
+        self.peer.send_bytes(&framed).await;
+        self.peer.receive_in(self.dialect.framing()).await
+    }
+}
+
+fn code(decoded: &Decoded<'_, '_>) -> String {
+    assert_eq!(decoded.fault, None);
+    String::from_utf8(decoded.message.field(39).unwrap().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_bill_is_found_paid_and_given_back_in_the_words_of_every_shipped_profile() {
+    for network in networks() {
+        let Network { profile, codes: [approved, paid], .. } = network;
+        // pln has no codes of departments: its product is the biller's.
+        let biller = if profile == "pln" { "99501" } else { BOOK };
+        let site = Site::with(Setup { profile, book: biller, ..Setup::default() }).await;
+        let dialect = shipped::dialect(profile_dialect(profile)).unwrap().unwrap();
+        let mut end = End { dialect, peer: Peer::connect(site.address, ATMNET).await };
+        let dialect = end.dialect.clone();
+        let mut mirror = Mirror::new();
+
+        let answer = end.ask(&network.sign_on).await;
+        assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), approved, "{profile}: sign-on");
+
+        let answer = end.ask(&network.inquiry).await;
+        let decoded = decode(&dialect, &answer, &mut mirror);
+        assert_eq!(code(&decoded), approved, "{profile}: inquiry");
+        for (path, want) in network.told {
+            let told = decoded.message.get(&dialect.path(path).unwrap()).unwrap();
+            assert_eq!(String::from_utf8_lossy(told), want, "{profile}: {path}");
+        }
+
+        let first = end.ask(&network.payment).await;
+        assert_eq!(code(&decode(&dialect, &first, &mut mirror)), approved, "{profile}: payment");
+        let again = end.ask(&network.repeat).await;
+        assert_eq!(again, first, "{profile}: a repeat gets the stored answer");
+
+        let mut other = network.payment.clone();
+        other["fields"]["11"] = json!("4");
+        let answer = end.ask(&other).await;
+        assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), paid, "{profile}: paid already");
+
+        let answer = end.ask(&network.reversal).await;
+        assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), approved, "{profile}: reversal");
+        let answer = end.ask(&network.inquiry).await;
+        assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), approved, "{profile}: unpaid again");
+    }
+}
+
+fn profile_dialect(profile: &'static str) -> &'static str {
+    if profile == "iso87" { "iso87-ascii" } else { profile }
+}
