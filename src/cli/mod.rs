@@ -102,13 +102,9 @@ pub fn main() -> ExitCode {
         Command::Ctl(args) => ctl::run(args),
         Command::Book(args) => book::run(args),
         Command::Decode(args) => {
-            let dialect = dialect(args.specs.as_ref(), &args.dialect);
-            dialect.and_then(|dialect| Ok(message::decode(&args, &dialect)?))
+            args.read.with.load().and_then(|dialect| Ok(message::decode(&args, &dialect)?))
         }
-        Command::Encode(args) => {
-            let dialect = dialect(args.specs.as_ref(), &args.dialect);
-            dialect.and_then(|dialect| Ok(message::encode(&args, &dialect)?))
-        }
+        Command::Encode(args) => args.with.load().and_then(|dialect| Ok(message::encode(&args, &dialect)?)),
         Command::Replay(args) => {
             let dialect = dialect(args.specs.as_ref(), &args.dialect);
             dialect.and_then(|dialect| Ok(replay::run(&args, Arc::new(dialect))?))

@@ -1,76 +1,94 @@
 //! `billswitch decode`: a message field by field.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::Value;
 
-use super::input::{self, is_hex, unhexed};
-use super::{MessageToolError, REFUSED, print, unframed};
+use super::{Found, MessageToolError, REFUSED, ReadArgs, print, unframed};
 use crate::iso8583::{self, DecodeError, Decoded, Dialect};
 
+/// Text printed at once.
+const PRINTED_BYTES: usize = 1 << 16;
 /// Bytes shown on each side of a fault.
 const EXCERPT_BYTES: usize = 12;
 
 /// What `decode` is told.
 #[derive(Args, Clone, Debug)]
 #[command(
-    about = "Show an ISO 8583 message field by field",
-    long_about = "Shows an ISO 8583 message field by field: number, name, type, offset, length, value.\n\n\
-        The message is hex, with or without spaces, and with or without its two-byte length header. \
-        Card data is masked unless --unmasked is given; use that on test data only.",
+    about = "Show ISO 8583 messages field by field",
+    long_about = "Shows ISO 8583 messages field by field: number, name, type, offset, length, value.\n\n\
+        A message is hex, base64 or bare bytes, with or without its two-byte length header; a packet capture, and a \
+        log with hex or hex dumps in it, may hold many. Card data is masked unless --unmasked is given; use that \
+        on test data only.",
     after_long_help = "Examples:\n  \
         billswitch decode 30383030823800000000000004000000000000003131323030393030303030303338303630393030303031313230303031\n  \
         billswitch decode --dialect iso87-ascii message.hex\n  \
-        xxd -p message.bin | billswitch decode --json - | jq .fields\n\n\
-        Exit code: 0 if the message is sound, 2 if it is refused (what decoded is shown first, then the fault), \
+        xxd -p message.bin | billswitch decode --json - | jq .fields\n  \
+        billswitch decode --port 8583 morning.pcap\n  \
+        grep 'to the bank' switch.log | billswitch decode -\n\n\
+        What the input is, is found out; --input says it where that goes wrong. Hex may have blanks, colons, commas and \
+        0x in it; lines are one message, or one each, whichever makes sense, and a blank line ends one. Of several \
+        messages each begins with a line that says where it was found; with --json each is a line of its own, with \
+        that as \"at\".\n\n\
+        Exit code: 0 if every message is sound, 2 if one is refused (what decoded is shown first, then the fault), \
         1 if there was nothing to decode."
 )]
 pub struct DecodeArgs {
-    /// Dialect to read it with: a name from specs/dialects
-    #[arg(long, value_name = "NAME", default_value = "onelink")]
-    pub dialect: String,
-    /// Folder with dialects/ to take it from, instead of those that are built in
-    #[arg(long, value_name = "DIR")]
-    pub specs: Option<PathBuf>,
-    /// Print JSON: {"mti": …, "fields": {…}}; `encode` takes the same
-    #[arg(long)]
-    pub json: bool,
-    /// Show card data. For test data only
-    #[arg(long)]
-    pub unmasked: bool,
-    /// Hex, the path of a file that holds hex or the bare frame, or - for standard input
-    #[arg(value_name = "HEX|FILE|-")]
+    /// How to read.
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// A message, the path of a file with messages, or - for standard input
+    #[arg(value_name = "HEX|BASE64|FILE|-")]
     pub input: String,
 }
 
-/// Decodes one message and prints it.
+/// Decodes messages and prints them.
 ///
 /// # Errors
 ///
 /// [`MessageToolError`] if there is no message to decode. A message that is refused is no error here: it is
 /// shown, and the exit code is 2.
 pub fn decode(args: &DecodeArgs, dialect: &Dialect) -> Result<ExitCode, MessageToolError> {
-    let bytes = if is_hex(args.input.as_bytes()) {
-        args.input.clone().into_bytes()
-    } else {
-        input::read(&args.input, "the message in hex")?
-    };
-    let bytes = unhexed(bytes)?;
-    let (header, frame) = unframed(&bytes);
-    let decoded = iso8583::decode(dialect, frame);
-    let mut text = if args.json {
-        format!("{:#}\n", iso8583::to_json(dialect, &decoded, !args.unmasked))
-    } else {
-        table(dialect, &decoded, !args.unmasked)
-    };
-    if let Some(length) = header.filter(|length| *length != frame.len() && !args.json) {
-        let _ = writeln!(text, "note: the length header says {length} bytes, {} are here", frame.len());
+    let found = args.read.read(&args.input, dialect)?;
+    let many = found.len() > 1;
+    let mut refused = 0_usize;
+    let mut text = String::new();
+    for Found { bytes, place } in &found {
+        let (header, frame) = unframed(bytes);
+        let decoded = iso8583::decode(dialect, frame);
+        refused = refused.saturating_add(usize::from(decoded.fault.is_some()));
+        if args.read.json {
+            let mut json = iso8583::to_json(dialect, &decoded, !args.read.unmasked);
+            // One alone stays as `encode` takes it.
+            if let Some(whole) = json.as_object_mut().filter(|_| many) {
+                whole.insert("at".to_owned(), Value::from(place.to_string()));
+            }
+            let _ = if many { writeln!(text, "{json}") } else { writeln!(text, "{json:#}") };
+        } else {
+            if many {
+                let _ = writeln!(text, "── {place}");
+            }
+            text.push_str(&table(dialect, &decoded, !args.read.unmasked));
+            if let Some(length) = header.filter(|length| *length != frame.len()) {
+                let _ =
+                    writeln!(text, "note: the length header says {length} bytes, {} are here", frame.len());
+            }
+            if many {
+                text.push('\n');
+            }
+        }
+        if text.len() > PRINTED_BYTES {
+            print(&text)?;
+            text.clear();
+        }
+    }
+    if many && !args.read.json {
+        let _ = writeln!(text, "{} messages, {refused} refused", found.len());
     }
     print(&text)?;
-    Ok(if decoded.fault.is_some() { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+    Ok(if refused > 0 { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
 }
 
 /// The message as a table, the fault last.
@@ -218,7 +236,7 @@ refused: DE 4 at byte 41: not of the character class n (amount, transaction)
         let onelink = dialect("onelink");
         let text = help(DecodeArgs::augment_args(clap::Command::new("decode")));
         let hex = text.split_whitespace().find(|word| word.len() > 80).unwrap();
-        let frame = unhexed(hex.into()).unwrap();
+        let frame = hex::decode(hex).unwrap();
         assert_eq!(iso8583::decode(&onelink, &frame).fault, None);
     }
 }

@@ -1,13 +1,13 @@
 //! `billswitch encode`: a message from JSON.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bytes::BytesMut;
 use clap::Args;
 use serde_json::Value;
 
-use super::{MessageToolError, input, print};
+use super::input::{named, open};
+use super::{DialectArgs, MessageToolError, print};
 use crate::iso8583::{self, Dialect};
 
 /// What `encode` is told.
@@ -23,12 +23,9 @@ use crate::iso8583::{self, Dialect};
         billswitch decode --json --unmasked message.hex | jq '.fields.\"4\" = \"100\"' | billswitch encode -"
 )]
 pub struct EncodeArgs {
-    /// Dialect to write it in: a name from specs/dialects
-    #[arg(long, value_name = "NAME", default_value = "onelink")]
-    pub dialect: String,
-    /// Folder with dialects/ to take it from, instead of those that are built in
-    #[arg(long, value_name = "DIR")]
-    pub specs: Option<PathBuf>,
+    /// The dialect.
+    #[command(flatten)]
+    pub with: DialectArgs,
     /// JSON, the path of a file that holds it, or - for standard input
     #[arg(value_name = "JSON|FILE|-")]
     pub input: String,
@@ -43,7 +40,11 @@ pub fn encode(args: &EncodeArgs, dialect: &Dialect) -> Result<ExitCode, MessageT
     let text = if args.input.trim_start().starts_with('{') {
         args.input.clone().into_bytes()
     } else {
-        input::read(&args.input, "the message as JSON")?
+        let source = open(&args.input)?;
+        if source.is_argument {
+            return Err(MessageToolError::NoJson { name: named(&args.input) });
+        }
+        source.bytes
     };
     let json: Value = serde_json::from_slice(&text).map_err(MessageToolError::Json)?;
     let mut frame = BytesMut::new();

@@ -7,43 +7,99 @@ mod input;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use clap::Args;
 use thiserror::Error;
 
-use crate::iso8583::{JsonError, Mti};
+use super::CliError;
+use crate::config::Specs;
+use crate::iso8583::{self, Dialect, JsonError, Mti};
 pub use decode::{DecodeArgs, decode};
 pub use encode::{EncodeArgs, encode};
-use input::INPUT_BYTES_MAX;
+pub use input::{Format, Found, InputError, Place};
+use input::{Input, Judge, Reading};
 
 /// Exit code for a message that is refused.
 const REFUSED: u8 = 2;
 
+/// Which dialect, for every tool that works in one.
+#[derive(Args, Clone, Debug)]
+pub struct DialectArgs {
+    /// Dialect of the messages: a name that `billswitch specs list` shows
+    #[arg(long, value_name = "NAME", default_value = "onelink")]
+    pub dialect: String,
+    /// Folder with dialects/ to take it from, instead of those that are built in
+    #[arg(long, value_name = "DIR")]
+    pub specs: Option<PathBuf>,
+}
+
+/// What every tool that reads messages is told.
+#[derive(Args, Clone, Debug)]
+pub struct ReadArgs {
+    /// The dialect.
+    #[command(flatten)]
+    pub with: DialectArgs,
+    /// What the input is; found out if not said
+    #[arg(long = "input", value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
+    /// Of a capture, only connections from or to this port
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Show card data. For test data only
+    #[arg(long)]
+    pub unmasked: bool,
+}
+
+impl DialectArgs {
+    /// Reads and checks the dialect.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Spec`].
+    pub fn load(&self) -> Result<Dialect, CliError> {
+        Ok(Specs::new(self.specs.clone()).dialect(&self.dialect)?)
+    }
+}
+
+impl ReadArgs {
+    /// Finds the messages of `argument`, and tells on standard error what was passed over.
+    fn read(&self, argument: &str, dialect: &Dialect) -> Result<Vec<Found>, MessageToolError> {
+        let score = |bytes: &[u8]| score(dialect, bytes);
+        let reading = Reading { format: self.format, port: self.port, judge: Judge { score: &score } };
+        let Input { found, remarks } = input::read(argument, &reading)?;
+        let mut errors = io::stderr().lock();
+        for remark in remarks {
+            let _ = writeln!(errors, "billswitch: {remark}");
+        }
+        Ok(found)
+    }
+}
+
+/// How much of a message the dialect finds in bytes, as [`Judge`] wants it.
+fn score(dialect: &Dialect, bytes: &[u8]) -> usize {
+    let decoded = iso8583::decode(dialect, unframed(bytes).1);
+    match decoded.fault {
+        None => Judge::SOUND,
+        Some(_) if decoded.message.mti() == Mti::UNREADABLE => 0,
+        Some(_) => decoded.message.fields().count().saturating_add(1),
+    }
+}
+
 /// Why there was nothing to show.
 #[derive(Debug, Error)]
 pub enum MessageToolError {
-    /// The input is neither hex nor JSON, and no file of that name can be read.
-    #[error("{path}: {source}; give {want}, a file, or - for standard input")]
-    Read {
-        /// What was taken for a path.
-        path: PathBuf,
-        /// What else it could have been.
-        want: &'static str,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Standard input could not be read.
-    #[error("standard input: {0}")]
-    Stdin(io::Error),
-    /// Nothing but white space.
-    #[error("the input is empty")]
-    Empty,
-    /// More than one message can have.
-    #[error("the input has more than {INPUT_BYTES_MAX} bytes; a message has 65,535 at most")]
-    TooLong,
-    /// Hex, but half a byte too much or too little.
-    #[error("the input is {digits} hex digits: an odd number, so half a byte is missing")]
-    OddHex {
-        /// How many.
-        digits: usize,
+    /// There is no message to work on.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Neither JSON nor a file.
+    #[error(
+        "{name}: there is no such file; give the message as JSON, a file that holds it, or - for standard input"
+    )]
+    NoJson {
+        /// What was given.
+        name: String,
     },
     /// Not JSON.
     #[error("not JSON: {0}")]
@@ -53,16 +109,13 @@ pub enum MessageToolError {
     Message(JsonError),
     /// The answer could not be written.
     #[error("standard output: {0}")]
-    Output(io::Error),
+    Output(#[source] io::Error),
 }
 
-/// A reader that stops listening (`| head`) is no fault of ours.
+/// Prints. A reader that stops listening (`| head`) is no fault of ours, and need not be told the rest.
 fn print(text: &str) -> Result<(), MessageToolError> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(MessageToolError::Output(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(MessageToolError::Output)
 }
 
 /// Whether these bytes begin as a message does.
