@@ -11,7 +11,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use billswitch::iso8583::{Dialect, FieldPath, Writer, decode, shipped};
+use billswitch::iso8583::{Dialect, FieldPath, Mirror, Writer, decode, shipped};
 use bytes::BytesMut;
 use criterion::{Criterion, Throughput};
 
@@ -45,13 +45,14 @@ const PAYMENT: &[u8] = b"0200\xf2:E\x01\x08\xe1\x80\x00\x00\x00\x00\x00\x04\x00\
 
 /// The same in an acquirer's fuller form: card data, PIN, additional amounts, a MAC.
 fn full(dialect: &Dialect) -> BytesMut {
-    let decoded = decode(dialect, PAYMENT);
+    let mut mirror = Mirror::new();
+    let decoded = decode(dialect, PAYMENT, &mut mirror);
     let mut out = BytesMut::new();
     let mut writer = Writer::new(dialect, decoded.message.mti(), &mut out);
     for field in dialect.fields() {
         let more: Option<&[u8]> = match field {
             35 => Some(b"4242424242424242=30051019301087654321"),
-            52 => Some(b"0123456789ABCDEF"),
+            52 => Some(b"\x01\x23\x45\x67\x89\xab\xcd\xef"),
             54 => Some(b"0001586D0000000104100002586D000000010410"),
             128 => Some(b"\x01\x23\x45\x67\x89\xab\xcd\xef"),
             _ => decoded.message.field(field),
@@ -82,7 +83,8 @@ fn allocations(mut call: impl FnMut()) -> u64 {
 }
 
 fn bench(criterion: &mut Criterion, name: &str, dialect: &Dialect, frame: &[u8]) {
-    let decoded = decode(dialect, frame);
+    let mut mirror = Mirror::new();
+    let decoded = decode(dialect, frame, &mut mirror);
     assert_eq!(decoded.fault, None);
     let fields: Vec<_> = decoded.message.fields().collect();
     let paths: Vec<FieldPath> =
@@ -91,8 +93,9 @@ fn bench(criterion: &mut Criterion, name: &str, dialect: &Dialect, frame: &[u8])
     write_again(dialect, &fields, &mut out);
     assert_eq!(&out[..], frame);
 
+    let mut again = Mirror::new();
     let decoding = allocations(|| {
-        black_box(decode(dialect, black_box(frame)));
+        black_box(decode(dialect, black_box(frame), &mut again));
     });
     let encoding = allocations(|| write_again(dialect, &fields, &mut out));
     println!(
@@ -104,11 +107,13 @@ fn bench(criterion: &mut Criterion, name: &str, dialect: &Dialect, frame: &[u8])
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Elements(1));
     group.bench_function("decode", |bencher| {
-        bencher.iter(|| black_box(decode(dialect, black_box(frame))).fault.is_none());
+        let mut mirror = Mirror::new();
+        bencher.iter(|| black_box(decode(dialect, black_box(frame), &mut mirror)).fault.is_none());
     });
     group.bench_function("decode_and_read_six_paths", |bencher| {
+        let mut mirror = Mirror::new();
         bencher.iter(|| {
-            let decoded = decode(dialect, black_box(frame));
+            let decoded = decode(dialect, black_box(frame), &mut mirror);
             paths.iter().filter_map(|path| decoded.message.get(path)).map(<[u8]>::len).sum::<usize>()
         });
     });

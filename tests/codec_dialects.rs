@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use billswitch::iso8583::{
-    CardData, Conflict, Dialect, DialectError, DialectReason, PathError, decode, shipped,
+    CardData, Conflict, Dialect, DialectError, DialectReason, Mirror, PathError, decode, shipped,
 };
 
 fn load(text: &str) -> Result<Dialect, DialectError> {
@@ -25,7 +25,7 @@ fn whatever_is_wrong_is_reported_with_file_line_and_reason() {
         ("name = \"bank\"\nextends = \"iso87-ascii\"\nbitmpa = \"hex\"", "bank.toml:3: unknown key `bitmpa`"),
         ("name = \"bank\"\nextends = \"iso87-ascii\"\nbitmap = \"bcd\"", "bank.toml:3: `bitmap` must be"),
         ("name = \"bank\"\nextends = \"iso87-ascii\"\nbinary = true", "bank.toml:3: `binary` must be"),
-        ("name = \"bank\"\nmti = \"bcd\"", "bank.toml:2: `mti` must be"),
+        ("name = \"bank\"\nmti = \"morse\"", "bank.toml:2: `mti` must be"),
         (
             "name = \"bank\"\nbitmap = \"hex\"\n[fields]\n3 = { name = \"x\", type = \"n 6\" }",
             "bank.toml:1: `mti` is missing",
@@ -48,9 +48,11 @@ fn whatever_is_wrong_is_reported_with_file_line_and_reason() {
 #[test]
 fn whatever_is_wrong_with_a_field_is_reported_on_its_line() {
     let table = [
-        ("1 = { name = \"x\", type = \"b 8\" }", "bank.toml:5: a field is a number from 2 to 128"),
+        ("1 = { name = \"x\", type = \"b 8\" }", "bank.toml:5: a field is a number from 2 to 192"),
         ("065 = { name = \"x\", type = \"b 8\" }", "bank.toml:5: a field is a number"),
-        ("\n129 = { name = \"x\", type = \"b 8\" }", "bank.toml:6: a field is a number"),
+        ("\n129 = { name = \"x\", type = \"b 8\" }", "bank.toml:6: DE 129: fields above 128 need `tertiary`"),
+        ("193 = { name = \"x\", type = \"b 8\" }", "bank.toml:5: a field is a number"),
+        ("\n65 = { name = \"x\", type = \"b 8\" }", "bank.toml:6: DE 65: 65 is a bitmap's"),
         ("amount = { name = \"x\", type = \"n 6\" }", "bank.toml:5: a field is a number"),
         ("3 = \"n 6\"", "bank.toml:5: `3` must be a record"),
         ("3 = { typ = \"n 6\" }", "bank.toml:5: unknown key `typ`"),
@@ -64,14 +66,14 @@ fn whatever_is_wrong_with_a_field_is_reported_on_its_line() {
         ("90 = { parts = [{ name = \"a.b\", width = 42 }] }", "bank.toml:5: `name` must be at most 16"),
         ("90 = { parts = [{ name = \"a\", width = 42, blank = 1 }] }", "bank.toml:5: `parts` must be"),
         ("90 = { parts = [\n{ name = \"a\", width = 4, wide = 1 }] }", "bank.toml:6: unknown key `wide`"),
-        ("17 = \"none\"\n18 = \"none\"\n65 = \"none\"", "bank.toml:7: a field is a number"),
+        ("17 = \"none\"\n18 = \"none\"\n193 = \"none\"", "bank.toml:7: a field is a number"),
     ];
     for (fields, want) in table {
         let error = with_fields(fields).unwrap_err().to_string();
         assert!(error.starts_with(want), "{fields}\n{error}");
     }
     let error = load("name = \"b\"\nextends = \"onelink\"\n[fields]\n65 = \"none\"").unwrap_err();
-    assert_eq!(error.reason, DialectReason::FieldNumber);
+    assert_eq!(error.reason, DialectReason::NothingToRemove { field: 65 });
     let twice = "name = \"b\"\nmti = \"ascii\"\nbitmap = \"hex\"\nbinary = \"raw\"\n[fields]\n3 = \"none\"";
     assert_eq!(load(twice).unwrap_err().reason, DialectReason::NothingToRemove { field: 3 });
 }
@@ -84,7 +86,7 @@ fn what_cannot_be_together_is_refused() {
         ("48 = { type = \"ans.4\", tlv = { tag = 2, length = 3 } }", Conflict::NoRoomForElement),
         (
             "48 = { tlv = { tag = 2, length = 3 }, parts = [{ name = \"a\", width = 2 }] }",
-            Conflict::TlvAndParts,
+            Conflict::TwoInsides,
         ),
         ("52 = { parts = [{ name = \"a\", width = 8 }] }", Conflict::NotText),
         (
@@ -96,8 +98,8 @@ fn what_cannot_be_together_is_refused() {
             Conflict::PartsTooNarrow { parts: 4, max: 6 },
         ),
         ("3 = { parts = [{ name = \"a\", width = 2 }, { name = \"a\", width = 4 }] }", Conflict::SamePart),
-        ("55 = { type = \"b...255\", binary = \"hex\" }", Conflict::VariableHex),
-        ("3 = { binary = \"hex\" }", Conflict::BinaryText),
+        ("55 = { type = \"b...255\", as = \"hex\" }", Conflict::VariableHex),
+        ("3 = { as = \"hex\" }", Conflict::BinaryText),
         ("64 = { card_data = \"pan\" }", Conflict::PanNotText),
     ];
     for (fields, want) in table {
@@ -139,9 +141,9 @@ fn an_extension_inherits_overrides_and_takes_away() {
     assert_eq!((bank.card_data(2), bank.card_data(3)), (CardData::Pan, CardData::None));
     // A binary default reaches inherited fields: 16 hex characters there, 8 bytes here.
     let raw = load("name = \"raw\"\nextends = \"iso87-ascii\"\nbinary = \"raw\"").unwrap();
-    assert_eq!((bank.field_bytes_max(64), raw.field_bytes_max(64)), (Some(16), Some(8)));
+    assert_eq!((bank.field_max(64), raw.field_max(64)), (Some(8), Some(8)));
     let onelink = shipped::dialect("onelink").unwrap().unwrap();
-    assert_eq!((onelink.field_bytes_max(52), onelink.field_bytes_max(64)), (Some(16), Some(8)));
+    assert_eq!((onelink.field_max(52), onelink.field_max(64)), (Some(8), Some(8)));
 }
 
 #[test]
@@ -165,7 +167,8 @@ fn a_path_is_a_field_an_element_or_a_part() {
     }
     let frame = b"0420\x82\x20\0\0\0\x01\0\0\0\0\0\x40\0\0\0\x001120090029004709\
         013BI003ABCCN0000200004707      1120090009      1120090010";
-    let decoded = decode(&onelink, frame);
+    let mut mirror = Mirror::new();
+    let decoded = decode(&onelink, frame, &mut mirror);
     assert_eq!(decoded.fault, None);
     for (path, want) in [
         ("11", Some(&b"004709"[..])),

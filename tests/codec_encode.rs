@@ -41,7 +41,7 @@ type Step = fn(&mut Writer<'_, '_>) -> Result<(), EncodeError>;
 #[test]
 fn a_wrong_value_is_refused_and_nothing_is_left_behind() {
     use EncodeReason::{
-        BadElement, Character, Empty, NotAscending, NotTlv, TagWidth, TooLong, TooShort, Unbalanced,
+        BadElement, Character, Empty, NotAscending, NotStructured, TagWidth, TooLong, TooShort, Unbalanced,
         Undefined,
     };
     let onelink = dialect("onelink");
@@ -57,7 +57,7 @@ fn a_wrong_value_is_refused_and_nothing_is_left_behind() {
         ("short amount", |w| w.put(28, b"C1"), (28, TooShort { len: 2, need: 9 })),
         ("short MAC", |w| w.put(64, b"1234567"), (64, TooShort { len: 7, need: 8 })),
         ("torn element", |w| w.put(48, b"BI003AB"), (48, BadElement { at: 0 })),
-        ("not TLV", |w| w.begin(44), (44, NotTlv)),
+        ("not TLV", |w| w.begin(44), (44, NotStructured)),
         ("no field begun", |w| w.element(b"BI", b""), (11, Unbalanced)),
         ("no field to end", |w| w.end(), (11, Unbalanced)),
         ("wide tag", |w| w.begin(48).and_then(|()| w.element(b"BIL", b"")), (48, TagWidth { width: 2 })),

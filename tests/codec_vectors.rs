@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use billswitch::iso8583::{Dialect, Message, Writer, decode, shipped};
+use billswitch::iso8583::{Dialect, Message, Mirror, Writer, decode, shipped};
 use bytes::BytesMut;
 
 #[derive(serde::Deserialize)]
@@ -46,7 +46,8 @@ fn the_worlds_messages_hold_what_their_sources_say_and_go_back_byte_for_byte() {
     for vector in vectors().iter().filter(|vector| vector.expect == "ok") {
         let dialect = shipped::dialect(&vector.dialect).unwrap().unwrap();
         let frame = &hex::decode(&vector.hex).unwrap()[vector.header_bytes..];
-        let decoded = decode(&dialect, frame);
+        let mut mirror = Mirror::new();
+        let decoded = decode(&dialect, frame, &mut mirror);
         assert_eq!(decoded.fault, None, "{}", vector.name);
         let mut got = BTreeMap::from([("0".to_owned(), decoded.message.mti().to_string())]);
         for (field, value) in decoded.message.fields() {
@@ -65,7 +66,8 @@ fn what_others_refuse_or_should_is_refused() {
     for vector in vectors().iter().filter(|vector| vector.expect == "error") {
         let dialect = shipped::dialect(&vector.dialect).unwrap().unwrap();
         let frame = &hex::decode(&vector.hex).unwrap()[vector.header_bytes..];
-        let decoded = decode(&dialect, frame);
+        let mut mirror = Mirror::new();
+        let decoded = decode(&dialect, frame, &mut mirror);
         let fault = decoded.fault.unwrap_or_else(|| panic!("{} was taken", vector.name));
         assert!(fault.is_layout(), "{}: {fault}", vector.name);
         refused += 1;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use billswitch::config::Config;
 use billswitch::ids::BillerCode;
+use billswitch::iso8583::Framing;
 use billswitch::journal::{self, Options};
 use billswitch::money::MinorUnits;
 use billswitch::server::{BookDesk, Extras, Server};
@@ -40,16 +41,19 @@ fn import(config: &Config) {
     }
 }
 
-async fn morning(pacing: Pacing) {
+async fn morning(pacing: Pacing, framing: Framing) {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     import(&config(&store));
-    let server = Server::start(config(&store), Extras::default()).await.unwrap();
+    let mut serving = config(&store);
+    serving.links.iter_mut().for_each(|link| link.framing = framing);
+    let server = Server::start(serving, Extras::default()).await.unwrap();
     let dialect = Arc::clone(config(&store).links[0].profile.dialect());
     let capture = Capture::read(&fixture("requests.pcap"), None).unwrap();
     let expected = expect::read(&fixture("answers.jsonl")).unwrap();
     let plan = ReplayPlan {
         pacing,
+        framing,
         ..ReplayPlan::flat_out(server.addresses()[0], capture, Some(expected), dialect)
     };
     let report = replay(plan).await.unwrap();
@@ -87,10 +91,15 @@ fn agree(store: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_morning_flat_out_is_answered_as_it_should_be() {
-    morning(Pacing::FlatOut).await;
+    morning(Pacing::FlatOut, Framing::default()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_morning_in_its_own_order_is_answered_as_it_should_be() {
-    morning(Pacing::Recorded { speed: "150".parse().unwrap() }).await;
+    morning(Pacing::Recorded { speed: "150".parse().unwrap() }, Framing::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_morning_on_links_framed_otherwise_is_answered_as_it_should_be() {
+    morning(Pacing::FlatOut, Framing::parse("ascii 4 inclusive").unwrap()).await;
 }

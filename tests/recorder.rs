@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use billswitch::iso8583::{Dialect, decode, shipped};
+use billswitch::iso8583::{Dialect, Framing, Mirror, decode, shipped};
 use billswitch::sim::replay::capture::Capture;
 use billswitch::telemetry::recorder::{Direction, QUEUE_FRAMES, Recorder, RecorderError};
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
@@ -51,7 +51,7 @@ fn place(directory: &tempfile::TempDir) -> PathBuf {
 fn record(path: &Path, connections: &[(&str, &str)], frames: usize) {
     let (handle, recorder) = Recorder::start(path, QUEUE_FRAMES).unwrap();
     for (client, server) in connections {
-        let tape = handle.connection(address(client), address(server), onelink());
+        let tape = handle.connection(address(client), address(server), onelink(), Framing::default());
         for number in 0..frames {
             let stan = format!("{number:06}");
             tape.frame(Direction::In, &payment(&stan));
@@ -84,7 +84,8 @@ fn a_recording_reads_back_as_what_the_clients_sent_without_their_cards() {
         assert_eq!((stream.client, stream.server), (address(client), address(server)));
         assert_eq!(stream.frames.len(), 50);
         for (number, frame) in stream.frames.iter().enumerate() {
-            let (stan, decoded) = (format!("{number:06}"), decode(&dialect, &frame.bytes));
+            let mut mirror = Mirror::new();
+            let (stan, decoded) = (format!("{number:06}"), decode(&dialect, &frame.bytes, &mut mirror));
             assert!(decoded.fault.is_none());
             assert_eq!(decoded.message.field(11), Some(stan.as_bytes()));
             assert_eq!(decoded.message.field(2), Some(&b"4929120000001236"[..]));
@@ -145,20 +146,52 @@ fn every_packet_of_a_recording_adds_up() {
 }
 
 #[test]
-fn frames_of_any_length_are_recorded() {
+fn frames_of_any_length_that_a_peer_may_send_are_recorded() {
     let directory = tempfile::tempdir().unwrap();
     let path = place(&directory);
     let (handle, recorder) = Recorder::start(&path, QUEUE_FRAMES).unwrap();
-    let tape = handle.connection(address("10.0.1.2:1"), address("10.0.0.1:2"), onelink());
+    let tape = handle.connection(address("10.0.1.2:1"), address("10.0.0.1:2"), onelink(), Framing::default());
     for len in [0, 1, 16_384, 65_535, 65_536] {
         tape.frame(Direction::In, &vec![b'9'; len]);
     }
     drop((tape, handle));
     let recorded = recorder.finish().unwrap();
-    assert_eq!((recorded.frames, recorded.dropped), (4, 1), "a length header cannot tell the longest");
+    assert_eq!(
+        (recorded.frames, recorded.dropped),
+        (3, 2),
+        "a length can tell neither of none nor of the longest"
+    );
     let capture = Capture::read(&path, None).unwrap();
     let lens: Vec<_> = capture.streams[0].frames.iter().map(|frame| frame.bytes.len()).collect();
-    assert_eq!(lens, [1, 16_384, 65_535], "an empty frame is no message");
+    assert_eq!(lens, [1, 16_384, 65_535]);
+}
+
+#[test]
+fn a_connection_is_recorded_in_its_own_framing() {
+    let dialect = onelink();
+    for framing in Framing::COMMON {
+        let directory = tempfile::tempdir().unwrap();
+        let path = place(&directory);
+        let (handle, recorder) = Recorder::start(&path, QUEUE_FRAMES).unwrap();
+        let tape = handle.connection(address("10.0.1.2:1"), address("10.0.0.1:2"), onelink(), framing);
+        for stan in ["000001", "000002"] {
+            tape.frame(Direction::In, &payment(stan));
+            tape.frame(Direction::Out, &approval(stan));
+        }
+        drop((tape, handle));
+        assert_eq!(recorder.finish().unwrap().frames, 4, "{framing}");
+        let capture = Capture::read_framed(&path, None, framing).unwrap();
+        let stans = capture.in_order().into_iter().map(|(_, frame)| {
+            let mut mirror = Mirror::new();
+            let message = decode(&dialect, &frame.bytes, &mut mirror).message;
+            message.field(11).unwrap().to_vec()
+        });
+        assert_eq!(stans.collect::<Vec<_>>(), [b"000001", b"000002"], "{framing}");
+        let bytes = std::fs::read(&path).unwrap();
+        let mut wire = bytes::BytesMut::new();
+        framing.put(&approval("000002"), &mut wire).unwrap();
+        assert!(bytes.windows(wire.len()).any(|part| part == wire), "{framing}");
+    }
 }
 
 #[test]
@@ -176,7 +209,7 @@ fn a_tape_that_is_still_held_does_not_keep_a_recording_from_ending() {
     let directory = tempfile::tempdir().unwrap();
     let path = place(&directory);
     let (handle, recorder) = Recorder::start(&path, QUEUE_FRAMES).unwrap();
-    let tape = handle.connection(address("10.0.1.2:1"), address("10.0.0.1:2"), onelink());
+    let tape = handle.connection(address("10.0.1.2:1"), address("10.0.0.1:2"), onelink(), Framing::default());
     tape.frame(Direction::In, &payment("000001"));
     assert_eq!(recorder.finish().unwrap().frames, 1);
     tape.frame(Direction::In, &payment("000002"));
@@ -189,11 +222,11 @@ fn a_frame_broken_at_any_byte_shows_no_card_number() {
     let directory = tempfile::tempdir().unwrap();
     let path = place(&directory);
     let (handle, recorder) = Recorder::start(&path, QUEUE_FRAMES).unwrap();
-    let tape = handle.connection(address("10.0.1.2:1"), address("10.0.0.1:2"), onelink());
+    let tape = handle.connection(address("10.0.1.2:1"), address("10.0.0.1:2"), onelink(), Framing::default());
     let fields = format!("16{CANARY}500000000001000000632409");
     let without_track = [b"0200", &[0x60, 0x20, 0, 0, 8, 0, 0, 0][..], fields.as_bytes()].concat();
     for whole in [payment("000001"), without_track] {
-        for place in 0..whole.len() {
+        for place in 1..whole.len() {
             tape.frame(Direction::In, &whole[..place]);
             tape.frame(Direction::In, &[&whole[..place], &b"\0"[..], &whole[place..]].concat());
             let mut other = whole.clone();

@@ -1,5 +1,6 @@
 //! `billswitch check`: says what is wrong with the data files before the daemon does.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -24,17 +25,22 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let config = args.place.load()?;
-    let mut profiles: Vec<&str> = config.links.iter().map(|link| link.profile.name()).collect();
-    profiles.sort_unstable();
-    profiles.dedup();
+    let links = config.links.iter();
+    let profiles: BTreeSet<&str> = links.clone().map(|link| link.profile.name()).collect();
+    let framings: BTreeSet<String> = links.map(|link| link.framing.to_string()).collect();
     let said = writeln!(
         std::io::stdout(),
-        "ok: {} links (profiles {}), {} billers, store {}",
+        "ok: {} links (profiles {}; framings {}), {} billers, store {}",
         config.links.len(),
-        profiles.join(", "),
+        list(profiles),
+        list(framings),
         config.billers.len(),
         config.store.display(),
     );
     said.map_err(CliError::io("writing"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn list<T: AsRef<str>>(names: BTreeSet<T>) -> String {
+    names.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ")
 }

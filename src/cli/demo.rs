@@ -94,8 +94,8 @@ fn import(config: &Config, morning: &Path) -> Result<u64, CliError> {
 
 /// Serves and replays on runtimes of their own, so that the CPU time of each can be told.
 fn serve_and_replay(config: Config, morning: &Path) -> Result<(ReplayReport, CpuTimes), CliError> {
-    let link = config.links.first().map(|link| Arc::clone(link.profile.dialect()));
-    let dialect = link.ok_or_else(|| CliError::Book("no link is configured".to_owned()))?;
+    let link = config.links.first().map(|link| (Arc::clone(link.profile.dialect()), link.framing));
+    let (dialect, framing) = link.ok_or_else(|| CliError::Book("no link is configured".to_owned()))?;
     let runtime = |name: &str| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let built = builder.worker_threads(2).thread_name(name).enable_all().build();
@@ -109,7 +109,7 @@ fn serve_and_replay(config: Config, morning: &Path) -> Result<(ReplayReport, Cpu
     let address = server.addresses().first().copied();
     let address = address.ok_or_else(|| CliError::Book("nothing is listened on".to_owned()))?;
     let before = CpuTimes::read();
-    let plan = ReplayPlan::flat_out(address, capture, Some(expected), dialect);
+    let plan = ReplayPlan { framing, ..ReplayPlan::flat_out(address, capture, Some(expected), dialect) };
     let report = player.block_on(async { tokio::spawn(replay(plan)).await });
     let cpu = CpuTimes::read().since(&before);
     switch.block_on(server.drain());

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::tables::table;
-use crate::iso8583::Dialect;
+use crate::iso8583::{Dialect, Framing, FramingFault};
 use crate::sim::replay::capture::Capture;
 use crate::sim::replay::{
     DEADLINE, Kind, OnProgress, Pacing, Percentiles, ReplayError, ReplayPlan, ReplayReport, Speed, expect,
@@ -60,6 +60,10 @@ pub struct ReplayArgs {
     /// How the messages are laid out.
     #[arg(long, default_value = "onelink")]
     pub dialect: String,
+    /// How frames stand on the connections, in the capture and to the switch, such as "ascii 4"; left out: as the dialect
+    /// says
+    #[arg(long, value_name = "FRAMING", value_parser = framing)]
+    pub framing: Option<Framing>,
     /// Folder with dialects/ to take it from, instead of those that are built in
     #[arg(long, value_name = "DIR")]
     pub specs: Option<PathBuf>,
@@ -83,7 +87,8 @@ pub struct ReplayArgs {
 ///
 /// [`ReplayError`] if it could not be played; that answers differ is exit status 1.
 pub fn run(args: &ReplayArgs, dialect: Arc<Dialect>) -> Result<ExitCode, ReplayError> {
-    let capture = Capture::read(&args.capture, args.port)?;
+    let framing = args.framing.unwrap_or_else(|| dialect.framing());
+    let capture = Capture::read_framed(&args.capture, args.port, framing)?;
     let expected = args.answers.as_deref().map(expect::read).transpose()?;
     let mut errors = std::io::stderr();
     for stream in &capture.streams {
@@ -101,6 +106,7 @@ pub fn run(args: &ReplayArgs, dialect: Arc<Dialect>) -> Result<ExitCode, ReplayE
         capture,
         expected,
         dialect,
+        framing,
         pacing: if args.flat_out { Pacing::FlatOut } else { Pacing::Recorded { speed: args.rate } },
         window: usize::try_from(args.window).unwrap_or(usize::MAX),
         answer_timeout: Duration::from_millis(u64::from(args.timeout_ms)),
@@ -120,6 +126,14 @@ pub fn run(args: &ReplayArgs, dialect: Arc<Dialect>) -> Result<ExitCode, ReplayE
         print_report(&report, args.limit_differences, &mut out)?;
     }
     Ok(if report.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// A framing that tells one frame from the next.
+fn framing(text: &str) -> Result<Framing, Box<dyn std::error::Error + Send + Sync>> {
+    match Framing::parse(text)? {
+        Framing::NONE => Err(FramingFault::Unframed.into()),
+        framing => Ok(framing),
+    }
 }
 
 fn progress_bar() -> ProgressBar {
@@ -261,5 +275,17 @@ mod tests {
         assert!(parsed("replay a.pcap --to 127.0.0.1:8583 --rate 2 --flat-out").is_err());
         assert!(parsed("replay a.pcap --to 127.0.0.1:8583 --window 0").is_err());
         assert!(parsed("replay a.pcap").is_err());
+    }
+
+    #[test]
+    fn a_framing_is_one_that_tells_frames_apart() {
+        let framing = |text: &str| {
+            let line = ["replay", "a.pcap", "--to", "127.0.0.1:8583", "--framing", text];
+            Program::try_parse_from(line).map(|program| program.replay.framing)
+        };
+        assert_eq!(framing("ascii 4").unwrap(), Some(Framing::parse("ascii 4").unwrap()));
+        assert!(framing("none").unwrap_err().to_string().contains("framing `none` is for tools"));
+        assert!(framing("binary 3").unwrap_err().to_string().contains("there are `binary 2`"));
+        assert_eq!(parsed("replay a.pcap --to 127.0.0.1:8583").unwrap().framing, None);
     }
 }

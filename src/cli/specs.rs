@@ -150,7 +150,7 @@ fn dialect_json(dialect: &Dialect) -> Value {
         })
     };
     let fields: Vec<Value> = dialect.fields().map(field).collect();
-    json!({ "name": dialect.name(), "kind": "dialect", "note": dialect.note(), "fields": fields })
+    json!({ "name": dialect.name(), "kind": "dialect", "note": dialect.note(), "framing": dialect.framing().to_string(), "fields": fields })
 }
 
 fn dialect_table(dialect: &Dialect) -> String {
@@ -166,7 +166,7 @@ fn dialect_table(dialect: &Dialect) -> String {
             notes.join(", ").as_str(),
         ]);
     }
-    format!("{}: {}\n{fields}\n", dialect.name(), dialect.note())
+    format!("{}: {}\nframing: {}\n{fields}\n", dialect.name(), dialect.note(), dialect.framing())
 }
 
 /// The word of the file, and what it means for people.

@@ -13,6 +13,7 @@ use super::{
     BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, SpecError, Specs,
 };
 use crate::bounds::LinkBounds;
+use crate::iso8583::{Dialect, Framing};
 use crate::profile::{Profile, line_of};
 use crate::switch::{BillerTerms, LinkTerms};
 
@@ -152,10 +153,27 @@ impl Check<'_> {
             name,
             listen: link.listen,
             peer: link.peer.map(|peer| peer.to_canonical()),
+            framing: self.framing(link, profile.dialect())?,
             profile,
             bounds,
             terms,
         })
+    }
+
+    fn framing(&self, link: &LinkTable, dialect: &Dialect) -> Result<Framing, ConfigError> {
+        let (framing, said_at) = match &link.framing {
+            Some(text) => {
+                let framing = Framing::parse(text.get_ref());
+                (framing.map_err(|error| self.fail(&text.span(), error.into()))?, text.span())
+            }
+            None => (dialect.framing(), link.profile.span()),
+        };
+        if framing == Framing::NONE {
+            let fault =
+                ConfigFault::Unframed { link: link.name.get_ref().to_string(), own: link.framing.is_some() };
+            return Err(self.fail(&said_at, fault));
+        }
+        Ok(framing)
     }
 
     fn billers(

@@ -77,6 +77,7 @@ pub(super) struct LinkTable {
     pub(super) listen: SocketAddr,
     pub(super) peer: Option<IpAddr>,
     pub(super) profile: Spanned<String>,
+    pub(super) framing: Option<Spanned<String>>,
     #[serde(default = "frame_bytes_max")]
     pub(super) frame_bytes_max: Spanned<u32>,
     #[serde(default = "frame_timeout_ms")]

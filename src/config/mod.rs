@@ -17,6 +17,7 @@ pub use specs::{SpecError, SpecKind, Specs};
 
 use crate::bounds::LinkBounds;
 use crate::ids::{BillerCode, BusinessDate, LinkName};
+use crate::iso8583::{Framing, FramingError};
 use crate::profile::Profile;
 use crate::switch::{BillerTerms, LinkTerms};
 
@@ -78,6 +79,8 @@ pub struct LinkConfig {
     pub peer: Option<IpAddr>,
     /// What its messages mean.
     pub profile: Arc<Profile>,
+    /// How its frames stand on a connection; never [`Framing::NONE`].
+    pub framing: Framing,
     /// Bounds of each of its connections.
     pub bounds: LinkBounds,
     /// How the switch treats it.
@@ -157,6 +160,17 @@ pub enum ConfigFault {
     /// A profile that is not there.
     #[error("{0}")]
     Profile(String),
+    /// A framing that is none.
+    #[error("{0}")]
+    Framing(#[from] FramingError),
+    /// A link by which one frame could not be told from the next.
+    #[error("link `{link}`: framing `none` is for tools{}", if *own { "" } else { ", and its dialect has no other: say `framing`" })]
+    Unframed {
+        /// The link.
+        link: String,
+        /// It is what the link itself says, rather than its dialect.
+        own: bool,
+    },
     /// A time zone the system does not know.
     #[error("the system knows no time zone `{0}`")]
     TimeZone(String),

@@ -35,6 +35,16 @@ fn a_fault_is_told_by_file_line_and_reason() {
             "frame_bytes_max = 10000\nprofile = \"onelink\"",
             "frame_bytes_max is 1 to 9999",
         ),
+        (
+            "profile = \"onelink\"",
+            "framing = \"binary 3\"\nprofile = \"onelink\"",
+            "`binary 3` is no framing: there are `binary 2`",
+        ),
+        (
+            "profile = \"onelink\"",
+            "framing = \"none\"\nprofile = \"onelink\"",
+            "link `atmnet`: framing `none` is for tools",
+        ),
     ];
     for (from, to, want) in table {
         let changed = BUILT_IN.find(from).unwrap();
@@ -58,4 +68,15 @@ fn a_profile_that_is_not_there_is_named_with_those_that_are() {
     assert!(error.to_string().starts_with(&format!("billswitch.toml:{line}: ")), "{error}");
     assert!(error.to_string().contains("no profile `twolink`"), "{error}");
     assert!(error.to_string().contains("it has onelink"), "{error}");
+}
+
+#[test]
+fn a_link_is_framed_as_its_dialect_says_unless_it_says_otherwise_itself() {
+    let framings = |text: &str| -> Vec<String> {
+        parse(text).unwrap().links.iter().map(|link| link.framing.to_string()).collect()
+    };
+    assert_eq!(framings(BUILT_IN), ["binary 2"; 3]);
+    let own = "profile = \"onelink\"\nframing = \"ascii 4 inclusive\"";
+    let changed = BUILT_IN.replacen("profile = \"onelink\"", own, 1);
+    assert_eq!(framings(&changed), ["ascii 4 inclusive", "binary 2", "binary 2"]);
 }

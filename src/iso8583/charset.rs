@@ -23,8 +23,6 @@ pub enum Class {
     Z,
     /// `b`: any byte.
     B,
-    /// `b` written as hex characters, two a byte.
-    Hex,
 }
 
 /// The highest bit of every byte of a word.
@@ -65,10 +63,6 @@ const fn track(word: u64) -> u64 {
     within(word, b'0', b'?') | within(word, b'D', b'D')
 }
 
-const fn hex(word: u64) -> u64 {
-    digits(word) | within(word | all(0x20), b'a', b'f')
-}
-
 /// Whether `ok` marks every byte of `value`. The words may overlap: judging a byte twice costs less than
 /// telling the ends apart.
 #[inline]
@@ -103,7 +97,7 @@ impl Class {
         let (lo, hi) = match self {
             Self::N => (all(b'0'), all(b'9')),
             Self::Ans => (all(b' '), all(b'~')),
-            Self::A | Self::An | Self::Ns | Self::As | Self::Xn | Self::Z | Self::B | Self::Hex => {
+            Self::A | Self::An | Self::Ns | Self::As | Self::Xn | Self::Z | Self::B => {
                 return self.rarer_holds(value);
             }
         };
@@ -120,7 +114,6 @@ impl Class {
             Self::Ns => every(value, |word| printable(word) & !within(word | all(0x20), b'a', b'z')),
             Self::As => every(value, |word| printable(word) & !digits(word)),
             Self::Z => every(value, track),
-            Self::Hex => every(value, hex),
             Self::Xn => signed(value),
             Self::B => true,
         }
@@ -137,6 +130,21 @@ impl Class {
             };
         }
         value.iter().position(|byte| !self.holds(&[*byte]))
+    }
+
+    /// As [`Class::holds`] for ISO 8859-1: letters and signs above ASCII are text too.
+    pub(super) fn holds_latin1(self, value: &[u8]) -> bool {
+        self.first_bad_latin1(value).is_none()
+    }
+
+    /// As [`Class::first_bad`] for ISO 8859-1.
+    pub(super) fn first_bad_latin1(self, value: &[u8]) -> Option<usize> {
+        match self {
+            Self::A | Self::An | Self::As | Self::Ans => {
+                value.iter().position(|byte| !(*byte >= 0xa0 || self.holds(&[*byte])))
+            }
+            Self::N | Self::Ns | Self::Xn | Self::Z | Self::B => self.first_bad(value),
+        }
     }
 }
 
@@ -160,7 +168,6 @@ impl fmt::Display for Class {
             Self::Xn => "x+n",
             Self::Z => "z",
             Self::B => "b",
-            Self::Hex => "b in hex",
         })
     }
 }
@@ -180,15 +187,14 @@ mod tests {
             Class::As => printable && !byte.is_ascii_digit(),
             Class::Ans => printable,
             Class::Z => (b'0'..=b'?').contains(&byte) || byte == b'D',
-            Class::Hex => byte.is_ascii_hexdigit(),
             Class::Xn | Class::B => true,
         }
     }
 
     #[test]
     fn every_byte_at_every_place_is_judged_as_one_by_one() {
-        use Class::{A, An, Ans, As, Hex, N, Ns, Z};
-        for class in [A, N, An, Ns, As, Ans, Z, Hex] {
+        use Class::{A, An, Ans, As, N, Ns, Z};
+        for class in [A, N, An, Ns, As, Ans, Z] {
             let good = (0..=255).find(|byte| plain(class, *byte)).unwrap();
             for len in 0..20_usize {
                 for at in 0..len {
@@ -211,7 +217,7 @@ mod tests {
         for first in 0..=255_u8 {
             for second in 0..=255_u8 {
                 let value = [first, second];
-                for class in [Class::N, Class::Ans, Class::An, Class::Z, Class::Hex] {
+                for class in [Class::N, Class::Ans, Class::An, Class::Z] {
                     assert_eq!(class.holds(&value), plain(class, first) && plain(class, second));
                 }
             }

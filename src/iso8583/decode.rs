@@ -1,27 +1,29 @@
 //! Decoding: a frame becomes a [`Message`] that borrows from it.
 
-use nom::bytes::complete::take;
-use nom::{IResult, Parser};
-
 use super::charset::Class;
-use super::dialect::{Bitmap, Dialect};
+use super::dialect::{Dialect, Tertiary};
 use super::fault::{DecodeError, Fault, Reason};
-use super::message::{Decoded, Elements, FIRST, Message, Span};
-use super::mti::Mti;
-use super::table::Layout;
+use super::header;
+use super::judge;
+use super::message::{Decoded, Elements, FIRST, Message, Mirror, Span};
+use super::octets::decimal;
+use super::preamble::{self, Parsed, announcing, bytes, stop};
+use super::rules::{self, Breach, Holding};
+use super::structure::Within;
+use super::table::{Layout, Tlv};
+use super::wire;
 
 /// Longest frame: places in it are kept as sixteen bits.
 pub(super) const FRAME_MAX: usize = 65_535;
 
-type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
-
-/// Decodes a frame that begins with the MTI; a length header is the link's affair.
+/// Decodes a frame that begins with the dialect's headers and the MTI; a length in front of it is the link's affair.
+/// Values that are not plain characters on the wire (BCD, EBCDIC, hex) are put into `mirror`.
 ///
 /// A fault of a field's *content* (a letter in a numeric field) leaves that field out and goes on; a fault of
 /// the *layout* (a length beyond the frame) stops. Either way what decoded is in the message, and the first
 /// fault beside it.
 #[must_use]
-pub fn decode<'d, 'a>(dialect: &'d Dialect, frame: &'a [u8]) -> Decoded<'d, 'a> {
+pub fn decode<'d, 'a>(dialect: &'d Dialect, frame: &'a [u8], mirror: &'a mut Mirror) -> Decoded<'d, 'a> {
     let mut decoded = Decoded { message: Message::nothing(dialect, frame), fault: None, layout_lost: false };
     if frame.len() > FRAME_MAX {
         let reason = Reason::FrameTooLong { len: frame.len(), max: FRAME_MAX };
@@ -29,35 +31,46 @@ pub fn decode<'d, 'a>(dialect: &'d Dialect, frame: &'a [u8]) -> Decoded<'d, 'a> 
         decoded.layout_lost = true;
         return decoded;
     }
-    if let Err(lost) = fill(&mut decoded) {
-        // What is wrong first is what the sender should look at first.
-        decoded.fault.get_or_insert(lost);
-        decoded.layout_lost = true;
+    let room = if dialect.mirrors { mirror.room(frame.len()) } else { &mut [] };
+    let filled = fill(&mut decoded, room);
+    decoded.message.mirror = room;
+    match filled {
+        Ok(()) if dialect.presence.is_empty() => {}
+        Ok(()) => check_presence(&mut decoded),
+        Err(lost) => {
+            // What is wrong first is what the sender should look at first.
+            decoded.fault.get_or_insert(lost);
+            decoded.layout_lost = true;
+        }
     }
     decoded
 }
 
 /// Reads the whole frame; an error is where the layout was lost.
-fn fill(decoded: &mut Decoded<'_, '_>) -> Result<(), DecodeError> {
+fn fill(decoded: &mut Decoded<'_, '_>, mirror: &mut [u8]) -> Result<(), DecodeError> {
     let Decoded { message, fault, .. } = decoded;
     let (dialect, frame) = (message.dialect, message.frame);
-    let (rest, mti) = mti(frame).map_err(|cause| located(frame, 0, cause))?;
-    message.mti = mti;
-    message.end = 4;
-    let (mut rest, words) = bitmaps(dialect.bitmap, rest).map_err(|cause| located(frame, 1, cause))?;
-    message.announced.words = words;
-    let [primary, secondary] = words;
-    message.end = frame.len().saturating_sub(rest.len());
-    for (word, announced, before) in [(0_usize, primary & !FIRST, 0_u8), (1, secondary, 64)] {
-        let mut bits = announced;
+    let mut rest = start(message)?;
+    for word in 0..3_usize {
+        let mut bits = message.announced.words.get(word).copied().unwrap_or(0) & !announcing(dialect, word);
         while bits != 0 {
             let index = bits.leading_zeros();
             let bit = FIRST.checked_shr(index).unwrap_or(0);
             bits &= !bit;
+            let before = u8::try_from(word).unwrap_or(0).wrapping_mul(64);
             let field = u8::try_from(index).unwrap_or(0).wrapping_add(before).wrapping_add(1);
-            let Some(layout) = dialect.table.layout(field) else {
-                let cause = stop(rest, Reason::Undefined);
-                return Err(located(frame, field, cause));
+            let layout = match dialect.table.layout(field) {
+                Some(layout) if layout.plain => layout,
+                _ => {
+                    let at = frame.len().saturating_sub(rest.len());
+                    let found = unusual(message, mirror, field, at)?;
+                    if let Some(bad) = found.bad {
+                        fault.get_or_insert(bad);
+                    }
+                    rest = frame.get(found.after..).unwrap_or_default();
+                    message.end = found.after;
+                    continue;
+                }
             };
             let (window, len) = length(layout, rest).map_err(|cause| located(frame, field, cause))?;
             let (after, value) = bytes(len, window).map_err(|cause| located(frame, field, cause))?;
@@ -67,7 +80,7 @@ fn fill(decoded: &mut Decoded<'_, '_>) -> Result<(), DecodeError> {
                 let start = u16::try_from(start).unwrap_or(u16::MAX);
                 *span = Span { start, len: u16::try_from(len).unwrap_or(0) };
             }
-            let sound = layout.class.holds(value) && elements_fit(layout, value);
+            let sound = layout.class.holds(value) && elements_fit(layout.tlv, value);
             if let Some(word) = message.laid_out.words.get_mut(word) {
                 *word |= bit;
             }
@@ -88,53 +101,105 @@ fn fill(decoded: &mut Decoded<'_, '_>) -> Result<(), DecodeError> {
     Err(located(frame, 0, stop(rest, Reason::TrailingBytes { count: rest.len() })))
 }
 
-/// Four digits.
-fn mti(input: &[u8]) -> Parsed<'_, Mti> {
-    let (rest, text) = bytes(4, input)?;
-    match Mti::new(text) {
-        Ok(mti) => Ok((rest, mti)),
-        Err(_) => Err(stop(input, Reason::BadMti)),
+/// Reads headers, MTI and bitmaps; what is left are the fields.
+fn start<'a>(message: &mut Message<'_, 'a>) -> Result<&'a [u8], DecodeError> {
+    let (dialect, frame) = (message.dialect, message.frame);
+    let mut rest = frame;
+    if !dialect.headers.is_empty() {
+        let bad = |offset| DecodeError { field: 0, offset, reason: Reason::BadHeader };
+        let body = header::length(&dialect.headers, frame).map_err(bad)?;
+        message.body = u16::try_from(body).map_err(|_| bad(0))?;
+        rest = frame.get(body..).unwrap_or_default();
     }
+    let (rest, mti) = preamble::mti(dialect.mti, rest).map_err(|cause| located(frame, 0, cause))?;
+    message.mti = mti;
+    message.end = frame.len().saturating_sub(rest.len());
+    if !dialect.conditions.is_empty() {
+        message.holding = Holding::of(&dialect.conditions, mti);
+    }
+    let (rest, words) = preamble::bitmaps(dialect, rest).map_err(|cause| located(frame, 1, cause))?;
+    message.announced.words = words;
+    message.end = frame.len().saturating_sub(rest.len());
+    Ok(rest)
 }
 
-/// The primary bitmap and, where its first bit says so, the secondary.
-fn bitmaps(bitmap: Bitmap, input: &[u8]) -> Parsed<'_, [u64; 2]> {
-    let (rest, primary) = one_bitmap(bitmap, input)?;
-    if primary & FIRST == 0 {
-        return Ok((rest, [primary, 0]));
-    }
-    let (rest, secondary) = one_bitmap(bitmap, rest)?;
-    Ok((rest, [primary, secondary]))
+/// What reading a field gave that is not plain.
+struct Found {
+    after: usize,
+    bad: Option<DecodeError>,
 }
 
-fn one_bitmap(bitmap: Bitmap, input: &[u8]) -> Parsed<'_, u64> {
-    let (rest, text) = bytes(bitmap.width(), input)?;
-    let word = match bitmap {
-        Bitmap::Binary => text.first_chunk::<8>().map(|word| u64::from_be_bytes(*word)),
-        Bitmap::Hex => hex_word(text),
+/// Reads a field whose characters are not as they are on the wire, or which has structure or conditions.
+#[inline(never)]
+fn unusual(
+    message: &mut Message<'_, '_>,
+    mirror: &mut [u8],
+    field: u8,
+    from: usize,
+) -> Result<Found, DecodeError> {
+    let (dialect, frame) = (message.dialect, message.frame);
+    let lost = |at, reason| DecodeError { field, offset: from.saturating_add(at), reason };
+    let layout = dialect.layout_in(field, message.holding).ok_or_else(|| lost(0, Reason::Undefined))?;
+    let place = wire::locate(layout, frame.get(from..).unwrap_or_default())
+        .map_err(|(at, reason)| lost(at, reason))?;
+    let start = from.saturating_add(place.at);
+    let bytes = frame.get(start..start.saturating_add(place.wire)).unwrap_or_default();
+    if let Some(span) = message.spans.get_mut(usize::from(field)) {
+        let start = u16::try_from(start).unwrap_or(u16::MAX);
+        *span = Span { start, len: u16::try_from(place.units).unwrap_or(0) };
+    }
+    let within = dialect.structure(layout).map(Within::Declared);
+    let broken = judge::value(layout, within, bytes, place.units, start, mirror).err();
+    message.laid_out.insert(field);
+    if layout.is_mirrored() {
+        message.mirrored.insert(field);
+    }
+    if broken.is_none() {
+        message.present.insert(field);
+        if layout.watched {
+            let at = start.saturating_mul(2);
+            let mirrored = mirror.get(at..at.saturating_add(place.units)).unwrap_or_default();
+            let value = if layout.is_mirrored() { mirrored } else { bytes };
+            message.holding.learn(&dialect.conditions, message.mti, field, value);
+        }
+        if dialect.tertiary == Tertiary::Field(field)
+            && let ([.., third], Some(word)) = (&mut message.announced.words, bytes.first_chunk::<8>())
+        {
+            *third = u64::from_be_bytes(*word);
+        }
+    }
+    let bad = broken.map(|broken| DecodeError {
+        field,
+        offset: start.saturating_add(broken.at),
+        reason: broken.reason,
+    });
+    Ok(Found { after: from.saturating_add(place.after), bad })
+}
+
+/// Whether the fields that are there are those that messages of this type have.
+#[cold]
+fn check_presence(decoded: &mut Decoded<'_, '_>) {
+    let message = &decoded.message;
+    let rules = &message.dialect.presence;
+    let breach = rules::breach(rules, message.mti, message.announced, message.holding);
+    let (field, offset, reason) = match breach {
+        None => return,
+        Some(Breach::Missing(field)) => (field, message.frame.len(), Reason::Missing),
+        Some(Breach::Forbidden(field)) => {
+            (field, message.wire_place(field).map_or(0, |(start, _)| start), Reason::Forbidden)
+        }
     };
-    match word {
-        Some(word) => Ok((rest, word)),
-        None => Err(stop(input, Reason::BadBitmap)),
-    }
-}
-
-/// Hex characters, either case, as a number.
-fn hex_word(text: &[u8]) -> Option<u64> {
-    text.iter().try_fold(0_u64, |word, byte| {
-        let digit = char::from(*byte).to_digit(16)?;
-        Some((word << 4) | u64::from(digit))
-    })
+    decoded.fault.get_or_insert(DecodeError { field, offset, reason });
 }
 
 /// How long the field is: its fixed length, or what its prefix says.
 #[inline]
 fn length<'a>(layout: &Layout, input: &'a [u8]) -> Parsed<'a, usize> {
     let max = usize::from(layout.max);
-    if layout.prefix == 0 {
+    if layout.digits == 0 {
         return Ok((input, max));
     }
-    let (rest, prefix) = bytes(usize::from(layout.prefix), input)?;
+    let (rest, prefix) = bytes(usize::from(layout.digits), input)?;
     match decimal(prefix) {
         Some(len) if len <= max => Ok((rest, len)),
         Some(len) => Err(stop(input, Reason::TooLong { len, max })),
@@ -142,29 +207,13 @@ fn length<'a>(layout: &Layout, input: &'a [u8]) -> Parsed<'a, usize> {
     }
 }
 
-/// Exactly `len` bytes.
-#[inline]
-fn bytes(len: usize, input: &[u8]) -> Parsed<'_, &[u8]> {
-    let taken: Parsed<'_, &[u8]> = take(len).parse_complete(input);
-    taken.map_err(|_| stop(input, Reason::Truncated { need: len, have: input.len() }))
-}
-
-/// Decimal digits as a number; at most four of them, so it cannot overflow.
-#[inline]
-pub(super) fn decimal(digits: &[u8]) -> Option<usize> {
-    digits.iter().try_fold(0_usize, |number, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit <= 9).then(|| number.wrapping_mul(10).wrapping_add(usize::from(digit)))
-    })
-}
-
 /// Whether the elements of a TLV field end where the field does.
 #[inline]
-fn elements_fit(layout: &Layout, value: &[u8]) -> bool {
-    layout.tlv.is_none_or(|tlv| Elements::new(tlv, value).left_malformed() == 0)
+fn elements_fit(tlv: Option<Tlv>, value: &[u8]) -> bool {
+    tlv.is_none_or(|tlv| Elements::new(tlv, value).left_malformed() == 0)
 }
 
-/// Where exactly a field's content is bad.
+/// Where exactly a plain field's content is bad.
 #[cold]
 fn content_fault(layout: &Layout, field: u8, start: usize, value: &[u8]) -> DecodeError {
     let (at, reason) = match (layout.class.first_bad(value), layout.tlv) {
@@ -176,11 +225,6 @@ fn content_fault(layout: &Layout, field: u8, start: usize, value: &[u8]) -> Deco
         (None, None) => (0, Reason::Character { class: Class::B }),
     };
     DecodeError { field, offset: start.saturating_add(at), reason }
-}
-
-#[cold]
-fn stop(input: &[u8], reason: Reason) -> nom::Err<Fault> {
-    nom::Err::Error(Fault { left: input.len(), reason })
 }
 
 /// Gives a parser's fault its field and its place in the frame.
@@ -215,7 +259,8 @@ mod tests {
     #[test]
     fn a_payment_is_read_to_its_elements() {
         let onelink = onelink();
-        let Decoded { message, fault, .. } = decode(&onelink, PAYMENT);
+        let mut mirror = Mirror::new();
+        let Decoded { message, fault, .. } = decode(&onelink, PAYMENT, &mut mirror);
         assert_eq!(fault, None);
         assert_eq!(message.mti().as_str(), "0200");
         assert_eq!(message.field(2), Some(&b"4000000804793778"[..]));
@@ -233,7 +278,8 @@ mod tests {
         let mut frame = PAYMENT.to_vec();
         // The amount: MTI 4, bitmaps 16, DE 2 18, DE 3 6.
         frame[46] = b'O';
-        let Decoded { message, fault, .. } = decode(&onelink, &frame);
+        let mut mirror = Mirror::new();
+        let Decoded { message, fault, .. } = decode(&onelink, &frame, &mut mirror);
         let want = DecodeError { field: 4, offset: 46, reason: Reason::Character { class: Class::N } };
         assert_eq!(fault, Some(want));
         assert!(!want.is_layout());
@@ -244,7 +290,8 @@ mod tests {
     fn what_stood_before_a_lost_layout_is_kept() {
         let onelink = onelink();
         let cut = PAYMENT.len() - 1;
-        let Decoded { message, fault, .. } = decode(&onelink, &PAYMENT[..cut]);
+        let mut mirror = Mirror::new();
+        let Decoded { message, fault, .. } = decode(&onelink, &PAYMENT[..cut], &mut mirror);
         let fault = fault.unwrap();
         assert_eq!((fault.field, fault.offset), (102, 238));
         assert_eq!(fault.reason, Reason::Truncated { need: 16, have: 15 });
@@ -255,7 +302,8 @@ mod tests {
     #[test]
     fn a_debug_print_shows_numbers_only() {
         let onelink = onelink();
-        let decoded = decode(&onelink, PAYMENT);
+        let mut mirror = Mirror::new();
+        let decoded = decode(&onelink, PAYMENT, &mut mirror);
         let text = format!("{decoded:?} {:?} {:?}", decoded.message.elements(48), decoded.message.dialect());
         assert!(!text.contains("4000000804793778") && !text.contains("KPBOARDS"), "{text}");
     }

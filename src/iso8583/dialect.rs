@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::charset::Class;
+use super::framing::Framing;
+use super::header::Header;
 use super::load;
 use super::load_error::DialectError;
 use super::path::{FieldPath, PathError};
-use super::table::{Layout, Table};
+use super::rules::{Condition, Holding, Presence, When};
+use super::structure::{Structure, Subfield};
+use super::table::{Layout, Table, Tlv};
 
 /// How one network lays out its messages, read from a file and checked. Share it by reference: it never
 /// changes.
@@ -15,9 +19,44 @@ use super::table::{Layout, Table};
 pub struct Dialect {
     pub(super) name: String,
     pub(super) note: String,
+    pub(super) framing: Framing,
+    pub(super) headers: Vec<Header>,
+    pub(super) mti: MtiForm,
     pub(super) bitmap: Bitmap,
+    pub(super) secondary: Secondary,
+    pub(super) tertiary: Tertiary,
     pub(super) table: Table,
+    /// What is inside of fields, by [`Layout::inside`].
+    pub(super) structures: Vec<Structure>,
     pub(super) fields: BTreeMap<u8, Field>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) whens: Vec<When>,
+    pub(super) presence: Vec<Presence>,
+    /// Meanings of values, for people.
+    pub(super) codes: BTreeMap<String, BTreeMap<String, String>>,
+    /// Names of elements, by path.
+    pub(super) names: BTreeMap<String, String>,
+    /// Whether any value is not plain on the wire.
+    pub(super) mirrors: bool,
+}
+
+/// How the message type indicator is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum MtiForm {
+    Ascii,
+    /// Two bytes.
+    Bcd,
+    Ebcdic,
+}
+
+impl MtiForm {
+    /// Bytes on the wire.
+    pub(super) const fn width(self) -> usize {
+        match self {
+            Self::Ascii | Self::Ebcdic => 4,
+            Self::Bcd => 2,
+        }
+    }
 }
 
 /// How bitmaps are written.
@@ -25,6 +64,8 @@ pub struct Dialect {
 pub(super) enum Bitmap {
     /// Sixteen hex characters.
     Hex,
+    /// The same in EBCDIC.
+    EbcdicHex,
     /// Eight bytes.
     Binary,
 }
@@ -33,10 +74,33 @@ impl Bitmap {
     /// Bytes of one bitmap on the wire.
     pub(super) const fn width(self) -> usize {
         match self {
-            Self::Hex => 16,
+            Self::Hex | Self::EbcdicHex => 16,
             Self::Binary => 8,
         }
     }
+}
+
+/// Whether there is a bitmap for fields 66 to 128.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Secondary {
+    /// If bit 1 says so.
+    Announced,
+    /// In every message, and bit 1 is set.
+    Always,
+    /// In every message, and bit 1 is not set.
+    Unannounced,
+    /// Never: bit 1 means nothing.
+    None,
+}
+
+/// Where the bitmap for fields 129 to 192 stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Tertiary {
+    None,
+    /// Behind the secondary, if bit 65 says so.
+    Leading,
+    /// In this field.
+    Field(u8),
 }
 
 /// What is known of a field beside its layout.
@@ -45,21 +109,14 @@ pub(super) struct Field {
     pub(super) name: String,
     /// The type as written in the file.
     pub(super) notation: String,
+    /// What is said of all of it.
     pub(super) card_data: CardData,
-    pub(super) parts: Vec<Part>,
-}
-
-/// A positional subfield, in bytes from the start of its field.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Part {
-    /// `None` for blanks between two parts.
-    pub(super) name: Option<String>,
-    pub(super) start: u16,
-    pub(super) len: u16,
+    /// The strictest that is said of it or of anything inside it.
+    pub(super) strictest: CardData,
 }
 
 /// What of a field may be kept.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum CardData {
     /// No card data.
     None,
@@ -96,6 +153,12 @@ impl Dialect {
         &self.note
     }
 
+    /// How its frames stand on a connection, unless a link says otherwise.
+    #[must_use]
+    pub const fn framing(&self) -> Framing {
+        self.framing
+    }
+
     /// Numbers of the fields that the dialect has, ascending.
     pub fn fields(&self) -> impl Iterator<Item = u8> {
         self.fields.keys().copied()
@@ -113,16 +176,17 @@ impl Dialect {
         self.fields.get(&field).map(|field| field.notation.as_str())
     }
 
-    /// Most bytes that the field's value takes on the wire, the length prefix excluded.
+    /// Most characters of the field's value, or bytes of class `b`.
     #[must_use]
-    pub fn field_bytes_max(&self, field: u8) -> Option<u16> {
+    pub fn field_max(&self, field: u8) -> Option<u16> {
         self.table.layout(field).map(|layout| layout.max)
     }
 
-    /// Whether the field holds tagged elements.
+    /// Whether the field holds tagged elements (TLV with tags of characters, or BER-TLV).
     #[must_use]
     pub fn is_tlv(&self, field: u8) -> bool {
-        self.table.layout(field).is_some_and(|layout| layout.tlv.is_some())
+        let structure = self.table.layout(field).and_then(|layout| self.structure(layout));
+        matches!(structure, Some(Structure::Tlv(_) | Structure::Ber { .. }))
     }
 
     /// Whether the field is raw bytes rather than characters.
@@ -131,13 +195,33 @@ impl Dialect {
         self.table.layout(field).is_some_and(|layout| layout.class == Class::B)
     }
 
-    /// What of a field may be kept. An unknown field has no card data.
+    /// What of a field may be kept, the strictest of all that is inside it. An unknown field has no card data.
     #[must_use]
     pub fn card_data(&self, field: u8) -> CardData {
-        self.fields.get(&field).map_or(CardData::None, |field| field.card_data)
+        self.fields.get(&field).map_or(CardData::None, |field| field.strictest)
     }
 
-    /// Compiles a field path: `37`, `48.CN` (a tagged element) or `90.stan` (a positional part).
+    /// What a value at a path means, for people: `39` and `00` give `approved`.
+    #[must_use]
+    pub fn meaning(&self, path: &str, value: &[u8]) -> Option<&str> {
+        let value = std::str::from_utf8(value).ok()?;
+        self.codes.get(path)?.get(value).map(String::as_str)
+    }
+
+    /// What an element without a record of its own is called: `48.CN`, `55.9F26`. What is inside another goes by its last
+    /// tag too.
+    #[must_use]
+    pub fn element_name(&self, path: &str) -> Option<&str> {
+        let last = || {
+            let (field, inside) = path.split_once('.')?;
+            let (_, tag) = inside.rsplit_once('.')?;
+            self.names.get(&format!("{field}.{tag}"))
+        };
+        self.names.get(path).or_else(last).map(String::as_str)
+    }
+
+    /// Compiles a field path: `37`, `48.CN` (a tagged element), `90.stan` (a positional part), `127.25.3` (subfields) or
+    /// `55.9F26` (a BER tag).
     ///
     /// # Errors
     ///
@@ -146,12 +230,55 @@ impl Dialect {
         FieldPath::compile(self, text)
     }
 
-    pub(super) fn layout(&self, field: u8) -> Option<&Layout> {
-        self.table.layout(field)
+    pub(super) fn structure(&self, layout: &Layout) -> Option<&Structure> {
+        self.structures.get(usize::from(layout.inside?))
     }
 
-    pub(super) fn parts(&self, field: u8) -> &[Part] {
-        self.fields.get(&field).map_or(&[], |field| field.parts.as_slice())
+    pub(super) fn tlv_of(&self, layout: &Layout) -> Option<Tlv> {
+        layout.tlv.or_else(|| match self.structure(layout)? {
+            Structure::Tlv(tlv) => Some(*tlv),
+            Structure::Widths(_)
+            | Structure::Parts(_)
+            | Structure::Ber { .. }
+            | Structure::Bitmap(_)
+            | Structure::Datasets(_) => None,
+        })
+    }
+
+    /// How a field is laid out where these conditions hold.
+    #[inline]
+    pub(super) fn layout_in(&self, field: u8, holding: Holding) -> Option<&Layout> {
+        match self.table.layout(field) {
+            Some(layout) if !layout.varies => Some(layout),
+            usual @ (Some(_) | None) => self.varied(field, holding).or(usual),
+        }
+    }
+
+    #[cold]
+    fn varied(&self, field: u8, holding: Holding) -> Option<&Layout> {
+        holding.find(&self.whens, field).map(|(layout, _)| layout)
+    }
+
+    /// What is known of a field where these conditions hold.
+    pub(super) fn field_in(&self, field: u8, holding: Holding) -> Option<&Field> {
+        holding.find(&self.whens, field).map(|(_, field)| field).or_else(|| self.fields.get(&field))
+    }
+
+    /// All layouts that a field may have.
+    pub(super) fn layouts(&self, field: u8) -> impl Iterator<Item = &Layout> {
+        let varied = self.whens.iter().filter_map(move |when| when.layouts.get(&field));
+        self.table.layout(field).into_iter().chain(varied.map(|(layout, _)| layout))
+    }
+
+    /// Subfields that a path may name behind this field, wherever the structure declares them.
+    pub(super) fn subfield<'s>(structure: &'s Structure, key: &str) -> Option<&'s Subfield> {
+        let number = key.parse::<u8>().ok();
+        match structure {
+            Structure::Parts(parts) => parts.iter().find(|part| part.key == key),
+            Structure::Bitmap(inside) => inside.fields.get(&number.filter(|n| n.to_string() == key)?),
+            Structure::Datasets(sets) => sets.known.get(&u8::from_str_radix(key, 16).ok()?),
+            Structure::Widths(_) | Structure::Tlv(_) | Structure::Ber { .. } => None,
+        }
     }
 }
 

@@ -4,61 +4,127 @@ use std::fmt;
 
 use bytes::BytesMut;
 
-use super::charset::Class;
+use super::build::{self, Builder};
+use super::cursor::Cursor;
 use super::decode::FRAME_MAX;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Tertiary};
 use super::encode_error::{EncodeError, EncodeReason};
-use super::message::{Elements, FIRST, Fields};
+use super::header;
+use super::message::{Elements, Fields};
 use super::mti::Mti;
-use super::octets::{copy, overwrite, put_bitmap, write_decimal};
-use super::table::{Layout, Tlv};
+use super::octets::{copy, write_decimal};
+use super::preamble;
+use super::rules::{self, Breach, Holding};
+use super::structure::Within;
+use super::table::Layout;
+use super::wire;
 
 /// Writes one message to the end of a buffer. Whatever goes wrong, and also when it is dropped unfinished,
 /// the buffer is left as it was.
 pub struct Writer<'d, 'b> {
     dialect: &'d Dialect,
-    /// Longer than what is written, by zeros: a field is then written without asking for room again.
-    out: &'b mut BytesMut,
+    cursor: Cursor<'b>,
     start: usize,
-    /// Where in the buffer the next byte goes.
-    at: usize,
+    mti: Mti,
+    /// Where the bitmaps start.
+    bitmaps_at: usize,
     last: u8,
     announced: Fields,
-    open: Option<Open>,
+    holding: Holding,
+    open: Option<Open<'d>>,
+    /// Where the field that carries the third bitmap belongs, once it has been passed.
+    third_at: Option<usize>,
+    /// What its value was said to be.
+    third_given: Option<u64>,
     failed: Option<EncodeError>,
     finished: bool,
 }
 
-/// A TLV field whose elements are being written.
-#[derive(Clone, Copy)]
-struct Open {
+/// A field with structure whose elements are being written.
+struct Open<'d> {
     field: u8,
-    max: u16,
-    class: Class,
-    prefix: u8,
-    tlv: Tlv,
+    layout: &'d Layout,
+    builder: Builder<'d>,
     /// Where in the buffer its length prefix stands.
     prefix_at: usize,
+    /// Where its value starts.
+    value_at: usize,
+}
+
+/// What to put before the MTI.
+#[derive(Clone, Copy)]
+enum Head<'h> {
+    Own,
+    Answers(&'h [u8]),
+    Given(&'h [u8]),
 }
 
 /// In place of the last field: none may follow.
 const CLOSED: u8 = u8::MAX;
-/// Room for the usual message in one step.
-const USUAL_BYTES: usize = 512;
 
 impl<'d, 'b> Writer<'d, 'b> {
-    /// Begins a message.
+    /// Begins a message of our own.
     pub fn new(dialect: &'d Dialect, mti: Mti, out: &'b mut BytesMut) -> Self {
-        let start = out.len();
-        out.resize(start.saturating_add(USUAL_BYTES), 0);
-        let announced = Fields::default();
-        // Most messages have fields above 64, so room is left for both bitmaps.
-        let at = start.saturating_add(4).saturating_add(dialect.bitmap.width().saturating_mul(2));
-        overwrite(out, start, mti.as_bytes());
-        Self { dialect, out, start, at, last: 1, announced, open: None, failed: None, finished: false }
+        Self::begun(dialect, mti, Head::Own, out)
     }
 
-    /// Writes a field. `value` is what shall stand on the wire, without the length prefix; in a field of
+    /// Begins the answer to a message that came with this [`header`](super::Message::header): what stood before its MTI
+    /// is mirrored, TPDU addresses swapped.
+    pub fn answering(dialect: &'d Dialect, mti: Mti, header: &[u8], out: &'b mut BytesMut) -> Self {
+        Self::begun(dialect, mti, Head::Answers(header), out)
+    }
+
+    /// Begins a message with these bytes before its MTI.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeReason::BadHeader`] if the dialect has other headers.
+    pub fn with_header(
+        dialect: &'d Dialect,
+        mti: Mti,
+        header: &[u8],
+        out: &'b mut BytesMut,
+    ) -> Result<Self, EncodeError> {
+        if header::length(&dialect.headers, header) != Ok(header.len()) {
+            return Err(EncodeError { field: 0, reason: EncodeReason::BadHeader });
+        }
+        Ok(Self::begun(dialect, mti, Head::Given(header), out))
+    }
+
+    fn begun(dialect: &'d Dialect, mti: Mti, head: Head<'_>, out: &'b mut BytesMut) -> Self {
+        let start = out.len();
+        if !dialect.headers.is_empty() {
+            match head {
+                Head::Own => header::write(&dialect.headers, None, out),
+                Head::Answers(asked) => header::write(&dialect.headers, Some(asked), out),
+                Head::Given(header) => out.extend_from_slice(header),
+            }
+        }
+        let mut cursor = Cursor::at_end(out);
+        let bitmaps_at = preamble::open(dialect, mti, &mut cursor);
+        let holding = if dialect.conditions.is_empty() {
+            Holding::default()
+        } else {
+            Holding::of(&dialect.conditions, mti)
+        };
+        Self {
+            dialect,
+            cursor,
+            start,
+            mti,
+            bitmaps_at,
+            last: 1,
+            announced: Fields::default(),
+            holding,
+            open: None,
+            third_at: None,
+            third_given: None,
+            failed: None,
+            finished: false,
+        }
+    }
+
+    /// Writes a field. `value` is characters, or bytes of class `b`, without length prefix; in a field of
     /// fixed length digits may be fewer (zeros are put before) and text shorter (blanks are put after).
     ///
     /// # Errors
@@ -71,7 +137,7 @@ impl<'d, 'b> Writer<'d, 'b> {
         }
     }
 
-    /// Begins a TLV field; [`Writer::element`]s follow, then [`Writer::end`].
+    /// Begins a field with something inside; [`Writer::element`]s follow, then [`Writer::end`].
     ///
     /// # Errors
     ///
@@ -81,17 +147,18 @@ impl<'d, 'b> Writer<'d, 'b> {
         begun.map_err(|reason| self.fail(field, reason))
     }
 
-    /// Writes one element of the TLV field that was begun.
+    /// Writes one element of the field that was begun: a tag with its value, a part or a subfield, in the order of the
+    /// wire. The key is as in a path: binary tags in hex, subfields by number.
     ///
     /// # Errors
     ///
     /// As [`Writer::put`].
-    pub fn element(&mut self, tag: &[u8], value: &[u8]) -> Result<(), EncodeError> {
-        let written = self.try_element(tag, value);
+    pub fn element(&mut self, key: &[u8], value: &[u8]) -> Result<(), EncodeError> {
+        let written = self.try_element(key, value);
         written.map_err(|reason| self.fail(self.current(), reason))
     }
 
-    /// Ends the TLV field that was begun.
+    /// Ends the field that was begun.
     ///
     /// # Errors
     ///
@@ -101,23 +168,40 @@ impl<'d, 'b> Writer<'d, 'b> {
         ended.map_err(|reason| self.fail(self.current(), reason))
     }
 
-    /// Patches the bitmaps: the message is whole.
+    /// Patches the bitmaps and checks that the fields are there that must be: the message is whole.
     ///
     /// # Errors
     ///
     /// The first error of the message, if any call before had one; [`EncodeReason::TooLong`] for a message of
     /// more than 65,535 bytes.
     pub fn finish(mut self) -> Result<(), EncodeError> {
-        let patched = self.try_finish();
-        patched.map_err(|reason| self.fail(0, reason))?;
-        self.out.truncate(self.at);
+        let breach = if self.dialect.presence.is_empty() {
+            None
+        } else {
+            rules::breach(&self.dialect.presence, self.mti, self.announced, self.holding)
+        };
+        let patched = match breach {
+            None => self.try_finish().map_err(|reason| (0, reason)),
+            Some(Breach::Missing(field)) => Err((field, EncodeReason::Missing)),
+            Some(Breach::Forbidden(field)) => Err((field, EncodeReason::Forbidden)),
+        };
+        patched.map_err(|(field, reason)| self.fail(field, reason))?;
+        self.cursor.out.truncate(self.cursor.at);
         self.finished = true;
         Ok(())
+    }
+
+    /// Which of the dialect's conditions hold so far.
+    pub(super) const fn holding(&self) -> Holding {
+        self.holding
     }
 
     #[inline]
     fn try_put(&mut self, field: u8, value: &[u8]) -> Result<(), EncodeReason> {
         let layout = self.admit(field)?;
+        if !layout.plain {
+            return self.put_unusual(field, layout, value);
+        }
         let max = usize::from(layout.max);
         let len = value.len();
         if len > max {
@@ -133,11 +217,11 @@ impl<'d, 'b> Writer<'d, 'b> {
                 return Err(EncodeReason::BadElement { at: len.saturating_sub(left) });
             }
         }
-        if layout.prefix == 0 && len < max {
-            return self.put_filled(layout, value);
+        if layout.digits == 0 && len < max {
+            return build::fill(&mut self.cursor, layout.class, max, value);
         }
-        let prefix = usize::from(layout.prefix);
-        let room = self.room(prefix.saturating_add(len));
+        let prefix = usize::from(layout.digits);
+        let room = self.cursor.room(prefix.saturating_add(len));
         if let Some((head, body)) = room.split_at_mut_checked(prefix) {
             write_decimal(head, len);
             copy(body, value);
@@ -145,70 +229,66 @@ impl<'d, 'b> Writer<'d, 'b> {
         Ok(())
     }
 
-    /// A value shorter than its fixed field.
-    fn put_filled(&mut self, layout: &Layout, value: &[u8]) -> Result<(), EncodeReason> {
-        let need = usize::from(layout.max);
-        let len = value.len();
-        if value.is_empty() {
-            return Err(EncodeReason::Empty);
+    /// A field whose characters are not as they are on the wire, or which has structure or conditions.
+    #[inline(never)]
+    fn put_unusual(&mut self, field: u8, layout: &'d Layout, value: &[u8]) -> Result<(), EncodeReason> {
+        if self.dialect.tertiary == Tertiary::Field(field) {
+            // It is written when all fields are known; what is given must then be so.
+            let given = value.first_chunk::<8>().filter(|_| value.len() == 8);
+            self.third_given = Some(u64::from_be_bytes(*given.ok_or(EncodeReason::CarriesBitmap)?));
+            self.third_at = Some(self.cursor.at);
+            return Ok(());
         }
-        // Where the value starts, and what fills the rest.
-        let (from, filler) = match layout.class {
-            Class::N => (need.saturating_sub(len), b'0'),
-            Class::A | Class::An | Class::Ns | Class::As | Class::Ans => (0, b' '),
-            Class::Xn | Class::Z | Class::B | Class::Hex => return Err(EncodeReason::TooShort { len, need }),
-        };
-        let room = self.room(need);
-        room.fill(filler);
-        if let Some(place) = room.get_mut(from..from.saturating_add(len)) {
-            copy(place, value);
+        let within = self.dialect.structure(layout).map(Within::Declared);
+        build::put_value(&mut self.cursor, layout, within, value)?;
+        if layout.watched {
+            self.holding.learn(&self.dialect.conditions, self.mti, field, value);
         }
         Ok(())
     }
 
     fn try_begin(&mut self, field: u8) -> Result<(), EncodeReason> {
         let layout = self.admit(field)?;
-        let tlv = layout.tlv.ok_or(EncodeReason::NotTlv)?;
-        let Layout { max, prefix, class, .. } = *layout;
-        self.open = Some(Open { field, max, class, prefix, tlv, prefix_at: self.at });
+        let structure = self.dialect.structure(layout).ok_or(EncodeReason::NotStructured)?;
+        let prefix_at = self.cursor.at;
         // Until it is ended, no other field may come.
         self.last = CLOSED;
-        self.room(usize::from(prefix));
+        self.cursor.room(layout.prefix.map_or(0, |prefix| usize::from(prefix.bytes)));
+        let value_at = self.cursor.at;
+        let builder = Builder::new(Within::Declared(structure), layout.class, &mut self.cursor);
+        self.open = Some(Open { field, layout, builder, prefix_at, value_at });
         Ok(())
     }
 
-    fn try_element(&mut self, tag: &[u8], value: &[u8]) -> Result<(), EncodeReason> {
-        let Open { class, tlv, .. } = self.open.ok_or(EncodeReason::Unbalanced)?;
-        if tag.len() != usize::from(tlv.tag) {
-            return Err(EncodeReason::TagWidth { width: tlv.tag });
-        }
-        if !(class.holds(tag) && class.holds(value)) {
-            let at = class.first_bad(value).unwrap_or(0);
-            return Err(EncodeReason::Character { class, at });
-        }
-        let max = 10_usize.saturating_pow(u32::from(tlv.length)).saturating_sub(1);
-        if value.len() > max {
-            return Err(EncodeReason::TooLong { len: value.len(), max });
-        }
-        copy(self.room(tag.len()), tag);
-        write_decimal(self.room(usize::from(tlv.length)), value.len());
-        copy(self.room(value.len()), value);
-        Ok(())
+    fn try_element(&mut self, key: &[u8], value: &[u8]) -> Result<(), EncodeReason> {
+        let open = self.open.as_mut().ok_or(EncodeReason::Unbalanced)?;
+        open.builder.element(&mut self.cursor, key, value)
     }
 
     fn try_end(&mut self) -> Result<(), EncodeReason> {
-        let Open { field, max, prefix, prefix_at, .. } = self.open.ok_or(EncodeReason::Unbalanced)?;
-        let value_at = prefix_at.saturating_add(usize::from(prefix));
-        let len = self.at.saturating_sub(value_at);
-        let max = usize::from(max);
+        let mut open = self.open.take().ok_or(EncodeReason::Unbalanced)?;
+        let Open { field, layout, prefix_at, value_at, .. } = open;
+        self.last = field;
+        open.builder.finish(&mut self.cursor)?;
+        let len = self.cursor.at.saturating_sub(value_at);
+        let max = usize::from(layout.max);
         if len > max {
             return Err(EncodeReason::TooLong { len, max });
         }
-        self.open = None;
-        self.last = field;
-        if let Some(prefix) = self.out.get_mut(prefix_at..value_at) {
-            write_decimal(prefix, len);
+        build::rewrite(&mut self.cursor, layout, value_at)?;
+        if let Some(prefix) = layout.prefix {
+            if layout.filled {
+                let behind = layout.wire_bytes(max).saturating_sub(layout.wire_bytes(len));
+                self.cursor.room(behind).fill(wire::filling(layout));
+            }
+            let end = value_at.saturating_sub(prefix_at);
+            if let Some(place) = self.cursor.written(prefix_at).get_mut(..end) {
+                wire::write_prefix(layout, prefix, len, place)?;
+            }
+        } else if len < max {
+            return Err(EncodeReason::TooShort { len, need: max });
         }
+        self.last = field;
         Ok(())
     }
 
@@ -225,58 +305,49 @@ impl<'d, 'b> Writer<'d, 'b> {
             });
         }
         let dialect = self.dialect;
-        let Some(layout) = dialect.table.layout(field) else { return Err(EncodeReason::Undefined) };
+        let Some(layout) = dialect.layout_in(field, self.holding) else {
+            return Err(EncodeReason::Undefined);
+        };
+        if let Tertiary::Field(carrier) = dialect.tertiary
+            && self.third_at.is_none()
+            && field > carrier
+        {
+            self.third_at = Some(self.cursor.at);
+        }
         self.announced.insert(field);
         self.last = field;
         Ok(layout)
-    }
-
-    /// The next `len` bytes of the message.
-    #[inline]
-    fn room(&mut self, len: usize) -> &mut [u8] {
-        let from = self.at;
-        self.at = from.saturating_add(len);
-        if self.at > self.out.len() {
-            grow(self.out, self.at);
-        }
-        self.out.get_mut(from..self.at).unwrap_or_default()
     }
 
     fn try_finish(&mut self) -> Result<(), EncodeReason> {
         if self.failed.is_some() || self.open.is_some() {
             return Err(EncodeReason::Unbalanced);
         }
-        let len = self.at.saturating_sub(self.start);
-        if len > FRAME_MAX {
-            return Err(EncodeReason::TooLong { len, max: FRAME_MAX });
+        let [_, _, third] = self.announced.words;
+        if self.third_given.is_some_and(|given| given != third) {
+            return Err(EncodeReason::CarriesBitmap);
         }
-        let [primary, secondary] = self.announced.words;
-        let bitmap = self.dialect.bitmap;
-        let at = self.start.saturating_add(4);
-        let second_at = at.saturating_add(bitmap.width());
-        if secondary == 0 {
-            put_bitmap(self.out, at, bitmap, primary);
-
-            if let Some(unused_and_fields) = self.out.get_mut(second_at..self.at) {
-                unused_and_fields.copy_within(bitmap.width().., 0);
-            }
-            self.at = self.at.saturating_sub(bitmap.width());
-        } else {
-            put_bitmap(self.out, at, bitmap, primary | FIRST);
-            put_bitmap(self.out, second_at, bitmap, secondary);
+        let carried = third != 0 || self.third_given.is_some();
+        if let (Tertiary::Field(carrier), Some(at), true) = (self.dialect.tertiary, self.third_at, carried) {
+            self.announced.insert(carrier);
+            self.cursor.insert(at, 8);
+            copy(self.cursor.written(at).get_mut(..8).unwrap_or_default(), &third.to_be_bytes());
         }
-        Ok(())
+        preamble::put_bitmaps(self.dialect, self.announced, self.bitmaps_at, &mut self.cursor);
+        let len = self.cursor.at.saturating_sub(self.start);
+        if len > FRAME_MAX { Err(EncodeReason::TooLong { len, max: FRAME_MAX }) } else { Ok(()) }
     }
 
     /// The field being written, or the last one.
     fn current(&self) -> u8 {
-        self.open.map_or(self.last, |open| open.field)
+        self.open.as_ref().map_or(self.last, |open| open.field)
     }
 
     /// Gives the message up. The first error is the one that counts.
     #[cold]
     fn fail(&mut self, field: u8, reason: EncodeReason) -> EncodeError {
-        self.out.truncate(self.start);
+        self.cursor.out.truncate(self.start);
+        self.cursor.at = self.start;
         self.open = None;
         self.last = CLOSED;
         *self.failed.get_or_insert(EncodeError { field, reason })
@@ -286,7 +357,7 @@ impl<'d, 'b> Writer<'d, 'b> {
 impl Drop for Writer<'_, '_> {
     fn drop(&mut self) {
         if !self.finished {
-            self.out.truncate(self.start);
+            self.cursor.out.truncate(self.start);
         }
     }
 }
@@ -298,10 +369,4 @@ impl fmt::Debug for Writer<'_, '_> {
             .field("failed", &self.failed)
             .finish_non_exhaustive()
     }
-}
-
-/// More room for a message longer than usual.
-#[cold]
-fn grow(out: &mut BytesMut, need: usize) {
-    out.resize(need.saturating_add(USUAL_BYTES), 0);
 }

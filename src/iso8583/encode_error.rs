@@ -26,6 +26,14 @@ pub enum EncodeReason {
     /// The dialect does not have the field.
     #[error("the dialect does not have the field")]
     Undefined,
+    /// The field carries the third bitmap, and not the one that the fields make.
+    #[error(
+        "the field carries the third bitmap: leave it out, and it is written as the fields above 128 need it"
+    )]
+    CarriesBitmap,
+    /// What is to stand before the MTI is not the dialect's header.
+    #[error("not the header of this dialect")]
+    BadHeader,
     /// An empty value for a field of fixed length: filling it up would invent one.
     #[error("an empty value cannot fill a fixed length")]
     Empty,
@@ -53,15 +61,27 @@ pub enum EncodeReason {
         /// Place in the value, from 0.
         at: usize,
     },
-    /// The value of a TLV field whose elements do not fit together.
-    #[error("a TLV element is malformed at byte {at} of the value")]
+    /// The value of a field with structure whose elements or subfields do not fit together.
+    #[error("an element or subfield is malformed at byte {at} of the value")]
     BadElement {
         /// Place in the value, from 0.
         at: usize,
     },
     /// Elements for a field that has none.
-    #[error("the field has no TLV elements in this dialect")]
-    NotTlv,
+    #[error("the field has nothing inside it in this dialect")]
+    NotStructured,
+    /// An element that the field does not have, or not there: parts stand in the order of the dialect.
+    #[error("no such element, or not in this place")]
+    NoSuchElement,
+    /// A positional part was left out.
+    #[error("a part is missing")]
+    PartMissing,
+    /// A message type whose messages must have this field.
+    #[error("a message of this type must have this field")]
+    Missing,
+    /// A message type whose messages must not have this field.
+    #[error("a message of this type must not have this field")]
+    Forbidden,
     /// A tag of another width than the field's tags.
     #[error("a tag has {width} characters here")]
     TagWidth {

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("DE {field} at byte {offset}: {reason}")]
 pub struct DecodeError {
-    /// Data element number; 0 is the MTI or the message as a whole, 1 a bitmap.
+    /// Data element number; 0 is the MTI, its header or the message as a whole, 1 a bitmap.
     pub field: u8,
     /// Bytes from the start of the frame, length header excluded.
     pub offset: usize,
@@ -46,14 +46,17 @@ pub enum Reason {
         /// Bytes left in the frame.
         have: usize,
     },
+    /// What stands before the message type indicator is not the header of this dialect.
+    #[error("what stands before the message type indicator is not this dialect's header")]
+    BadHeader,
     /// A bitmap in hex characters holds something else.
     #[error("a bitmap holds a character that is not a hex digit")]
     BadBitmap,
     /// The bitmap announces a field that the dialect does not have.
     #[error("the bitmap announces a field that the dialect does not have")]
     Undefined,
-    /// A length prefix is not decimal digits.
-    #[error("the length is not decimal digits")]
+    /// A length prefix that is not a number, or one that no value of this field can have.
+    #[error("the length is not a number, or one that cannot be here")]
     BadLength,
     /// A length prefix says more than the dialect allows.
     #[error("the length is {len}, more than {max}")]
@@ -75,16 +78,22 @@ pub enum Reason {
         /// The class that the dialect asks for.
         class: super::Class,
     },
-    /// A TLV field whose elements do not fit together.
-    #[error("a TLV element is malformed or runs past its field")]
+    /// A field with structure whose elements, parts or subfields do not fit together.
+    #[error("an element or subfield is malformed or runs past its field")]
     BadElement,
+    /// A field that messages of this type must have.
+    #[error("this field is missing, and a message of this type must have it")]
+    Missing,
+    /// A field that messages of this type must not have.
+    #[error("a message of this type must not have this field")]
+    Forbidden,
 }
 
 impl Reason {
     /// Whether the layout is lost from here on, rather than one field's content bad.
     #[must_use]
     pub const fn is_layout(self) -> bool {
-        !matches!(self, Self::Character { .. } | Self::BadElement)
+        !matches!(self, Self::Character { .. } | Self::BadElement | Self::Missing | Self::Forbidden)
     }
 }
 

@@ -4,13 +4,17 @@ use bytes::BytesMut;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::build::Builder;
 use super::charset::Class;
-use super::dialect::{Dialect, Part};
+use super::cursor::Cursor;
+use super::dialect::Dialect;
 use super::encode::Writer;
-use super::encode_error::EncodeError;
-use super::mask::{self, CardNumbers};
-use super::message::{Decoded, Message};
+use super::encode_error::{EncodeError, EncodeReason};
+use super::message::Decoded;
 use super::mti::Mti;
+use super::rules::Holding;
+use super::structure::{BER_DEPTH, Structure, Within};
+use super::tree::{Node, Shown, tree};
 
 /// JSON that is not a message of a dialect: at which data element, and why.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -37,27 +41,23 @@ pub enum JsonReason {
     /// A value that the dialect does not allow.
     #[error("{0}")]
     Encode(EncodeError),
+    /// The same, inside a field.
+    #[error("{0}")]
+    Inside(EncodeReason),
 }
 
-/// A decoded message as JSON. Binary is upper-case hex; a TLV field is an object of its elements, or an array
-/// of `[tag, value]` if a tag repeats; a field with parts is an object of them, unless its blanks are not
-/// blank. After a fault there is a third key, `fault`. `masked`: card data is shown as stars, as it must be
-/// outside of tests.
+/// A decoded message as JSON. Binary is upper-case hex; a field with something inside is an object of it, or an array
+/// of `[key, value]` if a tag repeats. What stands before the MTI is `header`, in hex, if there is anything; after a fault
+/// there is another key, `fault`. `masked`: card data is shown as stars, as it must be outside of tests.
 #[must_use]
-pub fn to_json(dialect: &Dialect, decoded: &Decoded<'_, '_>, masked: bool) -> Value {
+pub fn to_json(decoded: &Decoded<'_, '_>, masked: bool) -> Value {
     let message = &decoded.message;
-    let pans = masked.then(|| CardNumbers::of(message));
-    let mut fields = Map::new();
-    for (field, value) in message.fields() {
-        let shown = match &pans {
-            Some(pans) => mask::for_people(message, pans, field, value),
-            None => value.to_vec(),
-        };
-        fields.insert(field.to_string(), field_value(dialect, message, field, value, &shown));
-    }
     let mut whole = Map::new();
+    if !message.header().is_empty() {
+        whole.insert("header".to_owned(), Value::from(hex::encode_upper(message.header())));
+    }
     whole.insert("mti".to_owned(), Value::from(message.mti().as_str()));
-    whole.insert("fields".to_owned(), Value::Object(fields));
+    whole.insert("fields".to_owned(), object(tree(message, masked)));
     if let Some(fault) = decoded.fault {
         let mut place = Map::new();
         place.insert("field".to_owned(), Value::from(fault.field));
@@ -68,66 +68,28 @@ pub fn to_json(dialect: &Dialect, decoded: &Decoded<'_, '_>, masked: bool) -> Va
     Value::Object(whole)
 }
 
-/// `shown` is `value`, or as long and masked.
-fn field_value(dialect: &Dialect, message: &Message<'_, '_>, field: u8, value: &[u8], shown: &[u8]) -> Value {
-    if dialect.is_binary(field) {
-        // Masked binary is as many stars as it has bytes.
-        return if shown == value { Value::from(hex::encode_upper(value)) } else { text(shown) };
-    }
-    if dialect.layout(field).is_some_and(|layout| layout.class == Class::Hex) {
-        return Value::from(String::from_utf8_lossy(shown).to_ascii_uppercase());
-    }
-    if dialect.is_tlv(field) {
-        return elements(message, field, value, shown);
-    }
-    let parts = dialect.parts(field);
-    if parts.is_empty() || !blanks_are_blank(parts, value) { text(shown) } else { parts_of(parts, shown) }
-}
-
-fn text(bytes: &[u8]) -> Value {
-    Value::from(String::from_utf8_lossy(bytes))
-}
-
-fn elements(message: &Message<'_, '_>, field: u8, value: &[u8], shown: &[u8]) -> Value {
-    let mut pairs = Vec::<(String, Value)>::new();
-    for (tag, inside) in message.elements(field) {
-        // The element's place in the field, to find the same bytes in the masked copy.
-        let at = inside.as_ptr().addr().saturating_sub(value.as_ptr().addr());
-        let inside = shown.get(at..at.saturating_add(inside.len())).unwrap_or_default();
-        pairs.push((String::from_utf8_lossy(tag).into_owned(), text(inside)));
-    }
+/// Nodes under their keys, or as pairs if a key repeats.
+fn object(nodes: Vec<Node>) -> Value {
+    let pairs: Vec<(String, Value)> = nodes.into_iter().map(|node| (node.key, shown(node.value))).collect();
     let mut object = Map::new();
-    for (tag, inside) in &pairs {
-        if object.insert(tag.clone(), inside.clone()).is_some() {
-            let pair = |(tag, inside)| Value::Array(vec![Value::String(tag), inside]);
+    for (key, value) in &pairs {
+        if object.insert(key.clone(), value.clone()).is_some() {
+            let pair = |(key, value)| Value::Array(vec![Value::String(key), value]);
             return Value::Array(pairs.into_iter().map(pair).collect());
         }
     }
     Value::Object(object)
 }
 
-fn part<'v>(part: &Part, value: &'v [u8]) -> Option<&'v [u8]> {
-    value.get(usize::from(part.start)..usize::from(part.start.saturating_add(part.len)))
+fn shown(value: Shown) -> Value {
+    match value {
+        Shown::Text(text) | Shown::Binary(text) => Value::from(text),
+        Shown::Inside(nodes) => object(nodes),
+    }
 }
 
-/// Whether the parts say everything: all of them there, and nothing between them or after them.
-fn blanks_are_blank(parts: &[Part], value: &[u8]) -> bool {
-    let width = parts.iter().map(|part| usize::from(part.len)).sum::<usize>();
-    let blank = |bytes: &[u8]| bytes.iter().all(|byte| *byte == b' ');
-    value.len() == width
-        && parts.iter().filter(|part| part.name.is_none()).all(|gap| part(gap, value).is_some_and(blank))
-}
-
-fn parts_of(parts: &[Part], shown: &[u8]) -> Value {
-    let named = parts.iter().filter_map(|one| {
-        let name = one.name.clone()?;
-        part(one, shown).map(|bytes| (name, text(bytes)))
-    });
-    Value::Object(named.collect())
-}
-
-/// Writes a message given as JSON to the end of a buffer. Each field may also be a plain text: its value as
-/// it stands on the wire (binary as hex).
+/// Writes a message given as JSON to the end of a buffer. Each field may also be a plain text: its value as characters
+/// (binary as hex).
 ///
 /// # Errors
 ///
@@ -135,7 +97,7 @@ fn parts_of(parts: &[Part], shown: &[u8]) -> Value {
 pub fn from_json(dialect: &Dialect, json: &Value, out: &mut BytesMut) -> Result<(), JsonError> {
     let wants = |place: &str, want| fault(place, JsonReason::Wants(want));
     let whole = json.as_object().ok_or_else(|| wants("message", "an object with `mti` and `fields`"))?;
-    if let Some(key) = whole.keys().find(|key| !matches!(key.as_str(), "mti" | "fields")) {
+    if let Some(key) = whole.keys().find(|key| !matches!(key.as_str(), "header" | "mti" | "fields")) {
         return Err(fault(key, JsonReason::Unknown));
     }
     let mti = whole.get("mti").ok_or_else(|| fault("mti", JsonReason::Missing))?;
@@ -150,89 +112,143 @@ pub fn from_json(dialect: &Dialect, json: &Value, out: &mut BytesMut) -> Result<
         ordered.push((number.ok_or_else(|| fault(key, JsonReason::Unknown))?, value));
     }
     ordered.sort_by_key(|(number, _)| *number);
-    let mut writer = Writer::new(dialect, mti, out);
+    let mut writer = match whole.get("header") {
+        None => Writer::new(dialect, mti, out),
+        Some(header) => {
+            let bytes = header.as_str().and_then(|text| hex::decode(text).ok());
+            let bytes = bytes.ok_or_else(|| wants("header", "hex, two characters a byte"))?;
+            Writer::with_header(dialect, mti, &bytes, out)
+                .map_err(|error| fault("header", JsonReason::Encode(error)))?
+        }
+    };
     for (field, value) in ordered {
-        write_field(dialect, &mut writer, field, value)?;
+        let holding = writer.holding();
+        let bytes = field_bytes(dialect, holding, field, value)?;
+        writer.put(field, &bytes).map_err(|error| fault(&field.to_string(), JsonReason::Encode(error)))?;
     }
-    writer.finish().map_err(|error| fault("message", JsonReason::Encode(error)))
+    writer.finish().map_err(|error| {
+        let place = if error.field == 0 { "message".to_owned() } else { error.field.to_string() };
+        fault(&place, JsonReason::Encode(error))
+    })
 }
 
 fn fault(place: &str, reason: JsonReason) -> JsonError {
     JsonError { place: place.to_owned(), reason }
 }
 
-fn write_field(
-    dialect: &Dialect,
-    writer: &mut Writer<'_, '_>,
-    field: u8,
+/// A field's value as the writer takes it.
+fn field_bytes(dialect: &Dialect, holding: Holding, field: u8, value: &Value) -> Result<Vec<u8>, JsonError> {
+    let place = field.to_string();
+    let Some(layout) = dialect.layout_in(field, holding) else {
+        let error = EncodeError { field, reason: EncodeReason::Undefined };
+        return Err(fault(&place, JsonReason::Encode(error)));
+    };
+    let within = dialect.structure(layout).map(Within::Declared);
+    value_bytes(layout.class, within, value, &place)
+}
+
+fn value_bytes(
+    class: Class,
+    within: Option<Within<'_>>,
     value: &Value,
-) -> Result<(), JsonError> {
-    let refused = |error| fault(&field.to_string(), JsonReason::Encode(error));
-    match value {
-        Value::String(text) if dialect.is_binary(field) => {
-            let bytes = hex::decode(text)
-                .map_err(|_| fault(&field.to_string(), JsonReason::Wants("hex, two characters a byte")))?;
-            writer.put(field, &bytes).map_err(refused)
+    place: &str,
+) -> Result<Vec<u8>, JsonError> {
+    match (value, within) {
+        (Value::String(text), _) if class == Class::B => {
+            hex::decode(text).map_err(|_| fault(place, JsonReason::Wants("hex, two characters a byte")))
         }
-        Value::String(text) => writer.put(field, text.as_bytes()).map_err(refused),
-        Value::Object(object) if dialect.is_tlv(field) => {
-            let pairs = object.iter().map(|(tag, inside)| Some((tag.as_str(), inside.as_str()?)));
-            write_elements(writer, field, pairs)
+        (Value::String(text), _) => {
+            let byte = |c: char| u8::try_from(u32::from(c)).ok();
+            let bytes: Option<Vec<u8>> = text.chars().map(byte).collect();
+            bytes.ok_or_else(|| fault(place, JsonReason::Wants("characters of ISO 8859-1")))
         }
-        Value::Array(pairs) if dialect.is_tlv(field) => {
-            let pairs = pairs.iter().map(|pair| match pair.as_array().map(Vec::as_slice) {
-                Some([Value::String(tag), Value::String(inside)]) => Some((tag.as_str(), inside.as_str())),
-                Some(_) | None => None,
-            });
-            write_elements(writer, field, pairs)
+        (Value::Object(object), Some(within)) => {
+            inside(class, within, object.iter().map(|(key, value)| (key.as_str(), value)), place)
         }
-        Value::Object(object) if !dialect.parts(field).is_empty() => {
-            let joined = join_parts(dialect.parts(field), field, object)?;
-            writer.put(field, &joined).map_err(refused)
+        (Value::Array(pairs), Some(within)) => {
+            let pair = |pair: &'_ Value| match pair.as_array().map(Vec::as_slice) {
+                Some([Value::String(key), value]) => Ok((key.clone(), value.clone())),
+                Some(_) | None => Err(fault(place, JsonReason::Wants("pairs of [key, value]"))),
+            };
+            let pairs: Vec<(String, Value)> = pairs.iter().map(pair).collect::<Result<_, _>>()?;
+            inside(class, within, pairs.iter().map(|(key, value)| (key.as_str(), value)), place)
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+        (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_), _) => {
             let want =
-                if dialect.is_tlv(field) { "a text, or elements as an object" } else { "a text in quotes" };
-            Err(fault(&field.to_string(), JsonReason::Wants(want)))
+                if within.is_some() { "a text, or what is inside as an object" } else { "a text in quotes" };
+            Err(fault(place, JsonReason::Wants(want)))
         }
     }
 }
 
-fn write_elements<'v>(
-    writer: &mut Writer<'_, '_>,
-    field: u8,
-    pairs: impl Iterator<Item = Option<(&'v str, &'v str)>>,
-) -> Result<(), JsonError> {
-    let refused = |error| fault(&field.to_string(), JsonReason::Encode(error));
-    writer.begin(field).map_err(refused)?;
-    for pair in pairs {
-        let wants = || fault(&field.to_string(), JsonReason::Wants("texts under tags, or [tag, text] pairs"));
-        let (tag, inside) = pair.ok_or_else(wants)?;
-        let refused = |error| fault(&format!("{field}.{tag}"), JsonReason::Encode(error));
-        writer.element(tag.as_bytes(), inside.as_bytes()).map_err(refused)?;
+/// Puts a structured value together, from the inside out.
+fn inside<'v>(
+    class: Class,
+    within: Within<'_>,
+    pieces: impl Iterator<Item = (&'v str, &'v Value)>,
+    place: &str,
+) -> Result<Vec<u8>, JsonError> {
+    let mut out = BytesMut::new();
+    let mut cursor = Cursor::at_end(&mut out);
+    let mut builder = Builder::new(within, class, &mut cursor);
+    let mut pieces: Vec<_> = pieces.collect();
+    if let Within::Declared(structure) = within {
+        order(structure, &mut pieces, place)?;
     }
-    writer.end().map_err(refused)
+    let missing = |reason| fault(place, JsonReason::Inside(reason));
+    for (key, value) in pieces {
+        let place = format!("{place}.{key}");
+        let refused = |reason| {
+            let unknown = reason == EncodeReason::NoSuchElement;
+            fault(&place, if unknown { JsonReason::Unknown } else { JsonReason::Inside(reason) })
+        };
+        let (class, within) = kind(class, within, key);
+        let bytes = value_bytes(class, within, value, &place)?;
+        builder.element(&mut cursor, key.as_bytes(), &bytes).map_err(refused)?;
+    }
+    builder.finish(&mut cursor).map_err(missing)?;
+    let len = cursor.at;
+    out.truncate(len);
+    Ok(out.to_vec())
 }
 
-/// Puts parts where they belong, blanks between.
-fn join_parts(parts: &[Part], field: u8, object: &Map<String, Value>) -> Result<Vec<u8>, JsonError> {
-    let named = |key: &str| parts.iter().any(|part| part.name.as_deref() == Some(key));
-    if let Some(key) = object.keys().find(|key| !named(key)) {
-        return Err(fault(&format!("{field}.{key}"), JsonReason::Unknown));
+/// Puts pieces into the order of the wire where the dialect gives one, and JSON need not.
+fn order(structure: &Structure, pieces: &mut [(&str, &Value)], around: &str) -> Result<(), JsonError> {
+    let place = |key: &str| match structure {
+        Structure::Widths(parts) => parts.iter().position(|part| part.name.as_deref() == Some(key)),
+        Structure::Parts(parts) => parts.iter().position(|part| part.key == key),
+        Structure::Bitmap(_) => key.parse().ok(),
+        Structure::Tlv(_) | Structure::Ber { .. } | Structure::Datasets(_) => Some(0),
+    };
+    if let Some((key, _)) = pieces.iter().find(|(key, _)| place(key).is_none()) {
+        return Err(fault(&format!("{around}.{key}"), JsonReason::Unknown));
     }
-    let mut joined = Vec::new();
-    for part in parts {
-        let width = usize::from(part.len);
-        let Some(name) = &part.name else {
-            joined.resize(joined.len().saturating_add(width), b' ');
-            continue;
-        };
-        let place = format!("{field}.{name}");
-        let value = object.get(name).ok_or_else(|| fault(&place, JsonReason::Missing))?;
-        let text = value.as_str().filter(|text| text.len() == width);
-        let text =
-            text.ok_or_else(|| fault(&place, JsonReason::Wants("a text exactly as wide as the part")))?;
-        joined.extend_from_slice(text.as_bytes());
+    if let Structure::Widths(parts) = structure {
+        let said = |name: &String| pieces.iter().any(|(key, _)| key == name);
+        if let Some(name) = parts.iter().filter_map(|part| part.name.as_ref()).find(|name| !said(name)) {
+            return Err(fault(&format!("{around}.{name}"), JsonReason::Missing));
+        }
     }
-    Ok(joined)
+    pieces.sort_by_key(|(key, _)| place(key).unwrap_or(usize::MAX));
+    Ok(())
+}
+
+/// What the value under a key is: its class, and what is inside it.
+fn kind<'d>(around: Class, within: Within<'d>, key: &str) -> (Class, Option<Within<'d>>) {
+    let ber = |depth: u8| {
+        let tag = hex::decode(key).unwrap_or_default();
+        let deeper = depth.checked_sub(1).filter(|_| super::ber::is_constructed(&tag));
+        (Class::B, deeper.map(Within::Ber))
+    };
+    match within {
+        Within::Ber(depth) => ber(depth),
+        Within::Declared(Structure::Ber { depth }) => ber(depth.saturating_sub(1)),
+        Within::Declared(Structure::Tlv(tlv)) => (if tlv.binary { Class::B } else { around }, None),
+        Within::Declared(Structure::Widths(_)) => (around, None),
+        Within::Declared(structure) => match Dialect::subfield(structure, key) {
+            Some(field) => (field.layout.class, field.within()),
+            // What is inside a data set, and not declared, is TLV.
+            None => (Class::B, matches!(structure, Structure::Datasets(_)).then_some(Within::Ber(BER_DEPTH))),
+        },
+    }
 }

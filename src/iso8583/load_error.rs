@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::framing::FramingError;
 use super::notation::NotationError;
 
 /// What is wrong with a dialect file, and where.
@@ -48,8 +49,29 @@ pub enum DialectReason {
         want: &'static str,
     },
     /// Not a data element number.
-    #[error("a field is a number from 2 to 128; 65 is a bitmap's")]
+    #[error("a field is a number from 2 to 192")]
     FieldNumber,
+    /// Not the number of a subfield.
+    #[error("DE {field}: a subfield under a bitmap is a number from 1 to 128")]
+    SubfieldNumber {
+        /// Data element number.
+        field: u8,
+    },
+    /// A rule names a field that the dialect does not have.
+    #[error("the dialect has no DE {field}")]
+    NoSuchField {
+        /// Data element number.
+        field: u8,
+    },
+    /// Not a framing.
+    #[error("{0}")]
+    Framing(FramingError),
+    /// More conditions than are kept.
+    #[error("more than {max} conditions in `when` and `presence` together")]
+    TooManyConditions {
+        /// Most of them.
+        max: usize,
+    },
     /// Not a field type.
     #[error("DE {field}: {reason}")]
     Notation {
@@ -98,9 +120,27 @@ pub enum Conflict {
     /// Not one element would fit.
     #[error("the field is too short for one element")]
     NoRoomForElement,
-    /// Both kinds of inside.
-    #[error("`tlv` and `parts` exclude each other")]
-    TlvAndParts,
+    /// Two kinds of inside.
+    #[error("`parts`, `tlv`, `ber`, `bitmap` and `datasets` exclude each other")]
+    TwoInsides,
+    /// Subfields without a bitmap that announces them.
+    #[error("`fields` inside a field need its `bitmap`")]
+    FieldsWithoutBitmap,
+    /// A bitmap that announces nothing.
+    #[error("`bitmap` needs `fields` beside it")]
+    BitmapWithoutFields,
+    /// A subfield beyond the bitmap.
+    #[error("its bitmap ends at subfield {most}")]
+    BitmapTooSmall {
+        /// Highest number it can announce.
+        most: u8,
+    },
+    /// Parts of both kinds.
+    #[error("its parts are either all by `width` or all by `type`")]
+    MixedParts,
+    /// Small fields in something that is not as it is on the wire.
+    #[error("what is inside it has forms of its own, so it must be bytes: type `b`, or text in ASCII")]
+    NotBytes,
     /// Parts overlap the end of the field.
     #[error("its parts take {parts} characters, but the field has {max}")]
     PartsTooWide {
@@ -121,11 +161,63 @@ pub enum Conflict {
     #[error("two of its parts have the same name")]
     SamePart,
     /// A binary field with a length prefix, written in hex.
-    #[error("binary of variable length is raw bytes: in hex its length would have two readings")]
+    #[error(
+        "in hex, a length has two readings: say length = {{ counts = \"digits\" }} for bytes of the value, or \"bytes\" for hex characters"
+    )]
     VariableHex,
-    /// `binary` on a field that is not `b`.
-    #[error("`binary` is for fields of type `b`")]
+    /// Bytes for a field that is characters.
+    #[error("`raw` and `hex` are for fields of type `b`")]
     BinaryText,
+    /// Characters for a field that is bytes.
+    #[error("a field of type `b` is `raw` or `hex`")]
+    TextBinary,
+    /// Packed digits for a field that may hold letters.
+    #[error("`bcd` is for types n, x+n and z")]
+    BcdText,
+    /// A filling without packed digits.
+    #[error("`odd` is for digits in `bcd`")]
+    OddWithoutBcd,
+    /// A length prefix of a field that has none.
+    #[error("`length` is for types with dots, such as n..19")]
+    LengthOfFixed,
+    /// Filling of a field that always has its length.
+    #[error("`filled` is for types with dots, such as ans..25")]
+    FilledFixed,
+    /// More bytes of length than are read.
+    #[error("a length prefix like this has at most {most} bytes")]
+    PrefixTooWide {
+        /// Most bytes.
+        most: u8,
+    },
+    /// A length prefix that cannot tell the longest value.
+    #[error("its length prefix tells {most} at most, but {need} must be told")]
+    PrefixTooNarrow {
+        /// What the longest value needs.
+        need: usize,
+        /// What the prefix can tell.
+        most: usize,
+    },
+    /// A layout that depends on a field which is read later.
+    #[error("its layout cannot depend on DE {asked}, which does not come before it")]
+    ConditionTooLate {
+        /// The field that is asked.
+        asked: u8,
+    },
+    /// A field that must be there and must not.
+    #[error("it is both mandatory and forbidden")]
+    MandatoryAndForbidden,
+    /// A field above 128 in a dialect of two bitmaps.
+    #[error("fields above 128 need `tertiary`")]
+    NoThirdBitmap,
+    /// A field above 64 in a dialect of one bitmap.
+    #[error("fields above 64 need a secondary bitmap")]
+    NoSecondBitmap,
+    /// Field 65 as a field.
+    #[error("65 is a bitmap's")]
+    AnnouncesBitmap,
+    /// The third bitmap in a field that cannot hold it.
+    #[error("it cannot carry the third bitmap: that takes type `b 8`, raw, not above 128")]
+    CannotCarryBitmap,
     /// A card number in a field that cannot hold one.
     #[error("a field with a card number is `n`, `an` or `ans`")]
     PanNotText,

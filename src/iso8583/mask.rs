@@ -1,50 +1,15 @@
 //! Card data out of sight: for people, and for recordings that must still decode.
 
-use std::fmt;
-
+use super::cards::{CardNumbers, is_card_number, mask_pan};
 use super::charset::Class;
 use super::decode::decode;
 use super::dialect::{CardData, Dialect};
-use super::message::{Elements, Message};
+use super::message::{Message, Mirror};
+use super::structure::Within;
 use super::table::Layout;
+use super::wire;
 
-/// Fewest and most digits of a card number.
-const PAN_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
-
-/// Fields from which a message's own card numbers are read.
-const PAN_SOURCES: [u8; 5] = [2, 34, 35, 36, 45];
-
-/// A card number with at most its first six and last four digits left, and nothing else in it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct MaskedPan {
-    first: [u8; 6],
-    last: [u8; 4],
-    len: usize,
-}
-
-/// Masks a card number for people. Fewer digits than a card number has, or anything but digits, is masked
-/// whole.
-#[must_use]
-pub fn mask_pan(pan: &[u8]) -> MaskedPan {
-    let shown = PAN_DIGITS.contains(&pan.len()) && pan.iter().all(u8::is_ascii_digit);
-    match (shown, pan.first_chunk(), pan.last_chunk()) {
-        (true, Some(first), Some(last)) => MaskedPan { first: *first, last: *last, len: pan.len() },
-        _ => MaskedPan { first: [b'*'; 6], last: [b'*'; 4], len: pan.len() },
-    }
-}
-
-impl fmt::Display for MaskedPan {
-    /// As long as the number itself: `400000******3778`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let middle = self.len.saturating_sub(10);
-        let (first, last) = (self.first.map(char::from), self.last.map(char::from));
-        let stars = std::iter::repeat_n('*', middle);
-        let text: String = first.into_iter().chain(stars).chain(last).take(self.len).collect();
-        f.pad(&text)
-    }
-}
-
-/// Overwrites the card data of a frame (MTI first) where it stands. The frame keeps its length and stays as
+/// Overwrites the card data of a frame (headers and MTI first) where it stands. The frame keeps its length and stays as
 /// decodable as it was: digits become zeros, text becomes stars.
 ///
 /// Beside the fields that the dialect marks, the message's own card numbers are looked for in all others. Where
@@ -56,15 +21,18 @@ pub fn mask_frame(dialect: &Dialect, frame: &mut [u8]) {
 /// As [`mask_frame`], looking also for card numbers known from elsewhere: an answer repeats what its request
 /// said, but not always the field that shows it to be a card number.
 pub fn mask_frame_with(dialect: &Dialect, frame: &mut [u8], known: &CardNumbers<'_>) {
-    let (places, end) = {
-        let decoded = decode(dialect, frame);
-        let mut places = places(&decoded.message, &CardNumbers::of(&decoded.message));
-        places.extend(self::places(&decoded.message, known));
-        (places, decoded.message.end)
+    let mut mirror = Mirror::new();
+    let (changes, end) = {
+        let decoded = decode(dialect, frame, &mut mirror);
+        let message = &decoded.message;
+        let own = CardNumbers::of(message);
+        let changes: Vec<(usize, Vec<u8>)> =
+            message.laid_out.iter().filter_map(|field| hidden(message, field, &[own, *known])).collect();
+        (changes, message.end)
     };
-    for place in places {
-        if let Some(bytes) = frame.get_mut(place.start..place.start.saturating_add(place.len)) {
-            place.hide.apply(bytes, b'0');
+    for (start, wire) in changes {
+        if let Some(place) = frame.get_mut(start..start.saturating_add(wire.len())) {
+            place.copy_from_slice(&wire);
         }
     }
     if let Some(lost) = frame.get_mut(end..) {
@@ -72,218 +40,112 @@ pub fn mask_frame_with(dialect: &Dialect, frame: &mut [u8], known: &CardNumbers<
     }
 }
 
-/// A copy of a field's value for people: masked as [`mask_frame`] does, but with stars for digits too.
-pub(super) fn for_people(
-    message: &Message<'_, '_>,
-    pans: &CardNumbers<'_>,
-    field: u8,
-    value: &[u8],
-) -> Vec<u8> {
-    let mut copy = value.to_vec();
-    let start = message.offset(field).unwrap_or(0);
-    let mut places = Vec::new();
-    places_in(message, pans, field, &mut places);
-    for place in places {
-        let at = place.start.saturating_sub(start);
-        if let Some(bytes) = copy.get_mut(at..at.saturating_add(place.len)) {
-            match place.hide {
-                Hide::Pan => bytes.copy_from_slice(mask_pan(bytes).to_string().as_bytes()),
-                Hide::All(_) => bytes.fill(b'*'),
-            }
+/// What a field is to be overwritten with on the wire, and where; bad content included: a card number with a letter in
+/// it is one still.
+fn hidden(message: &Message<'_, '_>, field: u8, pans: &[CardNumbers<'_>]) -> Option<(usize, Vec<u8>)> {
+    let (start, wire) = message.wire_place(field)?;
+    let layout = message.layout(field)?;
+    let data =
+        message.dialect.field_in(field, message.holding).map_or(CardData::None, |field| field.card_data);
+    let none = pans.iter().all(CardNumbers::is_empty);
+    if data == CardData::None && none && layout.inside.is_none() {
+        return None;
+    }
+    let mut text = message.place(field)?.to_vec();
+    let mut bytes = wire.to_vec();
+    let within = message.dialect.structure(layout).map(Within::Declared);
+    if layout.is_mirrored() && !message.present.has(field) {
+        // Nobody knows what characters these are.
+        bytes.fill(wire::filling(layout));
+        return Some((start, bytes));
+    }
+    hide(layout, within, &mut text, data, pans);
+    if wire::write(layout, &text, &mut bytes).is_err() {
+        bytes.fill(wire::filling(layout));
+    }
+    Some((start, bytes))
+}
+
+/// Overwrites the card data of a value; it keeps its length and its structure.
+fn hide(
+    layout: &Layout,
+    within: Option<Within<'_>>,
+    text: &mut [u8],
+    data: CardData,
+    pans: &[CardNumbers<'_>],
+) {
+    let pieces = within.and_then(|within| pieces(within, text));
+    let Some(pieces) = pieces else { return leaf(layout.class, text, data, pans) };
+    for (at, len, units, field, within) in pieces {
+        let Some(bytes) = text.get_mut(at..at.saturating_add(len)) else { continue };
+        let Some(field) = field else {
+            hide(layout, within, bytes, data, pans);
+            continue;
+        };
+        let data = data.max(field.field.card_data);
+        if !field.layout.is_mirrored() {
+            hide(&field.layout, within, bytes, data, pans);
+            continue;
+        }
+        let mut characters = vec![0; units];
+        let read = wire::read(&field.layout, bytes, &mut characters).is_ok();
+        hide(&field.layout, within, &mut characters, data, pans);
+        if !read || wire::write(&field.layout, &characters, bytes).is_err() {
+            bytes.fill(wire::filling(&field.layout));
         }
     }
-    copy
 }
 
-/// Bytes of a frame to be overwritten.
-struct Place {
-    start: usize,
-    len: usize,
-    hide: Hide,
+/// Place, bytes, characters, field and inside of a piece.
+type Known<'d> = (usize, usize, usize, Option<&'d super::structure::Subfield>, Option<Within<'d>>);
+
+/// The pieces of a value; `None` if they do not fit together: then it is one value.
+fn pieces<'d>(within: Within<'d>, text: &[u8]) -> Option<Vec<Known<'d>>> {
+    let mut pieces = Vec::new();
+    let whole = within.each(text, &mut |piece| {
+        pieces.push((piece.at, piece.bytes.len(), piece.units, piece.field, piece.within));
+        Ok(())
+    });
+    whole.is_ok().then_some(pieces)
 }
 
-#[derive(Clone, Copy)]
-enum Hide {
-    /// All but the first six and last four.
-    Pan,
-    /// All of it, with what the class allows.
-    All(Class),
-}
-
-impl Hide {
-    fn apply(self, bytes: &mut [u8], digit: u8) {
-        match self {
-            Self::Pan => {
-                let kept = PAN_DIGITS.contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit);
-                let last = if kept { bytes.len().saturating_sub(4) } else { bytes.len() };
-                if let Some(middle) = bytes.get_mut(if kept { 6 } else { 0 }..last) {
-                    middle.fill(digit);
-                }
+fn leaf(class: Class, text: &mut [u8], data: CardData, pans: &[CardNumbers<'_>]) {
+    match data {
+        CardData::None => {
+            for pans in pans {
+                pans.hide_in(text, class == Class::B, b'0');
             }
-            Self::All(Class::Xn) => {
-                if let Some((_, digits)) = bytes.split_first_mut() {
+        }
+        CardData::Pan => {
+            let kept = is_card_number(text);
+            let last = if kept { text.len().saturating_sub(4) } else { text.len() };
+            if let Some(middle) = text.get_mut(if kept { 6 } else { 0 }..last) {
+                middle.fill(b'0');
+            }
+        }
+        CardData::Never => match class {
+            Class::Xn => {
+                if let Some((_, digits)) = text.split_first_mut() {
                     digits.fill(b'0');
                 }
             }
-            Self::All(Class::A) => bytes.fill(b'X'),
-            Self::All(Class::N | Class::An | Class::Z | Class::B | Class::Hex) => bytes.fill(b'0'),
-            Self::All(Class::Ns | Class::As | Class::Ans) => bytes.fill(b'*'),
-        }
+            Class::A => text.fill(b'X'),
+            Class::N | Class::An | Class::Z => text.fill(b'0'),
+            Class::B => text.fill(0),
+            Class::Ns | Class::As | Class::Ans => text.fill(b'*'),
+        },
     }
 }
 
-/// Everything of a message that is to be hidden, bad content included: a card number with a letter in it is
-/// one still.
-fn places(message: &Message<'_, '_>, pans: &CardNumbers<'_>) -> Vec<Place> {
-    let mut places = Vec::new();
-    for field in message.laid_out.iter() {
-        places_in(message, pans, field, &mut places);
-    }
-    places
-}
-
-fn places_in(message: &Message<'_, '_>, pans: &CardNumbers<'_>, field: u8, places: &mut Vec<Place>) {
-    let (Some((start, value)), Some(layout)) = (message.place(field), message.dialect.layout(field)) else {
-        return;
-    };
-    match message.dialect.card_data(field) {
-        CardData::Pan => places.push(Place { start, len: value.len(), hide: Hide::Pan }),
-        CardData::Never => {
-            // Elements keep their tags and lengths, or the field would no longer decode.
-            for (at, inside) in insides(layout, value) {
-                let hide = Hide::All(layout.class);
-                places.push(Place { start: start.saturating_add(at), len: inside.len(), hide });
-            }
-        }
-        CardData::None if pans.is_empty() => {}
+/// A copy of a value that has nothing inside, for people: as long, with stars for card data.
+pub(super) fn for_people(class: Class, value: &[u8], data: CardData, pans: &CardNumbers<'_>) -> Vec<u8> {
+    match data {
+        CardData::Pan => mask_pan(value).to_string().into_bytes(),
+        CardData::Never => vec![b'*'; value.len()],
         CardData::None => {
-            for (at, inside) in insides(layout, value) {
-                let at = start.saturating_add(at);
-                places.extend(
-                    pans.places_in(inside)
-                        .map(|place| Place { start: at.saturating_add(place.start), ..place }),
-                );
-            }
+            let mut copy = value.to_vec();
+            pans.hide_in(&mut copy, class == Class::B, b'*');
+            copy
         }
     }
-}
-
-/// The values in a field, each with its place in it: of each element of a sound TLV field, else the one whole
-/// value.
-fn insides<'v>(layout: &Layout, value: &'v [u8]) -> Vec<(usize, &'v [u8])> {
-    let Some(tlv) = layout.tlv.filter(|tlv| Elements::new(*tlv, value).left_malformed() == 0) else {
-        return vec![(0, value)];
-    };
-    let head = usize::from(tlv.tag).saturating_add(usize::from(tlv.length));
-    let mut at = 0_usize;
-    Elements::new(tlv, value)
-        .map(|(_, inside)| {
-            let start = at.saturating_add(head);
-            at = start.saturating_add(inside.len());
-            (start, inside)
-        })
-        .collect()
-}
-
-/// The card numbers of one message, for finding them where they should not be. Bill numbers look like card
-/// numbers, so only the message's own are looked for, and only if their check digit is right.
-#[derive(Clone, Copy, Default)]
-pub struct CardNumbers<'a> {
-    /// In the order of their sources; empty where a source has none, or one that is there already.
-    numbers: [&'a [u8]; PAN_SOURCES.len()],
-}
-
-impl<'a> CardNumbers<'a> {
-    /// Those of a message: of its DE 2 and its tracks, also where their content is bad.
-    #[must_use]
-    pub fn of(message: &Message<'_, 'a>) -> Self {
-        let mut found = Self::default();
-        for (index, field) in PAN_SOURCES.into_iter().enumerate() {
-            let Some((_, value)) = message.place(field).filter(|_| message.laid_out.has(field)) else {
-                continue;
-            };
-            // A track has sentinels and, on track 1 and 3, a format code before the number; the number ends at the
-            // separator.
-            let from = value.iter().position(u8::is_ascii_digit).unwrap_or(value.len());
-            let digits = value.get(from..).unwrap_or_default();
-            let len = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
-            let pan = digits.get(..len).unwrap_or_default();
-            let sound = PAN_DIGITS.contains(&pan.len()) && luhn(pan) && !found.numbers.contains(&pan);
-            if let Some(slot) = found.numbers.get_mut(index).filter(|_| sound) {
-                *slot = pan;
-            }
-        }
-        found
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.numbers.iter().all(|pan| pan.is_empty())
-    }
-
-    /// Whether one of them stands in a text.
-    #[must_use]
-    pub fn in_text(&self, text: &[u8]) -> bool {
-        self.places_in(text).next().is_some()
-    }
-
-    /// A copy of a text without them, as long; `None` if none stands in it.
-    #[must_use]
-    pub fn hidden_in(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let mut copy: Option<Vec<u8>> = None;
-        for place in self.places_in(text) {
-            let copy = copy.get_or_insert_with(|| text.to_vec());
-            if let Some(bytes) = copy.get_mut(place.start..place.start.saturating_add(place.len)) {
-                place.hide.apply(bytes, b'0');
-            }
-        }
-        copy
-    }
-
-    /// Where they stand in a text, and what follows them there if it is the rest of a track.
-    fn places_in<'t>(&self, text: &'t [u8]) -> impl Iterator<Item = Place> + use<'a, 't> {
-        let numbers = self.numbers;
-        numbers.into_iter().filter(|pan| !pan.is_empty()).flat_map(move |pan| {
-            let hits = text.windows(pan.len()).enumerate().filter(move |(_, window)| *window == pan);
-            hits.flat_map(move |(start, _)| {
-                let end = start.saturating_add(pan.len());
-                let rest = text.get(end..).unwrap_or_default();
-                let tail =
-                    Place { start: end.saturating_add(1), len: track_tail(rest), hide: Hide::All(Class::An) };
-                [Place { start, len: pan.len(), hide: Hide::Pan }, tail]
-            })
-        })
-    }
-}
-
-/// Bytes of a track behind its card number and one separator: digits and separators on track 2 and 3, on track 1 also a
-/// name.
-fn track_tail(rest: &[u8]) -> usize {
-    match rest.split_first() {
-        Some((b'=' | b'D', tail)) => {
-            let on = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'=' | b'D');
-            tail.iter().position(|byte| !on(byte)).unwrap_or(tail.len())
-        }
-        Some((b'^', tail)) => tail.len(),
-        _ => 0,
-    }
-}
-
-/// Whether DE 2 holds what can only be a card number.
-pub(super) fn shows_card_number(message: &Message<'_, '_>) -> bool {
-    message
-        .field(2)
-        .is_some_and(|pan| PAN_DIGITS.contains(&pan.len()) && pan.iter().all(u8::is_ascii_digit) && luhn(pan))
-}
-
-/// Whether the last digit is the check digit of the others (ISO/IEC 7812).
-fn luhn(digits: &[u8]) -> bool {
-    let sum = digits.iter().rev().enumerate().fold(0_u32, |sum, (index, byte)| {
-        let digit = u32::from(byte.wrapping_sub(b'0'));
-        let doubled = digit.saturating_mul(2);
-        let digits_added = if doubled > 9 { doubled.saturating_sub(9) } else { doubled };
-        sum.saturating_add(if index.is_multiple_of(2) { digit } else { digits_added })
-    });
-    sum.is_multiple_of(10)
 }

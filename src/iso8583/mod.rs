@@ -4,13 +4,20 @@
 //! Decoding allocates nothing and borrows from the frame. A fault keeps all that decoded before it, so that a
 //! refusal can still echo what identifies the request.
 
+mod ber;
+mod build;
+mod cards;
 mod charset;
+mod cursor;
 mod decode;
 mod dialect;
 mod encode;
 mod encode_error;
 mod fault;
+mod framing;
+mod header;
 mod json;
+mod judge;
 mod load;
 mod load_error;
 mod mask;
@@ -18,20 +25,30 @@ mod message;
 mod mti;
 mod notation;
 mod octets;
+mod packed;
+mod pages;
 mod path;
+mod preamble;
+mod rules;
 pub mod shipped;
+mod structure;
 mod table;
+mod tree;
+mod wire;
 
+pub use cards::{CardNumbers, MaskedPan, mask_pan};
 pub use charset::Class;
 pub use decode::decode;
 pub use dialect::{CardData, Dialect};
 pub use encode::Writer;
 pub use encode_error::{EncodeError, EncodeReason};
 pub use fault::{DecodeError, Reason};
+pub use framing::{Frame, Framing, FramingError, FramingFault};
 pub use json::{JsonError, JsonReason, from_json, to_json};
 pub use load_error::{Conflict, DialectError, DialectReason};
-pub use mask::{CardNumbers, MaskedPan, mask_frame, mask_frame_with, mask_pan};
-pub use message::{Decoded, Elements, Message};
+pub use mask::{mask_frame, mask_frame_with};
+pub use message::{Decoded, Elements, Message, Mirror};
 pub use mti::{Mti, MtiError};
 pub use notation::NotationError;
 pub use path::{FieldPath, PathError};
+pub use tree::{Node, Shown, tree};

@@ -9,7 +9,7 @@ use super::charset::Class;
 pub(super) struct Notation {
     /// [`Class::B`] for binary, whichever way it is written on the wire.
     pub(super) class: Class,
-    /// Decimal digits of the length prefix, one a dot; 0 for a fixed length.
+    /// Decimal digits of the length, one a dot; 0 for a fixed length.
     pub(super) prefix: u8,
     /// The fixed length, or the longest: characters, or bytes of binary. The sign of `x+n` counts.
     pub(super) max: u16,
@@ -32,8 +32,8 @@ pub enum NotationError {
         /// Most that can be told.
         max: u16,
     },
-    /// More than four dots.
-    #[error("a length prefix has at most four digits")]
+    /// More than six dots.
+    #[error("a length has at most six digits")]
     Prefix,
     /// `x+n` with a length prefix.
     #[error("an amount with a sign has a fixed length")]
@@ -53,9 +53,26 @@ const CLASSES: &[(&str, Class)] = &[
     ("b", Class::B),
 ];
 
+/// A field that takes no bytes.
+const ABSENT: &str = "absent";
+
+/// Longest value: that of a frame.
+const LONGEST: u16 = u16::MAX;
+
 impl Notation {
+    /// Whatever bytes there are.
+    pub(super) const CONTENT: Self = Self { class: Class::B, prefix: 0, max: LONGEST };
+
+    /// Whether the field takes no bytes.
+    pub(super) const fn is_absent(self) -> bool {
+        self.max == 0
+    }
+
     /// Reads a field type.
     pub(super) fn parse(text: &str) -> Result<Self, NotationError> {
+        if text == ABSENT {
+            return Ok(Self { class: Class::B, prefix: 0, max: 0 });
+        }
         let (class, rest) = CLASSES
             .iter()
             .find_map(|(name, class)| text.strip_prefix(name).map(|rest| (*class, rest)))
@@ -64,17 +81,20 @@ impl Notation {
         let number = rest.trim_start_matches('.');
         let dots = rest.len().saturating_sub(number.len());
         let (prefix, number, most) = match dots {
-            0 => (0, number.strip_prefix(' ').ok_or(NotationError::Length)?, 9999),
+            0 => (0, number.strip_prefix(' ').ok_or(NotationError::Length)?, LONGEST),
             1 => (1, number, 9),
             2 => (2, number, 99),
             3 => (3, number, 999),
             4 => (4, number, 9999),
+            5 => (5, number, LONGEST),
+            6 => (6, number, LONGEST),
             _ => return Err(NotationError::Prefix),
         };
-        if number.is_empty() || number.len() > 4 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        if number.is_empty() || number.len() > 5 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(NotationError::Length);
         }
-        let max = number.parse::<u16>().map_err(|_| NotationError::Length)?;
+        let max = number.parse::<u32>().map_err(|_| NotationError::Length)?;
+        let max = u16::try_from(max).unwrap_or(0);
         if max == 0 || max > most {
             return Err(NotationError::OutOfRange { max: most });
         }
@@ -112,9 +132,12 @@ mod tests {
             ("n 6 ", Err(NotationError::Length)),
             ("n +6", Err(NotationError::Length)),
             ("n.. 19", Err(NotationError::Length)),
-            ("n 0", Err(NotationError::OutOfRange { max: 9999 })),
+            ("n 0", Err(NotationError::OutOfRange { max: 65535 })),
             ("n..100", Err(NotationError::OutOfRange { max: 99 })),
-            ("n.....9", Err(NotationError::Prefix)),
+            ("b......65535", Ok((Class::B, 6, 65535))),
+            ("b......65536", Err(NotationError::OutOfRange { max: 65535 })),
+            ("absent", Ok((Class::B, 0, 0))),
+            ("n.......9", Err(NotationError::Prefix)),
             ("x+n..9", Err(NotationError::VariableSigned)),
         ];
         for (text, want) in table {

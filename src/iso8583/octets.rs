@@ -3,6 +3,8 @@
 use bytes::BytesMut;
 
 use super::dialect::Bitmap;
+use super::packed::put_hex;
+use super::pages::Page;
 
 /// The last decimal digit.
 #[inline]
@@ -10,7 +12,24 @@ fn digit(number: usize) -> u8 {
     u8::try_from(number % 10).map_or(b'0', |digit| digit | b'0')
 }
 
-/// As many decimal digits as there is room for; a length has four at most.
+/// Decimal digits as a number; at most six of them, so it cannot overflow.
+#[inline]
+pub(super) fn decimal(digits: &[u8]) -> Option<usize> {
+    digits.iter().try_fold(0_usize, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit <= 9).then(|| number.wrapping_mul(10).wrapping_add(usize::from(digit)))
+    })
+}
+
+/// Hex characters, either case, as a number; at most sixteen of them.
+pub(super) fn hex_word(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |word, byte| {
+        let digit = char::from(*byte).to_digit(16)?;
+        Some((word << 4) | u64::from(digit))
+    })
+}
+
+/// As many decimal digits as there is room for; a length has six at most.
 #[inline]
 pub(super) fn write_decimal(to: &mut [u8], number: usize) {
     match to {
@@ -26,6 +45,14 @@ pub(super) fn write_decimal(to: &mut [u8], number: usize) {
                 left /= 10;
             }
         }
+    }
+}
+
+/// A number, big-endian.
+pub(super) fn write_binary(to: &mut [u8], number: usize) {
+    let bytes = number.to_be_bytes();
+    if let Some(from) = bytes.get(bytes.len().saturating_sub(to.len())..) {
+        copy(to, from);
     }
 }
 
@@ -56,20 +83,20 @@ fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) {
 
 pub(super) fn put_bitmap(out: &mut BytesMut, at: usize, bitmap: Bitmap, word: u64) {
     let bytes = word.to_be_bytes();
+    let mut text = [0_u8; 16];
     match bitmap {
         Bitmap::Binary => overwrite(out, at, &bytes),
         Bitmap::Hex => {
-            let mut text = [0_u8; 16];
-            for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-                *pair = [hex_digit(byte >> 4), hex_digit(byte & 0xf)];
-            }
+            put_hex(&bytes, &mut text);
             overwrite(out, at, &text);
         }
+        Bitmap::EbcdicHex => {
+            let mut ebcdic = [0_u8; 16];
+            put_hex(&bytes, &mut text);
+            Page::Cp037.from_latin1(&text, &mut ebcdic);
+            overwrite(out, at, &ebcdic);
+        }
     }
-}
-
-const fn hex_digit(nibble: u8) -> u8 {
-    if nibble < 10 { nibble | b'0' } else { nibble.wrapping_sub(10).wrapping_add(b'A') }
 }
 
 pub(super) fn overwrite(out: &mut BytesMut, at: usize, bytes: &[u8]) {

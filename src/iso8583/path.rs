@@ -4,32 +4,26 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::ber;
 use super::dialect::Dialect;
-use super::table::Tlv;
+use super::structure::{BER_DEPTH, Structure, Within};
 use crate::ids::Short;
 
-/// A place in messages of one dialect: a field, an element of it, or a part of it. Copying one is cheap, and
-/// it does not need its dialect any more.
+/// A place in messages of one dialect: a field, or something inside it. Copying one is cheap, and it does not need its
+/// dialect any more.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct FieldPath {
-    text: Short<24>,
+    text: Short<32>,
     pub(super) field: u8,
-    pub(super) step: Step,
-}
-
-/// The way from a field's value to the place.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Step {
-    Whole,
-    Element { tag: Short<4>, tlv: Tlv },
-    Part { start: u16, len: u16 },
 }
 
 /// Why a text is not a path in this dialect.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum PathError {
-    /// Not a number, or a number and a name with a dot between.
-    #[error("a field path is a data element number, or one with a tag or part: `37`, `48.CN`, `90.stan`")]
+    /// Not a number, or a number and names with dots between.
+    #[error(
+        "a field path is a data element number, or one with tags or parts: `37`, `48.CN`, `90.stan`, `127.25.3`"
+    )]
     Malformed,
     /// The dialect has no such field.
     #[error("the dialect has no DE {field}")]
@@ -37,8 +31,8 @@ pub enum PathError {
         /// Data element number.
         field: u8,
     },
-    /// A name after the dot, but the field is neither TLV nor has parts.
-    #[error("DE {field} has neither elements nor parts in this dialect")]
+    /// A name after a dot, but nothing is inside.
+    #[error("DE {field} has nothing inside it there in this dialect")]
     NoInside {
         /// Data element number.
         field: u8,
@@ -48,11 +42,17 @@ pub enum PathError {
     TagWidth {
         /// Data element number.
         field: u8,
-        /// Characters of a tag.
+        /// Characters of a tag, or hex characters of one of bytes.
         width: u8,
     },
-    /// The field has parts, but none of that name.
-    #[error("DE {field} has no part of that name")]
+    /// Not the tag of a BER object, in upper-case hex.
+    #[error("a tag of DE {field} is BER-TLV: hex such as `9F26`")]
+    NotBer {
+        /// Data element number.
+        field: u8,
+    },
+    /// The field has parts or subfields, but none of that name.
+    #[error("DE {field} has no part or subfield of that name")]
     NoSuchPart {
         /// Data element number.
         field: u8,
@@ -69,28 +69,25 @@ impl FieldPath {
         if field.to_string() != number {
             return Err(PathError::Malformed);
         }
-        let layout = dialect.layout(field).ok_or(PathError::Undefined { field })?;
-        let step = match (inside, layout.tlv) {
-            (None, _) => Step::Whole,
-            (Some(tag), Some(tlv)) => {
-                let width = PathError::TagWidth { field, width: tlv.tag };
-                let tag = Short::new(tag.as_bytes()).map_err(|_| width)?;
-                if tag.as_bytes().len() != usize::from(tlv.tag) {
-                    return Err(width);
+        let mut layouts = dialect.layouts(field).peekable();
+        layouts.peek().ok_or(PathError::Undefined { field })?;
+        if let Some(inside) = inside {
+            // Whichever of a field's layouts has the place will do: where a message has another, nothing is there.
+            let mut refused = PathError::NoInside { field };
+            let fits = layouts.filter_map(|layout| dialect.structure(layout)).any(|structure| {
+                match check(field, Within::Declared(structure), inside) {
+                    Ok(()) => true,
+                    Err(error) => {
+                        refused = error;
+                        false
+                    }
                 }
-                Step::Element { tag, tlv }
+            });
+            if !fits {
+                return Err(refused);
             }
-            (Some(name), None) => {
-                let parts = dialect.parts(field);
-                if parts.is_empty() {
-                    return Err(PathError::NoInside { field });
-                }
-                let named = parts.iter().find(|part| part.name.as_deref() == Some(name));
-                let part = named.ok_or(PathError::NoSuchPart { field })?;
-                Step::Part { start: part.start, len: part.len }
-            }
-        };
-        Ok(Self { text: Short::new(text.as_bytes()).map_err(|_| PathError::Malformed)?, field, step })
+        }
+        Ok(Self { text: Short::new(text.as_bytes()).map_err(|_| PathError::Malformed)?, field })
     }
 
     /// The data element that the path begins at.
@@ -99,13 +96,61 @@ impl FieldPath {
         self.field
     }
 
-    /// The tag of a path into a TLV field.
-    #[must_use]
-    pub fn tag(&self) -> Option<&[u8]> {
-        match &self.step {
-            Step::Element { tag, .. } => Some(tag.as_bytes()),
-            Step::Whole | Step::Part { .. } => None,
+    /// What follows the first dot: tags, names and numbers, with dots between.
+    pub(super) fn inside(&self) -> Option<&[u8]> {
+        let text = self.text.as_bytes();
+        let dot = text.iter().position(|byte| *byte == b'.')?;
+        text.get(dot.saturating_add(1)..)
+    }
+}
+
+/// Whether keys with dots between them lead somewhere in a structure.
+fn check(field: u8, within: Within<'_>, keys: &str) -> Result<(), PathError> {
+    let (key, deeper) = match keys.split_once('.') {
+        Some((key, deeper)) => (key, Some(deeper)),
+        None => (keys, None),
+    };
+    let no_such = PathError::NoSuchPart { field };
+    let inside = match within {
+        Within::Ber(depth) => Some(ber(field, depth, key)?),
+        Within::Declared(Structure::Ber { depth }) => Some(ber(field, depth.saturating_sub(1), key)?),
+        Within::Declared(Structure::Tlv(tlv)) => {
+            let width = if tlv.binary { tlv.tag.saturating_mul(2) } else { tlv.tag };
+            if key.len() != usize::from(width) {
+                return Err(PathError::TagWidth { field, width });
+            }
+            None
         }
+        Within::Declared(Structure::Widths(parts)) => {
+            parts.iter().find(|part| part.name.as_deref() == Some(key)).ok_or(no_such)?;
+            None
+        }
+        Within::Declared(structure) => {
+            let subfield = Dialect::subfield(structure, key);
+            // What is inside a data set, and not declared, is TLV.
+            let set = matches!(structure, Structure::Datasets(_)).then_some(Within::Ber(BER_DEPTH));
+            match subfield {
+                Some(subfield) => subfield.within().or(set),
+                None => Some(set.ok_or(no_such)?),
+            }
+        }
+    };
+    match (deeper, inside) {
+        (None, _) => Ok(()),
+        (Some(keys), Some(inside)) => check(field, inside, keys),
+        (Some(_), None) => Err(PathError::NoInside { field }),
+    }
+}
+
+/// What is inside the BER object of a tag, if the tag is one.
+fn ber(field: u8, depth: u8, key: &str) -> Result<Within<'static>, PathError> {
+    let upper = !key.bytes().any(|byte| byte.is_ascii_lowercase());
+    let tag = hex::decode(key).ok().filter(|tag| upper && ber::tag_fits(tag));
+    match (tag, depth.checked_sub(1)) {
+        (Some(tag), Some(depth)) if ber::is_constructed(&tag) => Ok(Within::Ber(depth)),
+        // Nothing is inside a primitive object: any tag behind it leads nowhere.
+        (Some(_), _) => Ok(Within::Ber(0)),
+        (None, _) => Err(PathError::NotBer { field }),
     }
 }
 

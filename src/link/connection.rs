@@ -13,11 +13,10 @@ use tokio_util::codec::Decoder;
 
 use super::{FrameCodec, FrameFault};
 use crate::bounds::LinkBounds;
+use crate::iso8583::Framing;
 
 /// Answers written with one call.
 const BATCH: usize = 64;
-/// Bytes of a frame's length header.
-const HEADER_BYTES: usize = 2;
 /// Bytes read with one call, at least.
 const READ_BYTES: usize = 8 * 1024;
 
@@ -65,7 +64,7 @@ pub trait Outlet: Send {
     /// What comes out of the switch for this connection.
     type Answer: Send;
 
-    /// Appends an answer, with its length header, to `out`.
+    /// Appends an answer, framed as the link's frames are, to `out`.
     fn write(&mut self, answer: &Self::Answer, out: &mut BytesMut);
 }
 
@@ -76,21 +75,20 @@ pub trait Outlet: Send {
 /// Always ends with the reason why.
 async fn read(
     mut stream: impl AsyncRead + Unpin,
+    framing: Framing,
     bounds: &LinkBounds,
     intake: &mut impl Intake,
 ) -> Result<std::convert::Infallible, Closed> {
-    let mut codec = FrameCodec::new(bounds.frame_bytes_max);
+    let mut codec = FrameCodec::new(framing, bounds.frame_bytes_max);
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
-    // Bytes read that no frame has accounted for yet, and since when: the codec keeps a header it has read to itself.
-    let mut unframed = 0_usize;
+    // Since when there are bytes that are not a whole frame yet.
     let mut begun = Instant::now();
     loop {
         while let Some(frame) = codec.decode(&mut buffer)? {
-            unframed = unframed.saturating_sub(frame.len().saturating_add(HEADER_BYTES));
             intake.frame(frame).await?;
             begun = Instant::now();
         }
-        let waiting = unframed > 0;
+        let waiting = !buffer.is_empty();
         let (deadline, late) = if waiting {
             (begun.checked_add(bounds.frame_timeout), Closed::SlowFrame(bounds.frame_timeout))
         } else {
@@ -102,12 +100,8 @@ async fn read(
             Err(_) => return Err(late),
             Ok(Ok(0)) if waiting => return Err(Closed::InFrame),
             Ok(Ok(0)) => return Err(Closed::ByPeer),
-            Ok(Ok(read)) => {
-                if !waiting {
-                    begun = Instant::now();
-                }
-                unframed = unframed.saturating_add(read);
-            }
+            Ok(Ok(_)) if waiting => {}
+            Ok(Ok(_)) => begun = Instant::now(),
             Ok(Err(error)) => return Err(FrameFault::Io(error).into()),
         }
     }
@@ -139,10 +133,11 @@ async fn write<O: Outlet>(
     Ok(())
 }
 
-/// Serves one connection until it ends, and says why. `going_down` ends the reading; answers still go out until
+/// Serves one connection until it ends, and says why. What is read is framed by `framing`. `going_down` ends the reading; answers still go out until
 /// `answers` has no more senders.
 pub async fn serve<O: Outlet>(
     stream: tokio::net::TcpStream,
+    framing: Framing,
     bounds: &LinkBounds,
     mut intake: impl Intake,
     mut outlet: O,
@@ -153,7 +148,7 @@ pub async fn serve<O: Outlet>(
     let writing = write(writer, bounds, &mut outlet, &mut answers);
     tokio::pin!(writing);
     let ended = tokio::select! {
-        Err(closed) = read(reader, bounds, &mut intake) => closed,
+        Err(closed) = read(reader, framing, bounds, &mut intake) => closed,
         written = &mut writing => return written.err().unwrap_or(Closed::ByPeer),
         () = going_down => Closed::GoingDown,
     };

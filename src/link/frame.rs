@@ -1,50 +1,36 @@
-//! Framing: a 2-byte big-endian length, then that many bytes.
+//! Frames out of what a connection has brought so far.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;
-use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec, LengthDelimitedCodecError};
+use tokio_util::codec::Decoder;
+
+use crate::iso8583::{Framing, FramingFault};
 
 /// Why a peer's bytes are not frames.
 #[derive(Debug, Error)]
 pub enum FrameFault {
-    /// A frame without a message.
-    #[error("a frame of length 0")]
-    Empty,
-    /// The length header announces more than is allowed. Nothing was allocated for it.
-    #[error("a frame longer than {max} bytes")]
-    TooLong {
-        /// Most bytes allowed.
-        max: u16,
-    },
+    /// They are none of the link's framing, or too long. Nothing was allocated for them.
+    #[error(transparent)]
+    Framing(#[from] FramingFault),
     /// The connection failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
-/// Takes frames apart and puts them together.
+/// Takes frames apart: each message as it came, its header and end left out, without a copy.
 #[derive(Debug)]
 pub struct FrameCodec {
-    lengths: LengthDelimitedCodec,
-    max: u16,
+    framing: Framing,
+    max: usize,
+    /// Bytes of the buffer known not to end the frame that is coming.
+    scanned: usize,
 }
 
 impl FrameCodec {
-    /// Frames of 1 to `frame_bytes_max` bytes.
+    /// Messages of 1 to `frame_bytes_max` bytes.
     #[must_use]
-    pub fn new(frame_bytes_max: u16) -> Self {
-        let lengths = LengthDelimitedCodec::builder()
-            .length_field_type::<u16>()
-            .big_endian()
-            .max_frame_length(usize::from(frame_bytes_max))
-            .new_codec();
-        Self { lengths, max: frame_bytes_max }
-    }
-
-    fn fault(&self, error: std::io::Error) -> FrameFault {
-        let too_long = error
-            .get_ref()
-            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<LengthDelimitedCodecError>);
-        if too_long { FrameFault::TooLong { max: self.max } } else { FrameFault::Io(error) }
+    pub fn new(framing: Framing, frame_bytes_max: u16) -> Self {
+        Self { framing, max: frame_bytes_max.into(), scanned: 0 }
     }
 }
 
@@ -52,20 +38,14 @@ impl Decoder for FrameCodec {
     type Item = Bytes;
     type Error = FrameFault;
 
+    /// A frame's bytes stay in the buffer until all of it is there: what the buffer still holds when there is no frame is a
+    /// frame begun.
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, FrameFault> {
-        match self.lengths.decode(buffer) {
-            Ok(Some(frame)) if frame.is_empty() => Err(FrameFault::Empty),
-            Ok(frame) => Ok(frame.map(BytesMut::freeze)),
-            Err(error) => Err(self.fault(error)),
-        }
-    }
-}
-
-impl Encoder<Bytes> for FrameCodec {
-    type Error = FrameFault;
-
-    fn encode(&mut self, frame: Bytes, buffer: &mut BytesMut) -> Result<(), FrameFault> {
-        self.lengths.encode(frame, buffer).map_err(|error| self.fault(error))
+        let Some(frame) = self.framing.resume(buffer, &mut self.scanned, self.max)? else { return Ok(None) };
+        buffer.advance(frame.start);
+        let message = buffer.split_to(frame.end.saturating_sub(frame.start));
+        buffer.advance(frame.consumed.saturating_sub(frame.end));
+        Ok(Some(message.freeze()))
     }
 }
 
@@ -75,17 +55,23 @@ mod tests {
 
     #[test]
     fn frames_come_out_whole_however_they_arrive() {
-        let mut codec = FrameCodec::new(10);
-        let mut wire = BytesMut::new();
-        codec.encode(Bytes::from_static(b"0800"), &mut wire).unwrap();
-        codec.encode(Bytes::from_static(b"0810x"), &mut wire).unwrap();
-        let mut arrived = BytesMut::new();
-        let mut frames = Vec::new();
-        for byte in wire {
-            arrived.extend_from_slice(&[byte]);
-            frames.extend(codec.decode(&mut arrived).unwrap());
+        for framing in Framing::COMMON {
+            let mut wire = BytesMut::new();
+            framing.put(b"0800", &mut wire).unwrap();
+            framing.put(b"0810x", &mut wire).unwrap();
+            for at_once in 1..=wire.len() {
+                let mut codec = FrameCodec::new(framing, 10);
+                let (mut arrived, mut frames) = (BytesMut::new(), Vec::new());
+                for bytes in wire.chunks(at_once) {
+                    arrived.extend_from_slice(bytes);
+                    while let Some(frame) = codec.decode(&mut arrived).unwrap() {
+                        frames.push(frame);
+                    }
+                }
+                assert_eq!(frames, [&b"0800"[..], b"0810x"], "{framing}, {at_once} at once");
+                assert!(arrived.is_empty(), "{framing}");
+            }
         }
-        assert_eq!(frames, [&b"0800"[..], b"0810x"]);
     }
 
     #[test]
@@ -95,9 +81,22 @@ mod tests {
         for (header, want) in table {
             let mut arrived = BytesMut::from(header);
             let held = arrived.capacity();
-            let error = FrameCodec::new(10).decode(&mut arrived).unwrap_err();
+            let error = FrameCodec::new(Framing::default(), 10).decode(&mut arrived).unwrap_err();
             assert!(error.to_string().contains(want), "{header:?}: {error}");
             assert!(arrived.capacity() <= held);
+        }
+    }
+
+    #[test]
+    fn a_message_is_taken_out_without_a_copy() {
+        for framing in Framing::COMMON {
+            let mut arrived = BytesMut::new();
+            let start = framing.open(&mut arrived);
+            arrived.extend_from_slice(b"0800");
+            framing.close(&mut arrived, start).unwrap();
+            let place = arrived[start..].as_ptr();
+            let frame = FrameCodec::new(framing, 10).decode(&mut arrived).unwrap().unwrap();
+            assert_eq!(frame.as_ptr(), place, "{framing}");
         }
     }
 }

@@ -34,7 +34,8 @@ impl Profile {
         about: &About,
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
-        let mut writer = Writer::new(&self.dialect, self.answer_mti(request.mti()), out);
+        let mut writer =
+            Writer::answering(&self.dialect, self.answer_mti(request.mti()), request.header(), out);
         for step in &self.answer {
             match step {
                 Step::Echo(field) => {

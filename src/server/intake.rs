@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use crate::config::LinkConfig;
 use crate::ids::Rrn;
-use crate::iso8583::{Decoded, Dialect, Message, decode, mask_pan};
+use crate::iso8583::{Decoded, Dialect, Message, Mirror, decode, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::Profile;
 use crate::switch::{Ask, AskId, Digest, Evidence};
@@ -26,6 +26,7 @@ pub(super) struct LinkIntake {
     pub(super) tape: Option<Arc<Tape>>,
     /// Frames that nobody could answer so far.
     pub(super) unanswerable: u32,
+    pub(super) mirror: Mirror,
 }
 
 impl Intake for LinkIntake {
@@ -47,9 +48,9 @@ impl Intake for LinkIntake {
 
 impl LinkIntake {
     /// The request in a frame, if it can be answered.
-    fn read(&self, frame: &Bytes) -> Option<Ask> {
+    fn read(&mut self, frame: &Bytes) -> Option<Ask> {
         let (profile, vault) = (&self.link.profile, &self.shared.vault);
-        let decoded = decode(profile.dialect(), frame);
+        let decoded = decode(profile.dialect(), frame, &mut self.mirror);
         let digest = |fields: &mut dyn Iterator<Item = (u8, &[u8])>| Digest(vault.digest(fields));
         match profile.request(&decoded, self.link.name, digest) {
             Ok(parsed) => {
@@ -117,6 +118,7 @@ fn masked_pan(dialect: &Dialect, message: &Message<'_, '_>) -> String {
 pub(super) struct LinkOutlet {
     pub(super) link: LinkConfig,
     pub(super) tape: Option<Arc<Tape>>,
+    pub(super) mirror: Mirror,
 }
 
 impl Outlet for LinkOutlet {
@@ -124,21 +126,20 @@ impl Outlet for LinkOutlet {
 
     fn write(&mut self, outbound: &Outbound, out: &mut BytesMut) {
         let profile: &Profile = &self.link.profile;
-        let decoded = decode(profile.dialect(), &outbound.frame);
-        let header = out.len();
-        out.put_u16(0);
-        let begin = out.len();
-        let written = profile.answer(&decoded.message, &outbound.answer, out);
-        let len = out.len().saturating_sub(begin);
-        let length = u16::try_from(len).ok().filter(|_| written.is_ok());
-        let Some((length, place)) = length.zip(out.get_mut(header..begin)) else {
-            out.truncate(header);
-            tracing::error!(link = %self.link.name, fault = ?written.err(), "an answer cannot be encoded: the acquirer's repeat will ask again");
+        let decoded = decode(profile.dialect(), &outbound.frame, &mut self.mirror);
+        let (before, framing) = (out.len(), self.link.framing);
+        let start = framing.open(out);
+        let written =
+            profile.answer(&decoded.message, &outbound.answer, out).map_err(|error| error.to_string());
+        let end = out.len();
+        let framed = written.and_then(|()| framing.close(out, start).map_err(|fault| fault.to_string()));
+        if let Err(fault) = framed {
+            out.truncate(before);
+            tracing::error!(link = %self.link.name, fault, "an answer cannot be encoded: the acquirer's repeat will ask again");
             return;
-        };
-        place.copy_from_slice(&length.to_be_bytes());
+        }
         if let Some(tape) = &self.tape {
-            tape.answer(out.get(begin..).unwrap_or_default(), &outbound.frame);
+            tape.answer(out.get(start..end).unwrap_or_default(), &outbound.frame);
         }
         let reason = outbound.answer.reason;
         tracing::info!(target: "billswitch::leg", link = %self.link.name, mti = %decoded.message.mti(),

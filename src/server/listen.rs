@@ -13,6 +13,7 @@ use super::ask::Input;
 use super::intake::{LinkIntake, LinkOutlet};
 use super::{Shared, StartError};
 use crate::config::{Config, LinkConfig};
+use crate::iso8583::Mirror;
 use crate::link::{self, Admission};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::RecorderHandle;
@@ -105,8 +106,10 @@ impl Host {
         let (answers, outbound) = mpsc::channel(places);
         let server = stream.local_addr().unwrap_or(link.listen);
         let dialect = Arc::clone(link.profile.dialect());
-        let tape =
-            self.recorder.as_ref().map(|recorder| Arc::new(recorder.connection(peer, server, dialect)));
+        let tape = self
+            .recorder
+            .as_ref()
+            .map(|recorder| Arc::new(recorder.connection(peer, server, dialect, link.framing)));
         let intake = LinkIntake {
             shared: Arc::clone(&self.shared),
             link: link.clone(),
@@ -114,12 +117,13 @@ impl Host {
             answers,
             tape: tape.clone(),
             unanswerable: 0,
+            mirror: Mirror::new(),
         };
-        let outlet = LinkOutlet { link: link.clone(), tape };
+        let outlet = LinkOutlet { link: link.clone(), tape, mirror: Mirror::new() };
         let mut stop = self.shared.going_down.subscribe();
         let going_down = async move {
             let _ = stop.wait_for(|stop| *stop).await;
         };
-        link::serve(stream, &link.bounds, intake, outlet, outbound, going_down).await
+        link::serve(stream, link.framing, &link.bounds, intake, outlet, outbound, going_down).await
     }
 }

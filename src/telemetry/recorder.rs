@@ -17,7 +17,7 @@ use bytes::Bytes;
 use pcap_file::PcapError;
 use thiserror::Error;
 
-use crate::iso8583::Dialect;
+use crate::iso8583::{Dialect, Framing};
 
 mod conceal;
 mod packets;
@@ -94,6 +94,7 @@ struct Connection {
     client: SocketAddr,
     server: SocketAddr,
     dialect: Arc<Dialect>,
+    framing: Framing,
 }
 
 /// Takes frames for the recording. Cheap to clone.
@@ -159,11 +160,19 @@ impl Recorder {
 }
 
 impl RecorderHandle {
-    /// Begins the record of a connection, whose frames are laid out by `dialect`. Nothing is written before the first.
+    /// Begins the record of a connection, whose frames are laid out by `dialect` and stand there as `framing` says. Nothing
+    /// is written before the first.
     #[must_use]
-    pub fn connection(&self, client: SocketAddr, server: SocketAddr, dialect: Arc<Dialect>) -> Tape {
+    pub fn connection(
+        &self,
+        client: SocketAddr,
+        server: SocketAddr,
+        dialect: Arc<Dialect>,
+        framing: Framing,
+    ) -> Tape {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        Tape { recorder: self.clone(), connection: Arc::new(Connection { number, client, server, dialect }) }
+        let connection = Connection { number, client, server, dialect, framing };
+        Tape { recorder: self.clone(), connection: Arc::new(connection) }
     }
 
     /// Frames that did not fit the queue so far, or came after the recording had stopped.
@@ -174,7 +183,7 @@ impl RecorderHandle {
 }
 
 impl Tape {
-    /// Records a frame, MTI first, without its length header. Never waits: what does not fit is counted.
+    /// Records a frame, without what frames it. Never waits: what does not fit is counted.
     pub fn frame(&self, direction: Direction, frame: &[u8]) {
         self.event(direction, frame, None);
     }
@@ -214,7 +223,12 @@ mod tests {
 
     fn tape(handle: &RecorderHandle) -> Tape {
         let dialect = Arc::new(shipped::dialect("onelink").unwrap().unwrap());
-        handle.connection("10.0.0.9:1".parse().unwrap(), "10.0.0.1:2".parse().unwrap(), dialect)
+        handle.connection(
+            "10.0.0.9:1".parse().unwrap(),
+            "10.0.0.1:2".parse().unwrap(),
+            dialect,
+            Framing::default(),
+        )
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub fn kept_fields(mut evidence: &[u8]) -> impl Iterator<Item = Kept<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iso8583::{decode, from_json, shipped};
+    use crate::iso8583::{Mirror, decode, from_json, shipped};
 
     const KEYS: &str = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
     const PAN: &str = "4539578763621486";
@@ -98,7 +98,8 @@ mod tests {
         let mut frame = BytesMut::new();
         from_json(&dialect, &serde_json::from_str(&json).unwrap(), &mut frame).unwrap();
         let vault = Vault::parse("keys", KEYS).unwrap();
-        let decoded = decode(&dialect, &frame);
+        let mut mirror = Mirror::new();
+        let decoded = decode(&dialect, &frame, &mut mirror);
         assert_eq!(decoded.fault, None);
         let kept = vault.evidence(&dialect, &decoded);
         (vault, kept)

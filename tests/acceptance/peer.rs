@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use billswitch::iso8583::{Dialect, Mti, Writer, decode, shipped};
+use billswitch::iso8583::{Dialect, Mirror, Mti, Writer, decode, shipped};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -117,7 +117,8 @@ impl Outgoing {
 
 impl Incoming {
     pub fn read(frame: &[u8]) -> Self {
-        let decoded = decode(&ONELINK, frame);
+        let mut mirror = Mirror::new();
+        let decoded = decode(&ONELINK, frame, &mut mirror);
         assert_eq!(decoded.fault, None, "an answer of ours is sound");
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         Self {
@@ -194,6 +195,23 @@ impl Peer {
         };
         timeout(PATIENCE, receive).await.expect("an answer is due").unwrap();
         Incoming::read(&frame)
+    }
+
+    /// The message of the next frame, which begins with what `head` says of its length and ends with `tail`.
+    pub async fn receive_framed(&mut self, head: fn(usize) -> Vec<u8>, tail: &[u8]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        let around = head(0).len() + tail.len();
+        let receive = async {
+            // No length of ours is read by what wrote it: bytes are taken until they are a frame.
+            while wire.len() <= around
+                || !wire.starts_with(&head(wire.len() - around))
+                || !wire.ends_with(tail)
+            {
+                wire.push(self.stream.read_u8().await.unwrap());
+            }
+        };
+        timeout(PATIENCE, receive).await.expect("an answer is due");
+        wire[head(0).len()..wire.len() - tail.len()].to_vec()
     }
 
     pub async fn ask(&mut self, message: &Outgoing) -> Incoming {

@@ -13,7 +13,7 @@ const TRACK_PAN: &str = "371449635398431";
 const TAIL_2: &str = "30051019301087";
 const TAIL_3: &str = "72472407719955330303";
 const TAIL_1: &str = "KANARIENVOGEL/TWEETY^27089917736455";
-/// DE 52 as it stands on the wire.
+/// DE 52 as it stands on the wire, in hex characters.
 const PIN_BLOCK: &str = "0412AC89ABCDEF67";
 /// DE 55: an application cryptogram.
 const CHIP: [u8; 11] = [0x9f, 0x26, 8, 0xc0, 0xff, 0xee, 0x55, 0xaa, 0x99, 0xba, 0xdd];
@@ -66,6 +66,7 @@ fn request(
     let details = tlv(&[("BI", bill.biller), ("CN", &bill.psid), ("CH", "6011")]);
     let blanks = " ".repeat(6);
     let original = format!("0200{stan}{blanks}1120093000{blanks}1120093000");
+    let pin_block = hex::decode(PIN_BLOCK).unwrap();
     let mut fields: Vec<(u8, &[u8])> = vec![
         (3, code.as_bytes()),
         (4, amount.as_bytes()),
@@ -78,7 +79,7 @@ fn request(
         (45, card.track_1.as_bytes()),
         (48, details.as_bytes()),
         (49, b"586"),
-        (52, PIN_BLOCK.as_bytes()),
+        (52, &pin_block),
         (55, &CHIP),
     ];
     fields.extend(pan.map(|pan| (2, pan.as_bytes())));

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use billswitch::iso8583::{Dialect, decode};
+use billswitch::iso8583::{Dialect, Mirror, decode};
 use etherparse::{SlicedPacket, TransportSlice};
 use pcap_file::pcap::{PcapPacket, PcapReader, PcapWriter};
 
@@ -29,7 +29,8 @@ impl Answers {
     pub(crate) fn read(capture: &Path, port: u16, dialect: &Dialect) -> Self {
         let mut answers = Self { all: Vec::new(), blank_originals: Vec::new() };
         for_each_answer(capture, port, |packet, frame| {
-            let decoded = decode(dialect, frame);
+            let mut mirror = Mirror::new();
+            let decoded = decode(dialect, frame, &mut mirror);
             assert_eq!(decoded.fault, None, "packet {packet}");
             let text =
                 |field| String::from_utf8(decoded.message.field(field).unwrap_or_default().to_vec()).unwrap();
@@ -57,7 +58,8 @@ pub(crate) fn without_blanks(capture: &Path, copy: &Path, port: u16, dialect: &D
         let mut data = packet.data.to_vec();
         if let Some(payload) = answer_in(&data, port) {
             let frame = payload + 2;
-            let decoded = decode(dialect, &data[frame..]);
+            let mut mirror = Mirror::new();
+            let decoded = decode(dialect, &data[frame..], &mut mirror);
             let place = decoded.message.offset(90).map(|offset| frame + offset..frame + offset + 42);
             for byte in place.into_iter().flatten() {
                 if data[byte] == b' ' {

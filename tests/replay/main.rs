@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billswitch::cli::replay::{print_report, report_json};
-use billswitch::iso8583::{Dialect, decode, shipped};
+use billswitch::iso8583::{Dialect, Framing, Mirror, decode, shipped};
 use billswitch::sim::replay::capture::{Capture, Stream};
 use billswitch::sim::replay::expect::{self, Expected, FieldWant, Want};
 use billswitch::sim::replay::{Kind, Pacing, ReplayError, ReplayPlan, ReplayReport, replay};
@@ -106,7 +106,8 @@ async fn the_morning_recorded_once_more_with_its_cards_masked_plays_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("again.pcap");
     let (handle, recorder) = Recorder::start(&path, QUEUE_FRAMES).unwrap();
-    let begin = |stream: &Stream| handle.connection(stream.client, stream.server, onelink());
+    let begin =
+        |stream: &Stream| handle.connection(stream.client, stream.server, onelink(), Framing::default());
     let tapes: Vec<_> = capture.streams.iter().map(begin).collect();
     for (stream, frame) in capture.in_order() {
         tapes[stream].frame(Direction::In, &frame.bytes);
@@ -193,10 +194,12 @@ async fn a_repeat_answered_otherwise_differs_field_by_field_and_no_card_number_i
     let printed = String::from_utf8(printed).unwrap();
     assert!(printed.starts_with("3062 messages, 3062 answered in "), "{printed}");
     assert!(printed.ends_with("… and 1 more\n4 differences\n"), "{printed}");
-    let pans =
-        report.outcomes.iter().filter_map(|outcome| decode(&desk.dialect, &outcome.request).message.field(2));
+    let pans = report.outcomes.iter().filter_map(|outcome| {
+        let mut mirror = Mirror::new();
+        decode(&desk.dialect, &outcome.request, &mut mirror).message.field(2).map(<[u8]>::to_vec)
+    });
     for pan in pans {
-        assert!(!printed.contains(std::str::from_utf8(pan).unwrap()));
+        assert!(!printed.contains(std::str::from_utf8(&pan).unwrap()));
     }
     assert_eq!(report_json(&report, 1)["first_differences"].as_array().unwrap().len(), 1);
 }
@@ -273,6 +276,18 @@ async fn a_line_that_is_not_its_message_is_refused_before_anything_is_sent() {
     assert!(error.to_string().contains("cannot connect to 127.0.0.1:1 from 127.0.1.1:0"), "{error}");
 }
 
+#[tokio::test]
+async fn a_message_that_the_framing_cannot_carry_is_refused_before_anything_is_sent() {
+    let (capture, lines) = morning();
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    // An ASCII zero: every message has one.
+    let framing = Framing::parse("end 30").unwrap();
+    let plan = ReplayPlan { framing, ..ReplayPlan::flat_out(nobody, capture, Some(lines), onelink()) };
+    let error = replay(plan).await.err().unwrap().to_string();
+    let want = "cannot be framed: byte 0 of the message is 30, which ends a frame";
+    assert!(error.starts_with("message 1 of the capture (packet ") && error.ends_with(want), "{error}");
+}
+
 #[test]
 fn nothing_but_after_and_the_races_orders_what_is_said_of_a_bill() {
     let (capture, lines) = morning();
@@ -280,7 +295,8 @@ fn nothing_but_after_and_the_races_orders_what_is_said_of_a_bill() {
     let consumer = dialect.path("48.CN").unwrap();
     let mut of_bill: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
     for (position, (_, frame)) in frames.iter().enumerate() {
-        if let Some(psid) = decode(&dialect, &frame.bytes).message.get(&consumer) {
+        let mut mirror = Mirror::new();
+        if let Some(psid) = decode(&dialect, &frame.bytes, &mut mirror).message.get(&consumer) {
             of_bill.entry(psid.to_vec()).or_default().push(position);
         }
     }

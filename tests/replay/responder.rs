@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use billswitch::iso8583::{Dialect, decode};
+use billswitch::iso8583::{Dialect, Mirror, decode};
 use billswitch::sim::replay::expect::{Expected, FieldWant, Want};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -99,7 +99,8 @@ impl Desk {
 
     /// The answers to one request; None to hang up.
     fn answers(&self, peer: &str, frame: &[u8]) -> Option<Vec<Vec<u8>>> {
-        let message = decode(&self.dialect, frame).message;
+        let mut mirror = Mirror::new();
+        let message = decode(&self.dialect, frame, &mut mirror).message;
         let text = |field| String::from_utf8(message.field(field).unwrap().to_vec()).unwrap();
         let position = self.by_message[&(peer.to_owned(), text(11), message.mti().as_str().to_owned())];
         self.seen.lock().unwrap().push(position);

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::LazyLock;
 
-use billswitch::iso8583::{Dialect, Message, Mti, Writer, decode, shipped};
+use billswitch::iso8583::{Dialect, Message, Mirror, Mti, Writer, decode, shipped};
 use bytes::BytesMut;
 use socket2::{Domain, Socket, Type};
 
@@ -131,7 +131,8 @@ impl std::fmt::Debug for Frame {
 impl Frame {
     /// Does something with it decoded.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Message<'_, '_>) -> T) -> T {
-        let decoded = decode(onelink(), &self.0);
+        let mut mirror = Mirror::new();
+        let decoded = decode(onelink(), &self.0, &mut mirror);
         assert!(decoded.fault.is_none(), "{:?} in {self:?}", decoded.fault);
         read(&decoded.message)
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{Found, MessageToolError, REFUSED, ReadArgs, print, unframed};
-use crate::iso8583::{self, DecodeError, Decoded, Dialect};
+use crate::iso8583::{self, DecodeError, Decoded, Dialect, Mirror};
 
 /// Text printed at once.
 const PRINTED_BYTES: usize = 1 << 16;
@@ -54,13 +54,14 @@ pub fn decode(args: &DecodeArgs, dialect: &Dialect) -> Result<ExitCode, MessageT
     let found = args.read.read(&args.input, dialect)?;
     let many = found.len() > 1;
     let mut refused = 0_usize;
+    let mut mirror = Mirror::new();
     let mut text = String::new();
     for Found { bytes, place } in &found {
-        let (header, frame) = unframed(bytes);
-        let decoded = iso8583::decode(dialect, frame);
+        let (header, frame) = unframed(dialect, bytes);
+        let decoded = iso8583::decode(dialect, frame, &mut mirror);
         refused = refused.saturating_add(usize::from(decoded.fault.is_some()));
         if args.read.json {
-            let mut json = iso8583::to_json(dialect, &decoded, !args.read.unmasked);
+            let mut json = iso8583::to_json(&decoded, !args.read.unmasked);
             // One alone stays as `encode` takes it.
             if let Some(whole) = json.as_object_mut().filter(|_| many) {
                 whole.insert("at".to_owned(), Value::from(place.to_string()));
@@ -100,7 +101,7 @@ fn table(dialect: &Dialect, decoded: &Decoded<'_, '_>, masked: bool) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}  {}, {size} bytes, {count} fields\n", message.mti(), dialect.name());
     let _ = writeln!(text, " DE  offset  length  {:<11}{:<38}value", "type", "name");
-    let json = iso8583::to_json(dialect, decoded, masked);
+    let json = iso8583::to_json(decoded, masked);
     for (field, value) in message.fields() {
         let _ = write!(
             text,
@@ -214,7 +215,7 @@ mod tests {
                        transmitted_at  1120090009
                        local_at        1120090009
 ";
-        assert_eq!(table(&onelink, &iso8583::decode(&onelink, &frame), true), want);
+        assert_eq!(table(&onelink, &iso8583::decode(&onelink, &frame, &mut Mirror::new()), true), want);
     }
 
     #[test]
@@ -225,7 +226,7 @@ mod tests {
 refused: DE 4 at byte 41: not of the character class n (amount, transaction)
       29  30 30 30 30 30 34 32 34 32 30 30 30 4F 30 30 31 32 30 30 30 30 30 32 30
                                               ^^";
-        let shown = table(&onelink, &iso8583::decode(&onelink, &frame), true);
+        let shown = table(&onelink, &iso8583::decode(&onelink, &frame, &mut Mirror::new()), true);
         assert!(shown.contains(want), "{shown}");
         assert!(!shown.contains("amount, transaction  "), "{shown}");
     }
@@ -237,6 +238,6 @@ refused: DE 4 at byte 41: not of the character class n (amount, transaction)
         let text = help(DecodeArgs::augment_args(clap::Command::new("decode")));
         let hex = text.split_whitespace().find(|word| word.len() > 80).unwrap();
         let frame = hex::decode(hex).unwrap();
-        assert_eq!(iso8583::decode(&onelink, &frame).fault, None);
+        assert_eq!(iso8583::decode(&onelink, &frame, &mut Mirror::new()).fault, None);
     }
 }

@@ -56,7 +56,7 @@ pub fn encode(args: &EncodeArgs, dialect: &Dialect) -> Result<ExitCode, MessageT
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iso8583::shipped;
+    use crate::iso8583::{Mirror, shipped};
 
     #[test]
     fn the_example_of_the_help_works() {
@@ -66,6 +66,9 @@ mod tests {
         let json = text.split('\'').nth(1).unwrap();
         let mut out = BytesMut::new();
         iso8583::from_json(&onelink, &serde_json::from_str(json).unwrap(), &mut out).unwrap();
-        assert_eq!(iso8583::decode(&onelink, &out).message.field(11), Some(&b"000001"[..]));
+        assert_eq!(
+            iso8583::decode(&onelink, &out, &mut Mirror::new()).message.field(11),
+            Some(&b"000001"[..])
+        );
     }
 }

@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod input;
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -12,11 +13,11 @@ use thiserror::Error;
 
 use super::CliError;
 use crate::config::Specs;
-use crate::iso8583::{self, Dialect, JsonError, Mti};
+use crate::iso8583::{self, Dialect, JsonError, Mirror, Mti};
 pub use decode::{DecodeArgs, decode};
 pub use encode::{EncodeArgs, encode};
 pub use input::{Format, Found, InputError, Place};
-use input::{Input, Judge, Reading};
+use input::{Input, Judge, MESSAGE_BYTES_MAX, Reading};
 
 /// Exit code for a message that is refused.
 const REFUSED: u8 = 2;
@@ -66,8 +67,10 @@ impl DialectArgs {
 impl ReadArgs {
     /// Finds the messages of `argument`, and tells on standard error what was passed over.
     fn read(&self, argument: &str, dialect: &Dialect) -> Result<Vec<Found>, MessageToolError> {
-        let score = |bytes: &[u8]| score(dialect, bytes);
-        let reading = Reading { format: self.format, port: self.port, judge: Judge { score: &score } };
+        let mirror = RefCell::new(Mirror::new());
+        let score = |bytes: &[u8]| score(dialect, bytes, &mut mirror.borrow_mut());
+        let judge = Judge { score: &score };
+        let reading = Reading { format: self.format, port: self.port, framing: dialect.framing(), judge };
         let Input { found, remarks } = input::read(argument, &reading)?;
         let mut errors = io::stderr().lock();
         for remark in remarks {
@@ -78,8 +81,8 @@ impl ReadArgs {
 }
 
 /// How much of a message the dialect finds in bytes, as [`Judge`] wants it.
-fn score(dialect: &Dialect, bytes: &[u8]) -> usize {
-    let decoded = iso8583::decode(dialect, unframed(bytes).1);
+fn score(dialect: &Dialect, bytes: &[u8], mirror: &mut Mirror) -> usize {
+    let decoded = iso8583::decode(dialect, unframed(dialect, bytes).1, mirror);
     match decoded.fault {
         None => Judge::SOUND,
         Some(_) if decoded.message.mti() == Mti::UNREADABLE => 0,
@@ -123,9 +126,16 @@ fn begins(bytes: &[u8]) -> bool {
     bytes.first_chunk::<4>().is_some_and(|mti| Mti::new(mti).is_ok())
 }
 
-/// Takes a two-byte length header off, if what follows it begins like a message and the start does not.
-/// Gives the length that it says, if there was one.
-fn unframed(bytes: &[u8]) -> (Option<usize>, &[u8]) {
+/// Takes off what frames a message: as the dialect's framing does, if the bytes are one whole frame of it; else a
+/// two-byte length header, if what follows it begins like a message and the start does not. Gives the length that such
+/// a header says.
+fn unframed<'b>(dialect: &Dialect, bytes: &'b [u8]) -> (Option<usize>, &'b [u8]) {
+    if let Ok(Some(frame)) = dialect.framing().next(bytes, MESSAGE_BYTES_MAX)
+        && frame.consumed == bytes.len()
+        && let Some(message) = bytes.get(frame.start..frame.end)
+    {
+        return (None, message);
+    }
     match bytes.split_first_chunk::<2>() {
         Some((header, frame)) if begins(frame) => {
             let length = usize::from(u16::from_be_bytes(*header));
@@ -138,13 +148,26 @@ fn unframed(bytes: &[u8]) -> (Option<usize>, &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iso8583::shipped;
 
     #[test]
     fn a_length_header_is_told_from_a_message() {
-        assert_eq!(unframed(b"\x00\x060800\x82\x20"), (Some(6), &b"0800\x82\x20"[..]));
+        let onelink = shipped::dialect("onelink").unwrap().unwrap();
+        let unframed = |bytes| unframed(&onelink, bytes);
+        assert_eq!(unframed(b"\x00\x060800\x82\x20"), (None, &b"0800\x82\x20"[..]));
         assert_eq!(unframed(b"\x00\x330800\x82\x20"), (Some(51), &b"0800\x82\x20"[..]));
         assert_eq!(unframed(b"0800\x82\x20"), (None, &b"0800\x82\x20"[..]));
         assert_eq!(unframed(b"08008220"), (None, &b"08008220"[..]));
         assert_eq!(unframed(b"\x08"), (None, &b"\x08"[..]));
+    }
+
+    #[test]
+    fn a_frame_is_opened_as_the_dialect_frames_it() {
+        let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
+        let text = "name = \"ended\"\nextends = \"iso87-ascii\"\nframing = \"end FF\"\n";
+        let ended = Dialect::parse("ended.toml", text, &base).unwrap();
+        assert_eq!(unframed(&ended, b"08008220\xff"), (None, &b"08008220"[..]));
+        assert_eq!(unframed(&ended, b"08008220"), (None, &b"08008220"[..]), "bare");
+        assert_eq!(unframed(&ended, b"\x00\x0808008220"), (Some(8), &b"08008220"[..]), "as others frame");
     }
 }

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::packets::{self, Segment};
 use super::reassembly::{self, Half};
+use crate::iso8583::Framing;
 
 /// What clients sent to servers, read from a capture file.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +35,7 @@ pub struct Stream {
     pub unfinished_bytes: usize,
 }
 
-/// A frame without its length header.
+/// A frame without what framed it.
 #[derive(Clone)]
 pub struct Frame {
     /// When its last byte was captured, since 1970.
@@ -131,13 +132,23 @@ struct Conversation {
 }
 
 impl Capture {
-    /// Reads a capture file, classic pcap or pcapng. With `port`, connections to that server port only.
+    /// Reads a capture file, classic pcap or pcapng, of frames of `binary 2`. With `port`, connections to that server port
+    /// only.
     ///
     /// # Errors
     ///
     /// Whatever keeps the frames from being read whole: see [`CaptureError`].
     pub fn read(path: &Path, port: Option<u16>) -> Result<Self, CaptureError> {
-        let capture = Conversations::collect(packets::segments(path)?, port).finish(port)?;
+        Self::read_framed(path, port, Framing::default())
+    }
+
+    /// As [`Capture::read`], of frames of another framing; of [`Framing::NONE`] a connection would be one frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::read`].
+    pub fn read_framed(path: &Path, port: Option<u16>, framing: Framing) -> Result<Self, CaptureError> {
+        let capture = Conversations::collect(packets::segments(path)?, port).finish(port, framing)?;
         if capture.streams.is_empty() {
             return Err(CaptureError::Empty { path: path.to_owned(), port });
         }
@@ -208,7 +219,7 @@ impl Conversations {
         }
     }
 
-    fn finish(self, port: Option<u16>) -> Result<Capture, CaptureError> {
+    fn finish(self, port: Option<u16>, framing: Framing) -> Result<Capture, CaptureError> {
         // A connection that was joined in the middle is to the server that others are seen to call.
         let mut called: BTreeMap<SocketAddr, usize> = BTreeMap::new();
         for server in self.all.iter().filter_map(|(_, conversation)| conversation.server) {
@@ -221,7 +232,7 @@ impl Conversations {
             let guess = || {
                 let by_port = port.and_then(|port| [low, high].into_iter().find(|end| end.port() == port));
                 let by_calls = [low, high].into_iter().find(|end| called.contains_key(end));
-                by_port.or(by_calls).or_else(|| by_content(low, high, &conversation.halves))
+                by_port.or(by_calls).or_else(|| by_content(low, high, framing, &conversation.halves))
             };
             let lesser_port = if low.port() < high.port() { low } else { high };
             let server = conversation.server.or_else(guess).unwrap_or(lesser_port);
@@ -230,7 +241,7 @@ impl Conversations {
             }
             let [from_low, from_high] = conversation.halves;
             let (client, half) = if server == high { (low, from_low) } else { (high, from_high) };
-            let stream = reassembly::stream(client, server, half)?;
+            let stream = reassembly::stream(client, server, framing, half)?;
             if !stream.frames.is_empty() {
                 streams.push(stream);
             }
@@ -240,9 +251,9 @@ impl Conversations {
 }
 
 /// The server by what was sent: the end that requests go to.
-fn by_content(low: SocketAddr, high: SocketAddr, halves: &[Half; 2]) -> Option<SocketAddr> {
+fn by_content(low: SocketAddr, high: SocketAddr, framing: Framing, halves: &[Half; 2]) -> Option<SocketAddr> {
     let [from_low, from_high] = halves;
-    match (from_low.asks(), from_high.asks()) {
+    match (from_low.asks(framing), from_high.asks(framing)) {
         (Some(true), _) | (_, Some(false)) => Some(high),
         (_, Some(true)) | (Some(false), _) => Some(low),
         (None, None) => None,

@@ -17,6 +17,7 @@ use pcap_file::{DataLink, Endianness, TsResolution};
 
 use super::capture::{Capture, CaptureError};
 use super::ways::{self, Way, tcp_payload};
+use crate::iso8583::Framing;
 
 const CLIENT: ([u8; 4], u16) = ([10, 0, 1, 1], 40001);
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 1], 8583);
@@ -60,10 +61,18 @@ fn pcap(to: impl Write, header: PcapHeader, packets: &[Vec<u8>]) {
     }
 }
 
-fn read(header: PcapHeader, packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
+fn file(header: PcapHeader, packets: &[Vec<u8>]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     pcap(file.reopen().unwrap(), header, packets);
-    Capture::read(file.path(), None)
+    file
+}
+
+fn read(header: PcapHeader, packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
+    Capture::read(file(header, packets).path(), None)
+}
+
+fn read_framed(framing: Framing, packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
+    Capture::read_framed(file(PcapHeader::default(), packets).path(), None, framing)
 }
 
 fn ways(packets: &[Vec<u8>]) -> Vec<Way> {
@@ -109,6 +118,29 @@ fn a_stream_is_put_together_however_its_segments_arrive() {
         assert_eq!((stream.skipped_bytes, stream.unfinished_bytes), (0, 0), "{name}");
         assert_eq!(stream.client, SocketAddr::from(CLIENT), "{name}");
         assert_eq!(stream.server, SocketAddr::from(SERVER), "{name}");
+    }
+}
+
+#[test]
+fn frames_are_told_apart_as_their_framing_says_also_in_a_stream_joined_midway() {
+    for framing in Framing::COMMON {
+        let (mut wire, mut ends) = (bytes::BytesMut::new(), Vec::new());
+        for frame in FRAMES {
+            framing.put(frame, &mut wire).unwrap();
+            ends.push(wire.len());
+        }
+        let part =
+            |range: std::ops::Range<usize>| up(u32::try_from(range.start).unwrap() + 100, "a", &wire[range]);
+        for cut in 1..wire.len() {
+            let packets = [up(99, "s", b""), part(cut..wire.len()), part(0..cut)];
+            let capture = read_framed(framing, &packets).unwrap();
+            assert_eq!(contents(&capture), FRAMES, "{framing}, cut at {cut}");
+            assert_eq!(capture.streams[0].unfinished_bytes, 0, "{framing}");
+        }
+        let capture = read_framed(framing, &[part(5..ends[0]), part(ends[0]..wire.len())]).unwrap();
+        assert_eq!(contents(&capture), FRAMES[1..], "{framing}");
+        assert_eq!(capture.streams[0].skipped_bytes, ends[0] - 5, "{framing}");
+        assert_eq!(capture.streams[0].server, SocketAddr::from(SERVER), "{framing}");
     }
 }
 
@@ -280,7 +312,8 @@ fn both_ways_are_shown_with_their_headers_and_go_on_behind_a_loss() {
     let answer = packet(SERVER, CLIENT, 500, "a", b"\x00\x0a0210zzzzzz");
     let packets = [up(99, "s", b""), part(0..14), answer, part(20..26), part(26..44)];
     let ways = ways(&packets);
-    let told: Vec<_> = ways.iter().map(|way| (way.from.port(), way.lost_before(), way.framed())).collect();
+    let told: Vec<_> =
+        ways.iter().map(|way| (way.from.port(), way.lost_before(), way.framed(Framing::default()))).collect();
     let (low, high) = ((SERVER.1, 0), (CLIENT.1, 0));
     let seen: Vec<_> = told.iter().map(|(port, lost, _)| (*port, *lost)).collect();
     assert_eq!(seen, [low, high, (CLIENT.1, 6)]);
@@ -298,8 +331,10 @@ fn both_ways_are_shown_with_their_headers_and_go_on_behind_a_loss() {
 #[test]
 fn a_way_without_frames_is_shown_by_packet() {
     let ways = ways(&[up(99, "s", b""), up(100, "a", b"0200aaaaaa\xff"), up(111, "a", b"0200bbbb\xff")]);
-    assert!(ways[0].framed().is_none());
+    assert!(ways[0].framed(Framing::default()).is_none());
     let shares: Vec<_> = ways[0].shares().map(|share| (share.bytes, share.packet)).collect();
+    let ended = ways[0].framed(Framing::parse("end FF").unwrap());
+    assert!(ended.is_none(), "the second is shorter than any message");
     let whole = [(&b"0200aaaaaa\xff"[..], 2), (b"0200bbbb\xff", 3)];
     assert_eq!(shares, whole.map(|(bytes, packet)| (bytes.into(), packet)));
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::expect::{Expected, FieldWant, Want};
 use super::plan::Message;
-use crate::iso8583::{self, CardData, Dialect};
+use crate::iso8583::{self, CardData, Dialect, Mirror};
 
 /// One way in which an answer is not what it should be.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -116,7 +116,8 @@ impl Answer<'_> {
         let Some(frame) = self.frame else {
             return;
         };
-        let decoded = iso8583::decode(self.dialect, frame);
+        let mut mirror = Mirror::new();
+        let decoded = iso8583::decode(self.dialect, frame, &mut mirror);
         if let Some(fault) = &decoded.fault {
             self.differs("answer", "readable", &fault.to_string());
         }
@@ -149,8 +150,10 @@ impl Answer<'_> {
         let (Some(frame), Some(original)) = (self.frame, original) else {
             return;
         };
-        let (ours, first) = (iso8583::decode(self.dialect, frame), iso8583::decode(self.dialect, original));
-        for field in 2..=128 {
+        let (mut mirror, mut first_mirror) = (Mirror::new(), Mirror::new());
+        let ours = iso8583::decode(self.dialect, frame, &mut mirror);
+        let first = iso8583::decode(self.dialect, original, &mut first_mirror);
+        for field in 2..=192 {
             if ours.message.field(field) == first.message.field(field) {
                 continue;
             }
@@ -166,7 +169,8 @@ impl Answer<'_> {
     /// The response code, empty if the answer has none; None without an answer.
     fn one_of(&mut self, codes: &[String]) -> Option<Vec<u8>> {
         let frame = self.frame?;
-        let decoded = iso8583::decode(self.dialect, frame);
+        let mut mirror = Mirror::new();
+        let decoded = iso8583::decode(self.dialect, frame, &mut mirror);
         let code = decoded.message.field(39).unwrap_or_default();
         if !codes.iter().any(|allowed| allowed.as_bytes() == code) {
             let got = self.shown(frame, 39, None);
@@ -197,7 +201,8 @@ fn shown(dialect: &Dialect, request: &[u8], frame: &[u8], field: u8, tag: Option
     if dialect.card_data(field) != CardData::None {
         return "(card data)".to_owned();
     }
-    let message = iso8583::decode(dialect, frame).message;
+    let mut mirror = Mirror::new();
+    let message = iso8583::decode(dialect, frame, &mut mirror).message;
     let value = match tag {
         None => message.field(field),
         Some(tag) => {
@@ -208,7 +213,8 @@ fn shown(dialect: &Dialect, request: &[u8], frame: &[u8], field: u8, tag: Option
         return "absent".to_owned();
     };
     // A text may repeat a card number of the request's, which the answer itself need not carry.
-    let asked = iso8583::decode(dialect, request).message;
+    let mut mirror = Mirror::new();
+    let asked = iso8583::decode(dialect, request, &mut mirror).message;
     let repeats = |(field, card): (u8, &[u8])| {
         let mut digits = card.windows(PAN_DIGITS_MIN);
         dialect.card_data(field) != CardData::None

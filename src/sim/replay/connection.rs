@@ -3,13 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::codec::{Decoder, LengthDelimitedCodec};
+use tokio_util::codec::Decoder;
+
+use crate::iso8583::Framing;
+use crate::link::{FrameCodec, FrameFault};
 
 /// What a connection tells the player. No `Debug`: frames hold card data.
 pub(super) enum Event {
@@ -60,29 +63,25 @@ pub(super) async fn connect(from: SocketAddr, to: SocketAddr) -> std::io::Result
     Ok(stream)
 }
 
-/// Starts the two tasks of link number `link`.
-pub(super) fn start(link: usize, stream: TcpStream, events: mpsc::Sender<Event>) -> Connection {
+/// Starts the two tasks of link number `link`. What is read is framed by `framing`; batches are of frames already.
+pub(super) fn start(
+    link: usize,
+    stream: TcpStream,
+    framing: Framing,
+    events: mpsc::Sender<Event>,
+) -> Connection {
     let (read, write) = stream.into_split();
     let (batches, batch) = mpsc::channel(1);
-    let reader = tokio::spawn(read_frames(link, read, events.clone()));
+    let reader = tokio::spawn(read_frames(link, read, framing, events.clone()));
     let writer = tokio::spawn(write_batches(link, write, batch, events));
     Connection { batches: Some(batches), tasks: [reader, writer] }
-}
-
-/// Appends a frame and its length header. A capture's frames fit one, as they came with one.
-pub(super) fn append(batch: &mut BytesMut, frame: &Bytes) {
-    batch.put_u16(u16::try_from(frame.len()).unwrap_or(u16::MAX));
-    batch.extend_from_slice(frame);
 }
 
 /// Bytes asked of the system at a time.
 const READ_BYTES: usize = 64 * 1024;
 
-async fn read_frames(link: usize, mut read: OwnedReadHalf, events: mpsc::Sender<Event>) {
-    let mut codec = LengthDelimitedCodec::builder()
-        .length_field_length(2)
-        .max_frame_length(usize::from(u16::MAX))
-        .new_codec();
+async fn read_frames(link: usize, mut read: OwnedReadHalf, framing: Framing, events: mpsc::Sender<Event>) {
+    let mut codec = FrameCodec::new(framing, u16::MAX);
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     let error = loop {
         buffer.reserve(READ_BYTES);
@@ -95,9 +94,10 @@ async fn read_frames(link: usize, mut read: OwnedReadHalf, events: mpsc::Sender<
         let mut frames = Vec::new();
         let end = loop {
             match codec.decode(&mut buffer) {
-                Ok(Some(frame)) => frames.push(frame.freeze()),
+                Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => break None,
-                Err(error) => break Some(error),
+                Err(FrameFault::Io(error)) => break Some(error),
+                Err(FrameFault::Framing(fault)) => break Some(std::io::Error::other(fault)),
             }
         };
         let player_gone = events.send(Event::Frames { link, at, frames }).await.is_err();
@@ -131,7 +131,55 @@ async fn write_batches(
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_read_is_framed_as_said_and_what_is_not_closes() {
+        for framing in Framing::COMMON {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let socket =
+                connect("127.0.0.1:0".parse().unwrap(), listener.local_addr().unwrap()).await.unwrap();
+            let (mut switch, _) = listener.accept().await.unwrap();
+            let (events, mut heard) = mpsc::channel(8);
+            let connection = start(7, socket, framing, events);
+            let mut batch = BytesMut::new();
+            framing.put(b"0800", &mut batch).unwrap();
+            connection.batches.as_ref().unwrap().send(batch.clone().freeze()).await.unwrap();
+            let mut wire = vec![0; batch.len()];
+            switch.read_exact(&mut wire).await.unwrap();
+            assert_eq!(wire, batch, "{framing}");
+            framing.put(b"0810", &mut batch).unwrap();
+            switch.write_all(&batch).await.unwrap();
+            drop(switch);
+            let mut read = Vec::new();
+            while let Some(event) = heard.recv().await {
+                match event {
+                    Event::Frames { link: 7, frames, .. } => read.extend(frames),
+                    Event::Written { link: 7 } => {}
+                    Event::Closed { link: 7, error: None } => break,
+                    Event::Frames { .. } | Event::Written { .. } | Event::Closed { .. } => {
+                        panic!("of another link, or an error")
+                    }
+                }
+            }
+            assert_eq!(read, [&b"0800"[..], b"0810"], "{framing}");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = connect("127.0.0.1:0".parse().unwrap(), listener.local_addr().unwrap()).await.unwrap();
+        let (mut switch, _) = listener.accept().await.unwrap();
+        let (events, mut heard) = mpsc::channel(8);
+        let _connection = start(0, socket, Framing::parse("ascii 4").unwrap(), events);
+        switch.write_all(b"\x00\x040810").await.unwrap();
+        let closed = loop {
+            if let Event::Closed { error, .. } = heard.recv().await.unwrap() {
+                break error;
+            }
+        };
+        assert_eq!(closed.unwrap().to_string(), "a length that is not in decimal digits");
+    }
 
     #[test]
     fn each_client_has_its_own_loopback_address() {

@@ -13,7 +13,7 @@ use super::capture::{Capture, CaptureError};
 use super::expect::{ExpectError, Expected};
 use super::matching::Key;
 use super::schedule::Planned;
-use crate::iso8583::{self, Dialect, Mti};
+use crate::iso8583::{self, Dialect, Framing, FramingFault, Mirror, Mti};
 
 /// What to play and how.
 pub struct ReplayPlan {
@@ -25,6 +25,8 @@ pub struct ReplayPlan {
     pub expected: Option<Vec<Expected>>,
     /// How the frames are laid out.
     pub dialect: Arc<Dialect>,
+    /// How they stand on the connections to the switch; not [`Framing::NONE`].
+    pub framing: Framing,
     /// How fast.
     pub pacing: Pacing,
     /// Most messages of one link in flight; at least 1.
@@ -50,7 +52,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEADLINE: Duration = Duration::from_secs(600);
 
 impl ReplayPlan {
-    /// Plays `capture` to `to` as fast as the answers allow, within the default bounds.
+    /// Plays `capture` to `to` as fast as the answers allow, framed as the dialect says, within the default bounds.
     #[must_use]
     pub fn flat_out(
         to: SocketAddr,
@@ -62,6 +64,7 @@ impl ReplayPlan {
             to,
             capture,
             expected,
+            framing: dialect.framing(),
             dialect,
             pacing: Pacing::FlatOut,
             window: WINDOW,
@@ -163,6 +166,16 @@ pub enum ReplayError {
         /// The line's STAN.
         line_stan: String,
     },
+    /// A message that cannot be sent.
+    #[error("message {position} of the capture (packet {packet}) cannot be framed: {fault}")]
+    Framing {
+        /// Position in the capture's order, from 1.
+        position: usize,
+        /// Packet of the capture, from 1.
+        packet: u64,
+        /// Why.
+        fault: FramingFault,
+    },
     /// Messages of one connection are said to be of two links.
     #[error("expected answer {id} is of link {link}, but earlier messages of {client} are of link {before}")]
     TwoLinks {
@@ -258,8 +271,14 @@ pub(super) fn messages(plan: &ReplayPlan) -> Result<Vec<Message>, ReplayError> {
     let mut named = vec![false; names.len()];
     let start = frames.first().map_or(Duration::ZERO, |(_, frame)| frame.at);
     let (mut all, mut latest) = (Vec::with_capacity(frames.len()), Duration::ZERO);
+    let mut mirror = Mirror::new();
     for (position, (link, frame)) in frames.into_iter().enumerate() {
-        let message = iso8583::decode(&plan.dialect, &frame.bytes).message;
+        plan.framing.carries(&frame.bytes).map_err(|fault| ReplayError::Framing {
+            position: position.saturating_add(1),
+            packet: frame.packet,
+            fault,
+        })?;
+        let message = iso8583::decode(&plan.dialect, &frame.bytes, &mut mirror).message;
         let key = Key::of(&message);
         let line = lines.get(position);
         if let Some(line) = line {

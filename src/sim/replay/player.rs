@@ -13,7 +13,7 @@ use super::matching::{Key, Match, Open};
 use super::plan::{self, Message, ReplayError, ReplayPlan};
 use super::report::{Latencies, Outcome, ReplayReport};
 use super::schedule::{Next, Schedule};
-use crate::iso8583;
+use crate::iso8583::{self, Mirror};
 
 /// Events that may wait for the player; connections wait when there are more.
 const EVENTS_MAX: usize = 1024;
@@ -43,7 +43,7 @@ pub async fn replay(mut plan: ReplayPlan) -> Result<ReplayReport, ReplayError> {
             let link = message.map(|message| message.link_name.to_string()).unwrap_or_default();
             ReplayError::Connect { link, to: plan.to, from, source }
         })?;
-        connections.push(connection::start(number, socket, events.clone()));
+        connections.push(connection::start(number, socket, plan.framing, events.clone()));
     }
     drop(events);
     let planned = messages.iter().map(|message| message.planned).collect();
@@ -152,7 +152,8 @@ impl Player<'_> {
                 match self.schedule.next(number, since_start) {
                     Next::Send(index) => {
                         let Some(message) = self.messages.get(index) else { break };
-                        connection::append(&mut batch, &message.frame);
+                        // The plan has only what its framing carries.
+                        let _ = self.plan.framing.put(&message.frame, &mut batch);
                         link.open.sent(message.key, index);
                         if let Some(sent) = self.sent.get_mut(index) {
                             *sent = Some(now);
@@ -194,7 +195,8 @@ impl Player<'_> {
     }
 
     fn answer(&mut self, link: usize, at: Instant, frame: Bytes) {
-        let decoded = iso8583::decode(&self.plan.dialect, &frame);
+        let mut mirror = Mirror::new();
+        let decoded = iso8583::decode(&self.plan.dialect, &frame, &mut mirror);
         let mti = decoded.message.mti();
         if decoded.fault.is_none() && !mti.is_response() {
             self.unasked = self.unasked.saturating_add(1);
@@ -296,7 +298,8 @@ impl Player<'_> {
             self.differences.extend(checked);
         }
         let outcomes = self.messages.into_iter().zip(self.answers).map(|(message, answer)| {
-            let decoded = answer.as_deref().map(|answer| iso8583::decode(dialect, answer));
+            let mut mirror = Mirror::new();
+            let decoded = answer.as_deref().map(|answer| iso8583::decode(dialect, answer, &mut mirror));
             let code = decoded.and_then(|decoded| decoded.message.field(39));
             Outcome {
                 id: message.id,

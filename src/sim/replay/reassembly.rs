@@ -1,15 +1,17 @@
 //! TCP reassembly of one direction: retransmissions, overlaps and reordering undone, losses told.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use super::capture::{CaptureError, Frame, Stream};
 use super::packets::Segment;
+use crate::iso8583::{self, Framing};
 
-/// Bytes of a frame's length header, big-endian, which does not count itself.
-pub(super) const HEADER_BYTES: usize = 2;
+/// Most bytes of a message.
+const FRAME_BYTES_MAX: usize = 65_535;
 
 /// No message is shorter: an MTI of two packed bytes and a bitmap of eight.
 const FRAME_BYTES_MIN: usize = 10;
@@ -68,10 +70,13 @@ impl Half {
     }
 
     /// Whether the first segment that looks like frames holds a request; None if none does.
-    pub(super) fn asks(&self) -> Option<bool> {
+    pub(super) fn asks(&self, framing: Framing) -> Option<bool> {
         // The MTI's third digit is its function: even are asked, odd are answered.
-        let function = |piece: &Piece| piece.payload.get(HEADER_BYTES.checked_add(2)?).copied();
-        let mut framed = self.pieces.iter().filter(|piece| looks_framed(&piece.payload));
+        let function = |piece: &Piece| {
+            let frame = frame_at(framing, &piece.payload, 0)?;
+            piece.payload.get(frame.start.checked_add(2)?).copied()
+        };
+        let mut framed = self.pieces.iter().filter(|piece| looks_framed(framing, &piece.payload));
         framed.find_map(function).map(|digit| digit & 1 == 0)
     }
 }
@@ -101,36 +106,64 @@ pub(super) struct Loss {
 
 impl Run {
     /// Where the first frame starts; `None` if nothing in it looks like one.
-    pub(super) fn first_frame(&self) -> Option<usize> {
+    pub(super) fn first_frame(&self, framing: Framing) -> Option<usize> {
         if self.whole {
             return Some(0);
         }
-        let places = std::iter::once(0).chain(self.ends.iter().map(|(end, ..)| *end));
-        places.into_iter().find(|place| looks_framed(self.bytes.get(*place..).unwrap_or_default()))
+        let mut places = std::iter::once(0).chain(self.ends.iter().map(|(end, ..)| *end));
+        places.find(|place| looks_framed(framing, self.bytes.get(*place..).unwrap_or_default()))
+    }
+
+    /// Whole frames from `start` on, and where they end.
+    pub(super) fn split(&self, framing: Framing, start: usize) -> (Vec<Cut>, usize) {
+        let mut frames = Vec::new();
+        let mut place = start;
+        let mut ends = self.ends.iter().peekable();
+        while let Some(frame) = frame_at(framing, &self.bytes, place) {
+            while ends.next_if(|(end, ..)| *end < frame.consumed).is_some() {}
+            if let (Some((_, packet, at)), true) = (ends.peek(), frame.start < frame.end) {
+                let (whole, message) = (place..frame.consumed, frame.start..frame.end);
+                frames.push(Cut { whole, message, packet: *packet, at: *at });
+            }
+            place = frame.consumed;
+        }
+        (frames, place)
     }
 }
 
+/// A frame of a run that is not empty.
+pub(super) struct Cut {
+    /// Its bytes, with what frames it.
+    pub(super) whole: Range<usize>,
+    /// Its bytes without that.
+    pub(super) message: Range<usize>,
+    /// The packet that completed it, and when that was seen.
+    pub(super) packet: u64,
+    pub(super) at: Duration,
+}
+
 /// Puts one direction together and splits it into frames.
-pub(super) fn stream(client: SocketAddr, server: SocketAddr, half: Half) -> Result<Stream, CaptureError> {
+pub(super) fn stream(
+    client: SocketAddr,
+    server: SocketAddr,
+    framing: Framing,
+    half: Half,
+) -> Result<Stream, CaptureError> {
     let mut runs = runs(half).into_iter();
     let run = runs.next();
-    if let Some(Loss { offset, missing, packet }) = run.iter().chain(runs.as_slice()).find_map(|run| run.loss)
-    {
+    let loss = run.iter().chain(runs.as_slice()).find_map(|run| run.loss);
+    if let Some(Loss { offset, missing, packet }) = loss {
         return Err(CaptureError::Gap { client, server, offset, missing, packet });
     }
     let Some(run) = run else {
         return Ok(Stream { client, server, frames: Vec::new(), skipped_bytes: 0, unfinished_bytes: 0 });
     };
-    let start = run.first_frame();
+    let start = run.first_frame(framing);
     let start = start.ok_or(CaptureError::NoFrames { client, server, len: run.bytes.len() })?;
-    let (frames, end) = split(&run, start);
+    let (frames, end) = run.split(framing, start);
     let unfinished_bytes = run.bytes.len().saturating_sub(end);
-    let frames = frames.into_iter().filter_map(|(range, packet, at)| {
-        let frame =
-            Frame { at, packet, bytes: run.bytes.slice(range.start.checked_add(HEADER_BYTES)?..range.end) };
-        (!frame.bytes.is_empty()).then_some(frame)
-    });
-    let frames = frames.collect();
+    let frame = |cut: Cut| Frame { at: cut.at, packet: cut.packet, bytes: run.bytes.slice(cut.message) };
+    let frames = frames.into_iter().map(frame).collect();
     Ok(Stream { client, server, frames, skipped_bytes: start, unfinished_bytes })
 }
 
@@ -181,38 +214,26 @@ pub(super) fn runs(half: Half) -> Vec<Run> {
     runs
 }
 
-/// The frame that starts at `place` of `bytes`: its contents, and where the next starts. None if it is not whole.
-fn frame_at(bytes: &[u8], place: usize) -> Option<(std::ops::Range<usize>, usize)> {
-    let header = bytes.get(place..)?.first_chunk::<HEADER_BYTES>()?;
-    let start = place.checked_add(HEADER_BYTES)?;
-    let end = start.checked_add(usize::from(u16::from_be_bytes(*header)))?;
-    (end <= bytes.len()).then_some((start..end, end))
+/// The frame that starts at `place` of `bytes`, its places counted from the first of them. None if it is not whole.
+fn frame_at(framing: Framing, bytes: &[u8], place: usize) -> Option<iso8583::Frame> {
+    let frame = framing.next_even_empty(bytes.get(place..)?, FRAME_BYTES_MAX).ok()??;
+    Some(iso8583::Frame {
+        start: place.checked_add(frame.start)?,
+        end: place.checked_add(frame.end)?,
+        consumed: place.checked_add(frame.consumed)?,
+    })
 }
 
 /// Whether frames follow one another from here to the end, but for a last one that is cut.
-pub(super) fn looks_framed(bytes: &[u8]) -> bool {
+pub(super) fn looks_framed(framing: Framing, bytes: &[u8]) -> bool {
     let (mut place, mut whole) = (0, false);
-    while let Some((frame, next)) = frame_at(bytes, place) {
-        if !frame.is_empty() && frame.len() < FRAME_BYTES_MIN {
+    while let Some(frame) = frame_at(framing, bytes, place) {
+        let len = frame.end.saturating_sub(frame.start);
+        if (1..FRAME_BYTES_MIN).contains(&len) {
             return false;
         }
-        whole |= !frame.is_empty();
-        place = next;
+        whole |= len > 0;
+        place = frame.consumed;
     }
     whole
-}
-
-/// Whole frames from `start` on, each with its header, the packet that completed it and when; and where they end.
-pub(super) fn split(run: &Run, start: usize) -> (Vec<(std::ops::Range<usize>, u64, Duration)>, usize) {
-    let mut frames = Vec::new();
-    let mut place = start;
-    let mut ends = run.ends.iter().peekable();
-    while let Some((_, next)) = frame_at(&run.bytes, place) {
-        while ends.next_if(|(end, ..)| *end < next).is_some() {}
-        if let Some((_, packet, at)) = ends.peek() {
-            frames.push((place..next, *packet, *at));
-        }
-        place = next;
-    }
-    (frames, place)
 }

@@ -11,7 +11,8 @@ use etherparse::{SlicedPacket, TransportSlice};
 
 use super::capture::{CaptureError, Conversations};
 use super::packets;
-use super::reassembly::{self, Half, Run};
+use super::reassembly::{self, Cut, Half, Run};
+use crate::iso8583::Framing;
 
 /// Bytes that one end of a TCP connection sent to the other, put together. A loss ends it and begins another.
 pub struct Way {
@@ -36,7 +37,7 @@ pub struct Share {
 /// A way cut into frames.
 #[derive(Clone, Debug)]
 pub struct Framed {
-    /// Each with its length header. Those without contents are left out.
+    /// Each with what frames it. Those without contents are left out.
     pub frames: Vec<Share>,
     /// Bytes before the first, of a way whose beginning was not captured.
     pub skipped_bytes: usize,
@@ -91,19 +92,22 @@ impl Way {
         self.run.loss.map_or(0, |loss| loss.missing)
     }
 
-    /// The way as frames behind lengths of two bytes; `None` if it does not look as if it were such.
+    /// The way as frames; `None` if it does not look as if it were framed so.
     #[must_use]
-    pub fn framed(&self) -> Option<Framed> {
-        let start = self.run.first_frame()?;
-        if !reassembly::looks_framed(self.run.bytes.get(start..)?) {
+    pub fn framed(&self, framing: Framing) -> Option<Framed> {
+        let start = self.run.first_frame(framing)?;
+        if !reassembly::looks_framed(framing, self.run.bytes.get(start..)?) {
             return None;
         }
-        let (frames, end) = reassembly::split(&self.run, start);
-        let share = |(range, packet, at)| Share { bytes: self.run.bytes.slice(range), packet, at };
-        let frames =
-            frames.into_iter().map(share).filter(|frame| frame.bytes.len() > reassembly::HEADER_BYTES);
+        let (frames, end) = self.run.split(framing, start);
+        let share =
+            |cut: Cut| Share { bytes: self.run.bytes.slice(cut.whole), packet: cut.packet, at: cut.at };
         let unfinished_bytes = self.run.bytes.len().saturating_sub(end);
-        Some(Framed { frames: frames.collect(), skipped_bytes: start, unfinished_bytes })
+        Some(Framed {
+            frames: frames.into_iter().map(share).collect(),
+            skipped_bytes: start,
+            unfinished_bytes,
+        })
     }
 
     /// What each packet brought.

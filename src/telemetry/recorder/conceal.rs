@@ -1,8 +1,8 @@
 //! Card data out of a frame before it is written, also out of one that is not what its dialect says.
 
-use crate::iso8583::{self, CardNumbers, Dialect};
+use crate::iso8583::{self, CardNumbers, Dialect, Mirror};
 
-/// Bytes that stay of a frame that cannot be trusted: its MTI.
+/// Bytes that stay of a frame that cannot be trusted, behind its headers: its MTI.
 const MTI_BYTES: usize = 4;
 
 /// Masks card data in place, the same length. `request` is what the frame answers, if it answers one: it tells what in
@@ -12,10 +12,13 @@ const MTI_BYTES: usize = 4;
 /// what was taken for other fields may then be card data, and what an answer echoes as well. Of such a frame, and of its
 /// answer, only the MTI stays.
 pub(super) fn conceal(dialect: &Dialect, frame: &mut [u8], request: Option<&[u8]>) {
-    let request = request.map(|request| iso8583::decode(dialect, request));
+    let (mut mirror, mut request_mirror) = (Mirror::new(), Mirror::new());
+    let request = request.map(|request| iso8583::decode(dialect, request, &mut request_mirror));
     let misread = request.as_ref().is_some_and(iso8583::Decoded::may_be_misread);
-    if misread || iso8583::decode(dialect, frame).may_be_misread() {
-        if let Some(rest) = frame.get_mut(MTI_BYTES..) {
+    let decoded = iso8583::decode(dialect, frame, &mut mirror);
+    if misread || decoded.may_be_misread() {
+        let head = decoded.message.header().len().saturating_add(MTI_BYTES);
+        if let Some(rest) = frame.get_mut(head..) {
             rest.fill(b'*');
         }
         return;

@@ -10,12 +10,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, SystemTime};
 
+use bytes::BytesMut;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use pcap_file::{DataLink, PcapError};
 
 use super::conceal::conceal;
 use super::packets::Conversation;
 use super::{Connection, Direction, Event, RecorderError};
+
+/// Room for what stands before and after a frame.
+const AROUND_BYTES: usize = 4;
 
 /// Writes until the last handle is gone, and gives the number of frames written.
 pub(super) fn run(
@@ -39,12 +43,11 @@ fn write_all(file: File, events: &Receiver<Event>, dropped: &AtomicU64) -> Resul
         for event in std::iter::once(first).chain(events.try_iter()) {
             match event {
                 Event::Frame { connection, at, direction, mut bytes, request } => {
-                    match u16::try_from(bytes.len()) {
-                        Ok(len) => {
-                            conceal(&connection.dialect, &mut bytes, request.as_deref());
-                            tape.frame(&connection, at, direction, len, &bytes)?;
-                        }
-                        // Its length header could not say how long it is.
+                    conceal(&connection.dialect, &mut bytes, request.as_deref());
+                    let mut framed = BytesMut::with_capacity(bytes.len().saturating_add(AROUND_BYTES));
+                    match connection.framing.put(&bytes, &mut framed) {
+                        Ok(()) => tape.frame(&connection, at, direction, &framed)?,
+                        // It would read back as another frame, or as more than one.
                         Err(_) => count(dropped),
                     }
                 }
@@ -107,8 +110,7 @@ impl Writer {
         connection: &Connection,
         at: SystemTime,
         direction: Direction,
-        len: u16,
-        frame: &[u8],
+        framed: &[u8],
     ) -> Result<(), PcapError> {
         let (number, client, server) = (connection.number, connection.client, connection.server);
         let mut packets = Vec::new();
@@ -117,7 +119,7 @@ impl Writer {
             packets = conversation.open();
             conversation
         });
-        packets.extend(conversation.data(direction, &[&len.to_be_bytes()[..], frame].concat()));
+        packets.extend(conversation.data(direction, framed));
         self.frames = self.frames.saturating_add(1);
         self.write(at, &packets)
     }

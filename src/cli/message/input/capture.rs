@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Found, Input, InputError, Judge, MESSAGES_MAX, Place};
+use super::{Found, Input, InputError, MESSAGES_MAX, Place, Reading};
 use crate::sim::replay::ways::{self, Share, Way};
 
 /// How capture files begin: classic pcap in both byte orders and resolutions, and pcapng.
@@ -21,13 +21,8 @@ pub(super) fn is_capture(bytes: &[u8]) -> bool {
 }
 
 /// The messages of all connections in the order of the file.
-pub(super) fn read(
-    source: &Arc<str>,
-    bytes: Vec<u8>,
-    port: Option<u16>,
-    judge: &Judge<'_>,
-) -> Result<Input, InputError> {
-    let ways = ways::read(Path::new(&**source), Cursor::new(bytes), port)?;
+pub(super) fn read(source: &Arc<str>, bytes: Vec<u8>, reading: &Reading<'_>) -> Result<Input, InputError> {
+    let ways = ways::read(Path::new(&**source), Cursor::new(bytes), reading.port)?;
     let (mut found, mut remarks) = (Vec::new(), Vec::new());
     for way in &ways {
         let Way { from, to, .. } = way;
@@ -36,7 +31,7 @@ pub(super) fn read(
         if way.lost_before() > 0 {
             remark(format!("{} bytes are not in the capture", way.lost_before()));
         }
-        for Share { bytes, packet, at } in messages(way, judge, &mut remark) {
+        for Share { bytes, packet, at } in messages(way, reading, &mut remark) {
             let place = Place::Packet { source: Arc::clone(source), packet, ends: Arc::clone(&ends), at };
             found.push((packet, Found { bytes: bytes.to_vec(), place }));
             if found.len() > MESSAGES_MAX {
@@ -45,16 +40,16 @@ pub(super) fn read(
         }
     }
     if found.is_empty() {
-        return Err(InputError::NoMessages { name: Arc::clone(source), port, remarks });
+        return Err(InputError::NoMessages { name: Arc::clone(source), port: reading.port, remarks });
     }
     // Stable: what one packet completed stays in its order.
     found.sort_by_key(|(packet, _)| *packet);
     Ok(Input { found: found.into_iter().map(|(_, found)| found).collect(), remarks })
 }
 
-/// Frames behind their lengths; failing that, those packets that are messages each.
-fn messages(way: &Way, judge: &Judge<'_>, remark: &mut dyn FnMut(String)) -> Vec<Share> {
-    if let Some(framed) = way.framed() {
+/// Frames as the dialect has them; failing that, those packets that are messages each.
+fn messages(way: &Way, reading: &Reading<'_>, remark: &mut dyn FnMut(String)) -> Vec<Share> {
+    if let Some(framed) = way.framed(reading.framing) {
         if framed.skipped_bytes > 0 {
             remark(format!("{} bytes before the first whole frame are passed over", framed.skipped_bytes));
         }
@@ -64,10 +59,11 @@ fn messages(way: &Way, judge: &Judge<'_>, remark: &mut dyn FnMut(String)) -> Vec
         return framed.frames;
     }
     let (messages, others): (Vec<Share>, Vec<Share>) =
-        way.shares().partition(|share| judge.is_plausible(&share.bytes));
+        way.shares().partition(|share| reading.judge.is_plausible(&share.bytes));
     if !others.is_empty() {
         let count = others.len();
-        remark(format!("no two-byte lengths, and {count} of its packets do not look like a message"));
+        let framing = reading.framing;
+        remark(format!("not framed as `{framing}`, and {count} of its packets do not look like a message"));
     }
     messages
 }

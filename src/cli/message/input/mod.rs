@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
+use crate::iso8583::Framing;
 pub use error::InputError;
 pub use place::{Found, Place};
 use source::Source;
@@ -96,6 +97,8 @@ pub(super) struct Reading<'a> {
     pub format: Option<Format>,
     /// Of a capture, only connections from or to this port.
     pub port: Option<u16>,
+    /// How frames stand on the connections of a capture.
+    pub framing: Framing,
     /// Whose messages are looked for.
     pub judge: Judge<'a>,
 }
@@ -130,7 +133,7 @@ fn forced(source: Source, format: Format, reading: &Reading<'_>) -> Result<Input
     let Source { name, bytes, .. } = source;
     match format {
         Format::Raw => Ok(raw(&name, bytes)),
-        Format::Pcap => capture::read(&name, bytes, reading.port, &reading.judge),
+        Format::Pcap => capture::read(&name, bytes, reading),
         Format::Hex => {
             let text = String::from_utf8_lossy(&bytes);
             if dump::begins(&text) {
@@ -149,7 +152,7 @@ fn forced(source: Source, format: Format, reading: &Reading<'_>) -> Result<Input
 fn guess(source: Source, reading: &Reading<'_>) -> Result<Input, InputError> {
     let judge = &reading.judge;
     if capture::is_capture(&source.bytes) {
-        return capture::read(&source.name, source.bytes, reading.port, judge);
+        return capture::read(&source.name, source.bytes, reading);
     }
     if let Some(text) = source.text() {
         return guess_text(&source, text, judge);

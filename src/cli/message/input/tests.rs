@@ -8,7 +8,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 
 use super::*;
 use crate::cli::message::score;
-use crate::iso8583::{Dialect, shipped};
+use crate::iso8583::{Dialect, Mirror, shipped};
 
 /// A sign-on of onelink: 49 bytes.
 const SIGN_ON: &str =
@@ -26,9 +26,9 @@ fn try_read(dialect: &str, format: Option<Format>, bytes: &[u8]) -> Result<Input
 }
 
 fn try_read_in(dialect: &Dialect, format: Option<Format>, bytes: &[u8]) -> Result<Input, InputError> {
-    let score = |bytes: &[u8]| score(dialect, bytes);
+    let score = |bytes: &[u8]| score(dialect, bytes, &mut Mirror::new());
     let source = Source { name: "in".into(), bytes: bytes.to_vec(), is_argument: false };
-    let reading = Reading { format, port: None, judge: Judge { score: &score } };
+    let reading = Reading { format, port: None, framing: dialect.framing(), judge: Judge { score: &score } };
     match format {
         None => guess(source, &reading),
         Some(format) => forced(source, format, &reading),
@@ -272,7 +272,7 @@ fn a_message_has_65535_bytes_at_most() {
     for (format, bytes) in [(Some(Format::Raw), long.clone()), (None, hex::encode_upper(&long).into_bytes())]
     {
         std::fs::write(file.path(), bytes).unwrap();
-        let reading = Reading { format, port: None, judge };
+        let reading = Reading { format, port: None, framing: Framing::default(), judge };
         let told = read(file.path().to_str().unwrap(), &reading).unwrap_err();
         assert!(matches!(told, InputError::MessageTooLong { len: 65_540, .. }), "{told}");
     }

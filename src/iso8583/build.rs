@@ -1,0 +1,339 @@
+//! Building what is inside a field, piece by piece, in the order of the wire.
+
+use super::ber;
+use super::charset::Class;
+use super::cursor::Cursor;
+use super::encode_error::EncodeReason;
+use super::judge;
+use super::octets::{copy, write_binary, write_decimal};
+use super::structure::{Datasets, Part, Structure, Subfield, Subfields, Within};
+use super::table::{Layout, Tlv};
+use super::wire::{self, Side};
+
+/// A structure that is being written.
+#[derive(Clone, Copy)]
+pub(super) struct Builder<'d> {
+    within: Within<'d>,
+    /// Characters that may stand in it, where it is text.
+    class: Class,
+    /// Where in the buffer it starts.
+    from: usize,
+    /// The last subfield under a bitmap.
+    last: u8,
+    bits: u128,
+    /// How many parts have been written.
+    parts: usize,
+}
+
+impl<'d> Builder<'d> {
+    pub(super) fn new(within: Within<'d>, class: Class, cursor: &mut Cursor<'_>) -> Self {
+        let from = cursor.at;
+        if let Within::Declared(Structure::Bitmap(inside)) = within {
+            // The bitmap is patched when it is known.
+            cursor.room(inside.head());
+        }
+        Self { within, class, from, last: 0, bits: 0, parts: 0 }
+    }
+
+    /// Writes one piece; the key is as in a path, the value characters, or bytes of what is binary.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot stand there.
+    pub(super) fn element(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EncodeReason> {
+        match self.within {
+            Within::Ber(_) | Within::Declared(Structure::Ber { .. }) => object(cursor, key, value),
+            Within::Declared(Structure::Tlv(tlv)) => self.tagged(cursor, *tlv, key, value),
+            Within::Declared(Structure::Widths(parts)) => self.width(cursor, parts, key, value),
+            Within::Declared(Structure::Parts(parts)) => {
+                let part = parts.get(self.parts).filter(|part| part.key.as_bytes() == key);
+                self.parts = self.parts.saturating_add(1);
+                put(cursor, part.ok_or(EncodeReason::NoSuchElement)?, value)
+            }
+            Within::Declared(Structure::Bitmap(inside)) => self.subfield(cursor, inside, key, value),
+            Within::Declared(Structure::Datasets(sets)) => data_set(cursor, sets, key, value),
+        }
+    }
+
+    /// Closes the structure: bitmap, blanks at the end, parts that are missing.
+    ///
+    /// # Errors
+    ///
+    /// If something is missing.
+    pub(super) fn finish(&mut self, cursor: &mut Cursor<'_>) -> Result<(), EncodeReason> {
+        match self.within {
+            Within::Declared(Structure::Widths(parts)) => {
+                self.blanks(cursor, parts);
+                if self.parts < parts.len() { Err(EncodeReason::PartMissing) } else { Ok(()) }
+            }
+            Within::Declared(Structure::Bitmap(inside)) => {
+                let bits = self.bits.to_be_bytes();
+                let bitmap = bits.get(..usize::from(inside.bytes)).unwrap_or_default();
+                let at = usize::from(inside.header);
+                if let Some(place) = cursor.written(self.from).get_mut(at..inside.head()) {
+                    if inside.hex {
+                        super::packed::put_hex(bitmap, place);
+                    } else {
+                        copy(place, bitmap);
+                    }
+                }
+                Ok(())
+            }
+            Within::Ber(_)
+            | Within::Declared(
+                Structure::Parts(_) | Structure::Tlv(_) | Structure::Ber { .. } | Structure::Datasets(_),
+            ) => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn tagged(
+        &self,
+        cursor: &mut Cursor<'_>,
+        tlv: Tlv,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EncodeReason> {
+        if !tlv.is_usual() {
+            return self.unusual(cursor, tlv, key, value);
+        }
+        if key.len() != usize::from(tlv.tag) {
+            return Err(EncodeReason::TagWidth { width: tlv.tag });
+        }
+        self.fits(key, value)?;
+        let max = 10_usize.saturating_pow(u32::from(tlv.length)).saturating_sub(1);
+        if value.len() > max {
+            return Err(EncodeReason::TooLong { len: value.len(), max });
+        }
+        copy(cursor.room(key.len()), key);
+        write_decimal(cursor.room(usize::from(tlv.length)), value.len());
+        copy(cursor.room(value.len()), value);
+        Ok(())
+    }
+
+    fn fits(&self, key: &[u8], value: &[u8]) -> Result<(), EncodeReason> {
+        if self.class.holds(key) && self.class.holds(value) {
+            return Ok(());
+        }
+        let at = self.class.first_bad(value).unwrap_or(0);
+        Err(EncodeReason::Character { class: self.class, at })
+    }
+
+    fn unusual(
+        &self,
+        cursor: &mut Cursor<'_>,
+        tlv: Tlv,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EncodeReason> {
+        let mut tag = [0_u8; 4];
+        let width = usize::from(tlv.tag);
+        let tag = tag.get_mut(..width).unwrap_or_default();
+        if tlv.binary {
+            hex::decode_to_slice(key, tag)
+                .map_err(|_| EncodeReason::TagWidth { width: tlv.tag.saturating_mul(2) })?;
+        } else if key.len() == width {
+            tag.copy_from_slice(key);
+            self.fits(key, value)?;
+        } else {
+            return Err(EncodeReason::TagWidth { width: tlv.tag });
+        }
+        let base: usize = if tlv.binary { 256 } else { 10 };
+        let most = base.saturating_pow(u32::from(tlv.length)).saturating_sub(1);
+        let max = most.saturating_sub(usize::from(tlv.counted));
+        if value.len() > max {
+            return Err(EncodeReason::TooLong { len: value.len(), max });
+        }
+        let counted = value.len().saturating_add(usize::from(tlv.counted));
+        let length = |cursor: &mut Cursor<'_>| {
+            let room = cursor.room(usize::from(tlv.length));
+            if tlv.binary { write_binary(room, counted) } else { write_decimal(room, counted) }
+        };
+        if tlv.length_first {
+            length(cursor);
+        }
+        copy(cursor.room(width), tag);
+        if !tlv.length_first {
+            length(cursor);
+        }
+        copy(cursor.room(value.len()), value);
+        Ok(())
+    }
+
+    /// Blanks before the next part that has a name.
+    fn blanks(&mut self, cursor: &mut Cursor<'_>, parts: &[Part]) {
+        while let Some(part) = parts.get(self.parts).filter(|part| part.name.is_none()) {
+            cursor.room(usize::from(part.len)).fill(if self.class == Class::N { b'0' } else { b' ' });
+            self.parts = self.parts.saturating_add(1);
+        }
+    }
+
+    fn width(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        parts: &[Part],
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EncodeReason> {
+        self.blanks(cursor, parts);
+        let next = parts.get(self.parts);
+        let part = next.filter(|part| part.name.as_ref().is_some_and(|name| name.as_bytes() == key));
+        let part = part.ok_or(EncodeReason::NoSuchElement)?;
+        self.parts = self.parts.saturating_add(1);
+        self.fits(&[], value)?;
+        let (len, need) = (value.len(), usize::from(part.len));
+        if len < need && self.class != Class::N {
+            // Which side to fill would be a guess: text parts hold numbers too.
+            return Err(EncodeReason::TooShort { len, need });
+        }
+        fill(cursor, self.class, usize::from(part.len), value)
+    }
+
+    fn subfield(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        inside: &'d Subfields,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EncodeReason> {
+        let number = std::str::from_utf8(key).ok().and_then(|key| key.parse::<u8>().ok()).unwrap_or(0);
+        let field = inside.fields.get(&number).ok_or(EncodeReason::NoSuchElement)?;
+        if number <= self.last {
+            return Err(EncodeReason::NotAscending { last: self.last });
+        }
+        self.last = number;
+        self.bits |= (1_u128 << 127).checked_shr(u32::from(number.saturating_sub(1))).unwrap_or(0);
+        put(cursor, field, value)
+    }
+}
+
+/// A BER object: its tag in hex.
+fn object(cursor: &mut Cursor<'_>, key: &[u8], value: &[u8]) -> Result<(), EncodeReason> {
+    let mut tag = [0_u8; 4];
+    let tag = tag.get_mut(..key.len() / 2).ok_or(EncodeReason::NoSuchElement)?;
+    let read = hex::decode_to_slice(key, tag).is_ok();
+    if !(read && ber::tag_fits(tag)) {
+        return Err(EncodeReason::NoSuchElement);
+    }
+    let (length, bytes) = ber::put_length(value.len());
+    copy(cursor.room(tag.len()), tag);
+    copy(cursor.room(bytes), length.get(..bytes).unwrap_or_default());
+    copy(cursor.room(value.len()), value);
+    Ok(())
+}
+
+/// A data set: its identifier in hex.
+fn data_set(cursor: &mut Cursor<'_>, sets: &Datasets, key: &[u8], value: &[u8]) -> Result<(), EncodeReason> {
+    let mut id = [0_u8; 1];
+    hex::decode_to_slice(key, &mut id).map_err(|_| EncodeReason::NoSuchElement)?;
+    let max = 256_usize.saturating_pow(u32::from(sets.length)).saturating_sub(1);
+    if value.len() > max {
+        return Err(EncodeReason::TooLong { len: value.len(), max });
+    }
+    copy(cursor.room(1), &id);
+    write_binary(cursor.room(usize::from(sets.length)), value.len());
+    copy(cursor.room(value.len()), value);
+    Ok(())
+}
+
+fn put(cursor: &mut Cursor<'_>, field: &Subfield, value: &[u8]) -> Result<(), EncodeReason> {
+    put_value(cursor, &field.layout, field.within(), value)
+}
+
+/// Writes a value with its prefix in the form of its field.
+///
+/// # Errors
+///
+/// Why the field cannot hold it.
+pub(super) fn put_value(
+    cursor: &mut Cursor<'_>,
+    layout: &Layout,
+    within: Option<Within<'_>>,
+    value: &[u8],
+) -> Result<(), EncodeReason> {
+    let (len, max) = (value.len(), usize::from(layout.max));
+    if len > max {
+        return Err(EncodeReason::TooLong { len, max });
+    }
+    if !layout.holds(value) {
+        let at = layout.first_bad(value).unwrap_or(0);
+        return Err(EncodeReason::Character { class: layout.class, at });
+    }
+    if let Some(within) = within {
+        judge::judge(layout, within, value).map_err(|broken| EncodeReason::BadElement { at: broken.at })?;
+    }
+    let Some(prefix) = layout.prefix else {
+        if len == max {
+            return written(cursor, layout, value);
+        }
+        // Filled up as characters first: where digits go is known of them only.
+        let from = cursor.at;
+        fill(cursor, layout.class, max, value)?;
+        return rewrite(cursor, layout, from);
+    };
+    wire::write_prefix(layout, prefix, len, cursor.room(usize::from(prefix.bytes)))?;
+    written(cursor, layout, value)?;
+    if layout.filled {
+        let behind = layout.wire_bytes(max).saturating_sub(layout.wire_bytes(len));
+        cursor.room(behind).fill(wire::filling(layout));
+    }
+    Ok(())
+}
+
+fn written(cursor: &mut Cursor<'_>, layout: &Layout, value: &[u8]) -> Result<(), EncodeReason> {
+    let room = cursor.room(layout.wire_bytes(value.len()));
+    wire::write(layout, value, room).map_err(|at| EncodeReason::Character { class: layout.class, at })
+}
+
+/// Puts the characters written since `from` into the form of their field.
+pub(super) fn rewrite(cursor: &mut Cursor<'_>, layout: &Layout, from: usize) -> Result<(), EncodeReason> {
+    if !layout.is_mirrored() {
+        return Ok(());
+    }
+    let characters = cursor.written(from);
+    let mut few = [0_u8; 128];
+    if let Some(few) = few.get_mut(..characters.len()) {
+        few.copy_from_slice(characters);
+        cursor.at = from;
+        return written(cursor, layout, few);
+    }
+    let many = characters.to_vec();
+    cursor.at = from;
+    written(cursor, layout, &many)
+}
+
+/// A value shorter than its room: zeros before digits, blanks after text.
+pub(super) fn fill(
+    cursor: &mut Cursor<'_>,
+    class: Class,
+    need: usize,
+    value: &[u8],
+) -> Result<(), EncodeReason> {
+    let len = value.len();
+    if len > need {
+        return Err(EncodeReason::TooLong { len, max: need });
+    }
+    if len == need {
+        copy(cursor.room(need), value);
+        return Ok(());
+    }
+    if value.is_empty() {
+        return Err(EncodeReason::Empty);
+    }
+    let (side, filler) = wire::filler(class).ok_or(EncodeReason::TooShort { len, need })?;
+    let from = match side {
+        Side::Before => need.saturating_sub(len),
+        Side::After => 0,
+    };
+    let room = cursor.room(need);
+    room.fill(filler);
+    if let Some(place) = room.get_mut(from..from.saturating_add(len)) {
+        copy(place, value);
+    }
+    Ok(())
+}

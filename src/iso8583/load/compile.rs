@@ -1,0 +1,220 @@
+//! Drafts become the flat table, each field checked against everything it says.
+
+use std::collections::BTreeMap;
+
+use super::super::charset::Class;
+use super::super::dialect::{Dialect, Field, Secondary, Tertiary};
+use super::super::load_error::{Conflict, DialectError, DialectReason};
+use super::super::message::Fields;
+use super::super::rules::{CONDITIONS_MAX, Condition, Conditional, Given, Presence, When};
+use super::super::table::{Form, Layout, Table};
+use super::draft::Draft;
+use super::field;
+use super::rules::{ConditionDraft, GivenDraft, PresenceDraft};
+use super::source::Source;
+use super::{Forms, Whole};
+
+/// Fields that carry card data by the standard: their record must say what of it may be kept.
+const CARD_FIELDS: &[u8] = &[2, 34, 35, 36, 45, 52, 55];
+
+/// Makes the dialect.
+pub(super) fn compile(source: &Source<'_>, whole: Whole) -> Result<Dialect, DialectError> {
+    let missing = |key| source.on_line(1, DialectReason::Missing { key });
+    let mut dialect = Dialect {
+        name: whole.name,
+        note: whole.note,
+        framing: whole.framing.unwrap_or_default(),
+        headers: whole.headers,
+        mti: whole.mti.ok_or_else(|| missing("mti"))?,
+        bitmap: whole.bitmap.ok_or_else(|| missing("bitmap"))?,
+        secondary: whole.secondary.unwrap_or(Secondary::Announced),
+        tertiary: whole.tertiary.unwrap_or(Tertiary::None),
+        table: Table::EMPTY,
+        structures: Vec::new(),
+        fields: BTreeMap::new(),
+        conditions: Vec::new(),
+        whens: Vec::new(),
+        presence: Vec::new(),
+        codes: whole.codes,
+        names: whole.names,
+        mirrors: false,
+    };
+    let forms = Forms { binary: Some(whole.forms.binary.ok_or_else(|| missing("binary"))?), ..whole.forms };
+    let mut lines = BTreeMap::new();
+    for (number, draft) in whole.fields {
+        lines.insert(number, draft.line.unwrap_or(1));
+        let (layout, field) = field(source, &mut dialect, &forms, number, &draft)?;
+        dialect.table.set(number, layout);
+        dialect.fields.insert(number, field);
+    }
+    for when in whole.whens {
+        let condition = condition(source, &mut dialect, when.line, when.given)?;
+        let asked = dialect.conditions.get(condition).and_then(|condition| condition.field.as_ref());
+        let asked = asked.map_or(0, |(field, _)| *field);
+        let mut layouts = BTreeMap::new();
+        for (number, draft) in when.fields {
+            if number <= asked {
+                let conflict = Conflict::ConditionTooLate { asked };
+                let line = draft.line.unwrap_or(when.line);
+                return Err(source.on_line(line, DialectReason::Conflict { field: number, conflict }));
+            }
+            let (layout, known) = field(source, &mut dialect, &forms, number, &draft)?;
+            varies(&mut dialect, number, &known);
+            layouts.insert(number, (layout, known));
+        }
+        dialect.whens.push(When { condition, layouts });
+    }
+    for rule in whole.presence {
+        let rule = presence(source, &mut dialect, rule)?;
+        dialect.presence.push(rule);
+    }
+    check_bitmaps(source, &dialect, &lines)?;
+    Ok(dialect)
+}
+
+/// A field that another layout may stand in for: looked up the long way, and judged by the strictest.
+fn varies(dialect: &mut Dialect, number: u8, known: &Field) {
+    if let Some(layout) = dialect.table.layout_mut(number) {
+        layout.varies = true;
+        layout.plain = false;
+    }
+    let usual = dialect.fields.entry(number).or_insert_with(|| known.clone());
+    usual.strictest = usual.strictest.max(known.strictest);
+}
+
+/// The number of a condition; its field is watched from now on.
+fn condition(
+    source: &Source<'_>,
+    dialect: &mut Dialect,
+    line: usize,
+    given: GivenDraft,
+) -> Result<usize, DialectError> {
+    if let Some((field, _)) = &given.field {
+        known(source, dialect, line, *field)?;
+        if let Some(layout) = dialect.table.layout_mut(*field) {
+            layout.watched = true;
+            layout.plain = false;
+        }
+    }
+    let index = dialect.conditions.len();
+    if index >= CONDITIONS_MAX {
+        return Err(source.on_line(line, DialectReason::TooManyConditions { max: CONDITIONS_MAX }));
+    }
+    dialect.conditions.push(Condition { mti: given.mti, field: given.field });
+    Ok(index)
+}
+
+/// A rule may only name fields that there are.
+fn known(source: &Source<'_>, dialect: &Dialect, line: usize, field: u8) -> Result<(), DialectError> {
+    if dialect.fields.contains_key(&field) {
+        return Ok(());
+    }
+    Err(source.on_line(line, DialectReason::NoSuchField { field }))
+}
+
+fn presence(
+    source: &Source<'_>,
+    dialect: &mut Dialect,
+    rule: PresenceDraft,
+) -> Result<Presence, DialectError> {
+    let line = rule.line;
+    let set = |dialect: &Dialect, numbers: &[u8]| {
+        let mut fields = Fields::default();
+        for number in numbers {
+            known(source, dialect, line, *number)?;
+            fields.insert(*number);
+        }
+        Ok(fields)
+    };
+    let mandatory = set(dialect, &rule.mandatory)?;
+    let forbidden = set(dialect, &rule.forbidden)?;
+    if let Some(field) = mandatory.and(forbidden).first() {
+        let conflict = Conflict::MandatoryAndForbidden;
+        return Err(source.on_line(line, DialectReason::Conflict { field, conflict }));
+    }
+    let mut conditional = Vec::new();
+    for one in rule.conditional {
+        let fields = set(dialect, &one.fields)?;
+        let given = match one.given {
+            ConditionDraft::With(field) | ConditionDraft::Without(field) => {
+                known(source, dialect, line, field)?;
+                let with = matches!(one.given, ConditionDraft::With(_));
+                if with { Given::With(field) } else { Given::Without(field) }
+            }
+            ConditionDraft::Value(field, test) => {
+                let given = GivenDraft { mti: Vec::new(), field: Some((field, test)) };
+                Given::Condition(condition(source, dialect, line, given)?)
+            }
+        };
+        conditional.push(Conditional { fields, given });
+    }
+    Ok(Presence { mti: rule.mti, mandatory, forbidden, conditional })
+}
+
+/// Fields above 128 need a third bitmap, and the field that carries it must be able to.
+fn check_bitmaps(
+    source: &Source<'_>,
+    dialect: &Dialect,
+    lines: &BTreeMap<u8, usize>,
+) -> Result<(), DialectError> {
+    let refused = |field, conflict| {
+        let line = lines.get(&field).copied().unwrap_or(1);
+        source.on_line(line, DialectReason::Conflict { field, conflict })
+    };
+    let last = dialect.fields.keys().next_back().copied().unwrap_or(0);
+    match dialect.tertiary {
+        Tertiary::None | Tertiary::Field(_) if dialect.tertiary == Tertiary::None && last > 128 => {
+            return Err(refused(last, Conflict::NoThirdBitmap));
+        }
+        Tertiary::Leading | Tertiary::None if dialect.fields.contains_key(&65) => {
+            return Err(refused(65, Conflict::AnnouncesBitmap));
+        }
+        Tertiary::Field(carrier) => {
+            let layout = dialect.table.layout(carrier);
+            let fits = |layout: &Layout| {
+                layout.class == Class::B
+                    && layout.max == 8
+                    && layout.prefix.is_none()
+                    && layout.form == Form::Plain
+            };
+            if carrier > 128 || !layout.is_some_and(fits) {
+                return Err(refused(carrier, Conflict::CannotCarryBitmap));
+            }
+        }
+        Tertiary::None | Tertiary::Leading => {}
+    }
+    if dialect.secondary == Secondary::None
+        && let Some(field) = dialect.fields.keys().find(|field| **field > 64)
+    {
+        return Err(refused(*field, Conflict::NoSecondBitmap));
+    }
+    Ok(())
+}
+
+/// One field of the table with what is inside it.
+fn field(
+    source: &Source<'_>,
+    dialect: &mut Dialect,
+    forms: &Forms,
+    number: u8,
+    draft: &Draft,
+) -> Result<(Layout, Field), DialectError> {
+    let refused =
+        |line: usize, conflict| source.on_line(line, DialectReason::Conflict { field: number, conflict });
+    let line = draft.line.unwrap_or(1);
+    if draft.card_data.is_none() && CARD_FIELDS.contains(&number) {
+        return Err(refused(line, Conflict::CardDataUnsaid));
+    }
+    let mut made =
+        field::field(forms, draft).map_err(|(at, conflict)| refused(at.unwrap_or(line), conflict))?;
+    made.layout.watched = false;
+    if dialect.tertiary == Tertiary::Field(number) {
+        made.layout.plain = false;
+    }
+    if let Some(structure) = made.structure {
+        made.layout.inside = u16::try_from(dialect.structures.len()).ok();
+        dialect.structures.push(*structure);
+    }
+    dialect.mirrors |= made.layout.is_mirrored() || made.mirrors;
+    Ok((made.layout, made.field))
+}

@@ -1,0 +1,327 @@
+//! What is inside a field: parts, elements, subfields under a bitmap, data sets; any of them in one another.
+
+use std::collections::BTreeMap;
+
+use super::ber;
+use super::dialect::Field;
+use super::fault::Reason;
+use super::message::Elements;
+use super::octets::hex_word;
+use super::table::{Layout, Tlv};
+use super::wire;
+
+/// How a field is divided.
+#[derive(Clone, Debug)]
+pub(super) enum Structure {
+    /// By width, over its characters.
+    Widths(Vec<Part>),
+    /// One small field after the other.
+    Parts(Vec<Subfield>),
+    Tlv(Tlv),
+    /// BER-TLV, so many levels deep at most.
+    Ber {
+        depth: u8,
+    },
+    Bitmap(Subfields),
+    Datasets(Datasets),
+}
+
+/// A positional subfield, in characters from the start of its field.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Part {
+    /// `None` for blanks between two parts.
+    pub(super) name: Option<String>,
+    pub(super) start: u16,
+    pub(super) len: u16,
+}
+
+/// A field within a field.
+#[derive(Clone, Debug)]
+pub(super) struct Subfield {
+    /// What it is called in a path; its number under a bitmap.
+    pub(super) key: String,
+    pub(super) layout: Layout,
+    pub(super) field: Field,
+    pub(super) structure: Option<Box<Structure>>,
+}
+
+impl Subfield {
+    pub(super) fn within(&self) -> Option<Within<'_>> {
+        self.structure.as_deref().map(Within::Declared)
+    }
+}
+
+/// Subfields under a bitmap of their own.
+#[derive(Clone, Debug)]
+pub(super) struct Subfields {
+    /// Hex characters rather than bytes.
+    pub(super) hex: bool,
+    /// Bytes of the bitmap, 1 to 16.
+    pub(super) bytes: u8,
+    /// Bytes before it.
+    pub(super) header: u8,
+    /// By number, from 1.
+    pub(super) fields: BTreeMap<u8, Subfield>,
+}
+
+/// Identifier, length, content; then the next (ISO 8583:2003 and 2023).
+#[derive(Clone, Debug)]
+pub(super) struct Datasets {
+    /// Bytes of the length.
+    pub(super) length: u8,
+    pub(super) known: BTreeMap<u8, Subfield>,
+}
+
+/// A structure as it stands at one place: declared, or the inside of a constructed BER object.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Within<'d> {
+    Declared(&'d Structure),
+    /// So many levels may still follow below these objects.
+    Ber(u8),
+}
+
+/// One piece of a structured value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece<'d, 'v> {
+    pub(super) key: Key<'d, 'v>,
+    /// Where its value starts in the value it is in.
+    pub(super) at: usize,
+    /// Bytes of it there.
+    pub(super) bytes: &'v [u8],
+    /// Characters of the value, if it is a field of its own.
+    pub(super) units: usize,
+    pub(super) field: Option<&'d Subfield>,
+    pub(super) within: Option<Within<'d>>,
+}
+
+/// What a piece is reached by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Key<'d, 'v> {
+    Name(&'d str),
+    /// Filling between two parts.
+    Blank,
+    Text(&'v [u8]),
+    /// Shown as hex.
+    Binary(&'v [u8]),
+}
+
+impl Key<'_, '_> {
+    /// As it is written in a path.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Name(name) => (*name).to_owned(),
+            Self::Blank => String::new(),
+            Self::Text(tag) => tag.iter().map(|byte| char::from(*byte)).collect(),
+            Self::Binary(tag) => hex::encode_upper(tag),
+        }
+    }
+
+    /// Whether this is the key written so in a path.
+    pub(super) fn is(&self, written: &[u8]) -> bool {
+        match self {
+            Self::Name(name) => name.as_bytes() == written,
+            Self::Blank => false,
+            Self::Text(tag) => *tag == written,
+            Self::Binary(tag) => {
+                let digit = |digit: &u8| char::from(*digit).to_digit(16);
+                tag.len().saturating_mul(2) == written.len()
+                    && written.chunks_exact(2).zip(*tag).all(|(pair, byte)| match pair {
+                        [high, low] => {
+                            digit(high) == Some(u32::from(byte >> 4))
+                                && digit(low) == Some(u32::from(byte & 15))
+                        }
+                        _ => false,
+                    })
+            }
+        }
+    }
+}
+
+/// Where a value stops making sense, in bytes from its start, and why.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Broken {
+    pub(super) at: usize,
+    pub(super) reason: Reason,
+}
+
+impl Broken {
+    /// Pieces that do not fit together.
+    pub(super) const fn at(at: usize) -> Self {
+        Self { at, reason: Reason::BadElement }
+    }
+
+    /// The same place, seen from so much further out.
+    pub(super) const fn within(self, at: usize) -> Self {
+        Self { at: self.at.saturating_add(at), reason: self.reason }
+    }
+}
+
+/// What [`Within::each`] calls for every piece; an error ends it.
+pub(super) type Visit<'f, 'd, 'v> = &'f mut dyn FnMut(Piece<'d, 'v>) -> Result<(), Broken>;
+
+impl<'d> Within<'d> {
+    /// Goes through the pieces of a value, one level deep.
+    ///
+    /// # Errors
+    ///
+    /// Where it stops making sense, or what `visit` returned.
+    pub(super) fn each<'v>(self, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
+        match self {
+            Self::Ber(depth) => objects(value, depth, visit),
+            Self::Declared(structure) => match structure {
+                Structure::Widths(parts) => widths(parts, value, visit),
+                Structure::Parts(parts) => in_order(parts.iter(), value, 0, visit),
+                Structure::Tlv(tlv) => elements(*tlv, value, visit),
+                Structure::Ber { depth } => objects(value, depth.saturating_sub(1), visit),
+                Structure::Bitmap(subfields) => subfields.each(value, visit),
+                Structure::Datasets(sets) => sets.each(value, visit),
+            },
+        }
+    }
+}
+
+impl Structure {
+    /// Whether its pieces are written in forms of their own, so that it divides bytes of the wire and not characters.
+    pub(super) const fn is_typed(&self) -> bool {
+        match self {
+            Self::Parts(_) | Self::Bitmap(_) | Self::Datasets(_) => true,
+            Self::Widths(_) | Self::Tlv(_) | Self::Ber { .. } => false,
+        }
+    }
+}
+
+fn widths<'d, 'v>(parts: &'d [Part], value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
+    for part in parts {
+        let at = usize::from(part.start);
+        let end = at.saturating_add(usize::from(part.len)).min(value.len());
+        let Some(bytes) = value.get(at..end).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+        let key = part.name.as_ref().map_or(Key::Blank, |name| Key::Name(name));
+        visit(Piece { key, at, bytes, units: bytes.len(), field: None, within: None })?;
+    }
+    Ok(())
+}
+
+/// Reads one small field after the other. Trailing ones may be missing altogether.
+fn in_order<'d, 'v>(
+    fields: impl Iterator<Item = &'d Subfield>,
+    value: &'v [u8],
+    from: usize,
+    visit: Visit<'_, 'd, 'v>,
+) -> Result<(), Broken> {
+    let mut at = from;
+    for field in fields {
+        if at == value.len() {
+            return Ok(());
+        }
+        at = one(field, value, at, visit)?;
+    }
+    if at == value.len() { Ok(()) } else { Err(Broken::at(at)) }
+}
+
+/// Reads one small field and says where the next begins.
+fn one<'d, 'v>(
+    field: &'d Subfield,
+    value: &'v [u8],
+    from: usize,
+    visit: Visit<'_, 'd, 'v>,
+) -> Result<usize, Broken> {
+    let rest = value.get(from..).unwrap_or_default();
+    let place = wire::locate(&field.layout, rest).map_err(|_| Broken::at(from))?;
+    let at = from.saturating_add(place.at);
+    let bytes = value.get(at..at.saturating_add(place.wire)).ok_or(Broken::at(from))?;
+    let (key, within) = (Key::Name(&field.key), field.within());
+    visit(Piece { key, at, bytes, units: place.units, field: Some(field), within })?;
+    Ok(from.saturating_add(place.after))
+}
+
+fn elements<'d, 'v>(tlv: Tlv, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
+    let mut elements = Elements::new(tlv, value);
+    for (tag, bytes) in elements.by_ref() {
+        let key = if tlv.binary { Key::Binary(tag) } else { Key::Text(tag) };
+        let at = bytes.as_ptr().addr().saturating_sub(value.as_ptr().addr());
+        visit(Piece { key, at, bytes, units: bytes.len(), field: None, within: None })?;
+    }
+    match elements.left() {
+        0 => Ok(()),
+        left => Err(Broken::at(value.len().saturating_sub(left))),
+    }
+}
+
+fn objects<'d, 'v>(value: &'v [u8], depth: u8, visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
+    let mut objects = ber::Objects::new(value);
+    for (tag, bytes) in objects.by_ref() {
+        let at = bytes.as_ptr().addr().saturating_sub(value.as_ptr().addr());
+        let within = match (ber::is_constructed(tag), depth.checked_sub(1)) {
+            (false, _) => None,
+            (true, Some(depth)) => Some(Within::Ber(depth)),
+            (true, None) => return Err(Broken::at(at)),
+        };
+        visit(Piece { key: Key::Binary(tag), at, bytes, units: bytes.len(), field: None, within })?;
+    }
+    match objects.left_malformed() {
+        0 => Ok(()),
+        left => Err(Broken::at(value.len().saturating_sub(left))),
+    }
+}
+
+impl Subfields {
+    /// Characters or bytes of the bitmap with what stands before it.
+    pub(super) fn head(&self) -> usize {
+        usize::from(self.header).saturating_add(self.width())
+    }
+
+    /// Characters or bytes of the bitmap.
+    pub(super) fn width(&self) -> usize {
+        let bytes = usize::from(self.bytes);
+        if self.hex { bytes.saturating_mul(2) } else { bytes }
+    }
+
+    /// The bitmap as a number, bit 1 the highest.
+    fn bits(&self, value: &[u8]) -> Option<u128> {
+        let text = value.get(usize::from(self.header)..self.head())?;
+        let word = if self.hex {
+            let (high, low) = text.split_at_checked(text.len().saturating_sub(16))?;
+            (u128::from(hex_word(high)?) << 64) | u128::from(hex_word(low)?)
+        } else {
+            text.iter().fold(0, |word, byte| (word << 8) | u128::from(*byte))
+        };
+        Some(word << 128_u32.saturating_sub(u32::from(self.bytes).saturating_mul(8)).min(127))
+    }
+
+    fn each<'d, 'v>(&'d self, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
+        let mut bits = self.bits(value).ok_or(Broken::at(0))?;
+        let mut at = self.head();
+        while bits != 0 {
+            let index = bits.leading_zeros();
+            bits &= !(1_u128 << 127).checked_shr(index).unwrap_or(0);
+            let number = u8::try_from(index).unwrap_or(u8::MAX).saturating_add(1);
+            let field = self.fields.get(&number).ok_or(Broken::at(at))?;
+            at = one(field, value, at, visit)?;
+        }
+        if at == value.len() { Ok(()) } else { Err(Broken::at(at)) }
+    }
+}
+
+impl Datasets {
+    fn each<'d, 'v>(&'d self, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
+        let mut at = 0_usize;
+        while let Some(rest) = value.get(at..).filter(|rest| !rest.is_empty()) {
+            let (id, rest) = rest.split_at_checked(1).ok_or(Broken::at(at))?;
+            let (length, rest) = rest.split_at_checked(usize::from(self.length)).ok_or(Broken::at(at))?;
+            let len = length.iter().fold(0_usize, |len, byte| (len << 8) | usize::from(*byte));
+            let bytes = rest.get(..len).ok_or(Broken::at(at))?;
+            let start = at.saturating_add(1).saturating_add(length.len());
+            let number = id.first().copied().unwrap_or(0);
+            let field = self.known.get(&number);
+            let declared = field.and_then(Subfield::within);
+            // The standard keeps the identifiers up to 70 for TLV.
+            let within = declared.or_else(|| (number <= 0x70).then_some(Within::Ber(BER_DEPTH)));
+            visit(Piece { key: Key::Binary(id), at: start, bytes, units: len, field, within })?;
+            at = start.saturating_add(len);
+        }
+        Ok(())
+    }
+}
+
+/// Levels of BER-TLV, unless a dialect says otherwise.
+pub(super) const BER_DEPTH: u8 = 8;

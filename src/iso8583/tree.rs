@@ -1,0 +1,188 @@
+//! A message as a tree for people and programs: every field with all that is inside it.
+
+use super::cards::CardNumbers;
+use super::charset::Class;
+use super::dialect::CardData;
+use super::mask;
+use super::message::Message;
+use super::structure::{Key, Piece, Structure, Within};
+use super::table::Layout;
+
+/// A field of a message, or something inside one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Node {
+    /// What it is reached by from the node above: a number, a tag or a name.
+    pub key: String,
+    /// The whole path: `48.CN`.
+    pub path: String,
+    /// What the dialect calls it; empty if it has no name for it.
+    pub name: String,
+    /// Its type in the standard's notation; empty inside of TLV.
+    pub notation: String,
+    /// Where its value starts: bytes from the start of the frame. `None` inside of what is not plain on the wire.
+    pub offset: Option<usize>,
+    /// Characters of the value, or bytes of what is binary.
+    pub length: usize,
+    /// The value.
+    pub value: Shown,
+    /// What a known value means.
+    pub meaning: Option<String>,
+}
+
+/// A value as it is shown. Card data is stars where it is masked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Shown {
+    /// Characters.
+    Text(String),
+    /// Bytes in upper-case hex, or stars, two a byte.
+    Binary(String),
+    /// What is inside, in the order of the wire; keys may repeat.
+    Inside(Vec<Node>),
+}
+
+/// The fields of a message, ascending. `masked`: card data is shown as stars, as it must be outside of tests.
+#[must_use]
+pub fn tree(message: &Message<'_, '_>, masked: bool) -> Vec<Node> {
+    let pans = masked.then(|| CardNumbers::of(message));
+    let grower = Grower { message, pans };
+    message.fields().filter_map(|(number, value)| grower.field(number, value)).collect()
+}
+
+struct Grower<'m, 'd, 'a> {
+    message: &'m Message<'d, 'a>,
+    /// Card numbers to hide; none if nothing is to be hidden.
+    pans: Option<CardNumbers<'a>>,
+}
+
+impl<'d> Grower<'_, 'd, '_> {
+    fn field(&self, number: u8, value: &[u8]) -> Option<Node> {
+        let dialect = self.message.dialect();
+        let layout = self.message.layout(number)?;
+        let field = dialect.field_in(number, self.message.holding)?;
+        let offset = self.message.offset(number);
+        let within = dialect.structure(layout).map(Within::Declared);
+        let path = number.to_string();
+        let inner = if layout.is_mirrored() { None } else { offset };
+        let shown = self.shown(layout, within, value, inner, field.card_data, &path);
+        Some(Node {
+            key: path.clone(),
+            name: field.name.clone(),
+            notation: field.notation.clone(),
+            offset,
+            length: value.len(),
+            meaning: self.meaning(&path, value, field.card_data),
+            value: shown,
+            path,
+        })
+    }
+
+    fn shown(
+        &self,
+        layout: &Layout,
+        within: Option<Within<'d>>,
+        value: &[u8],
+        frame_at: Option<usize>,
+        data: CardData,
+        path: &str,
+    ) -> Shown {
+        if let Some(within) = within.filter(|within| is_told(*within, value)) {
+            let mut nodes = Vec::new();
+            let whole = within.each(value, &mut |piece| {
+                nodes.extend(self.piece(layout, &piece, frame_at, data, path));
+                Ok(())
+            });
+            if whole.is_ok() {
+                return Shown::Inside(nodes);
+            }
+        }
+        self.leaf(layout.class, value, data)
+    }
+
+    /// A piece of a structured value; none for blanks.
+    fn piece(
+        &self,
+        around: &Layout,
+        piece: &Piece<'d, '_>,
+        frame_at: Option<usize>,
+        data: CardData,
+        path: &str,
+    ) -> Option<Node> {
+        if matches!(piece.key, Key::Blank) {
+            return None;
+        }
+        let key = piece.key.text();
+        let path = format!("{path}.{key}");
+        let offset = frame_at.map(|at| at.saturating_add(piece.at));
+        let Some(field) = piece.field else {
+            let binary = matches!(piece.key, Key::Binary(_));
+            let layout = Layout { class: if binary { Class::B } else { around.class }, ..*around };
+            return Some(Node {
+                name: self.known(&path).to_owned(),
+                notation: String::new(),
+                offset,
+                length: piece.bytes.len(),
+                meaning: self.meaning(&path, piece.bytes, data),
+                value: self.shown(&layout, piece.within, piece.bytes, offset, data, &path),
+                key,
+                path,
+            });
+        };
+        let data = data.max(field.field.card_data);
+        let mut characters = Vec::new();
+        let value = if field.layout.is_mirrored() {
+            characters.resize(piece.units, 0);
+            // It was judged when the message was decoded.
+            super::wire::read(&field.layout, piece.bytes, &mut characters).ok()?;
+            &characters
+        } else {
+            piece.bytes
+        };
+        let inner = if field.layout.is_mirrored() { None } else { offset };
+        Some(Node {
+            name: field.field.name.clone(),
+            notation: field.field.notation.clone(),
+            offset,
+            length: value.len(),
+            meaning: self.meaning(&path, value, data),
+            value: self.shown(&field.layout, piece.within, value, inner, data, &path),
+            key,
+            path,
+        })
+    }
+
+    /// What a chip's tag is called.
+    fn known(&self, path: &str) -> &str {
+        self.message.dialect().element_name(path).unwrap_or_default()
+    }
+
+    fn meaning(&self, path: &str, value: &[u8], data: CardData) -> Option<String> {
+        let hidden = self.pans.is_some() && data != CardData::None;
+        self.message.dialect().meaning(path, value).filter(|_| !hidden).map(str::to_owned)
+    }
+
+    fn leaf(&self, class: Class, value: &[u8], data: CardData) -> Shown {
+        let copy = match &self.pans {
+            Some(pans) => mask::for_people(class, value, data, pans),
+            None => value.to_vec(),
+        };
+        if class == Class::B {
+            // Masked binary is stars; a card number within bytes is hidden digit by digit.
+            let stars = copy != value && copy.iter().all(|byte| *byte == b'*');
+            return Shown::Binary(if stars { "*".repeat(copy.len()) } else { hex::encode_upper(copy) });
+        }
+        Shown::Text(copy.iter().map(|byte| char::from(*byte)).collect())
+    }
+}
+
+/// Whether the pieces say everything: for parts by width, all of them there, and nothing in the blanks or after them.
+fn is_told(within: Within<'_>, value: &[u8]) -> bool {
+    let Within::Declared(Structure::Widths(parts)) = within else { return true };
+    let width = parts.iter().map(|part| usize::from(part.len)).sum::<usize>();
+    let gaps = parts.iter().filter(|part| part.name.is_none());
+    let blank = |start: u16, len: u16| {
+        value
+            .get(usize::from(start)..usize::from(start.saturating_add(len)))
+            .is_some_and(|gap| gap.iter().all(|byte| *byte == b' '))
+    };
+    value.len() == width && gaps.into_iter().all(|gap| blank(gap.start, gap.len))
+}

@@ -1,0 +1,375 @@
+//! One value on the wire: its length prefix, the form of its characters, its filling.
+
+use super::charset::Class;
+use super::encode_error::EncodeReason;
+use super::fault::Reason;
+use super::octets::{copy, decimal, write_binary, write_decimal};
+use super::packed;
+use super::table::{Form, Layout, Prefix, PrefixForm};
+
+/// Where a value stands, counted from its length prefix.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    /// Where the value starts.
+    pub(super) at: usize,
+    /// Characters of the value, or bytes of class `b`.
+    pub(super) units: usize,
+    /// Bytes of the value on the wire.
+    pub(super) wire: usize,
+    /// Where the next field starts.
+    pub(super) after: usize,
+}
+
+impl Layout {
+    /// Bytes on the wire of so many characters.
+    #[inline]
+    pub(super) fn wire_bytes(&self, units: usize) -> usize {
+        match self.form {
+            Form::Plain | Form::Latin1 | Form::Ebcdic(_) => units,
+            Form::Bcd { .. } if self.class == Class::Xn => (units / 2).saturating_add(1),
+            Form::Bcd { .. } => units.div_ceil(2),
+            Form::Hex => units.saturating_mul(2),
+            Form::Absent => 0,
+        }
+    }
+
+    /// Whether the value as characters differs from its bytes on the wire.
+    #[inline]
+    pub(super) const fn is_mirrored(&self) -> bool {
+        matches!(self.form, Form::Ebcdic(_) | Form::Bcd { .. } | Form::Hex)
+    }
+
+    /// Whether all of a value is of the field's class; `value` is characters.
+    #[inline]
+    pub(super) fn holds(&self, value: &[u8]) -> bool {
+        match self.form {
+            Form::Plain | Form::Bcd { .. } | Form::Hex | Form::Absent => self.class.holds(value),
+            Form::Latin1 | Form::Ebcdic(_) => self.class.holds(value) || self.class.holds_latin1(value),
+        }
+    }
+
+    /// Where the first character stands that is not of the field's class.
+    pub(super) fn first_bad(&self, value: &[u8]) -> Option<usize> {
+        match self.form {
+            Form::Plain | Form::Bcd { .. } | Form::Hex | Form::Absent => self.class.first_bad(value),
+            Form::Latin1 | Form::Ebcdic(_) => self.class.first_bad_latin1(value),
+        }
+    }
+}
+
+/// Reads the length of a field and says where its value stands.
+///
+/// # Errors
+///
+/// Where the layout is lost, and why.
+pub(super) fn locate(layout: &Layout, input: &[u8]) -> Result<Place, (usize, Reason)> {
+    let max = usize::from(layout.max);
+    let have = input.len();
+    let bad_length = (0, Reason::BadLength);
+    let (at, units, value) = match layout.prefix {
+        None => (0, max, layout.wire_bytes(max)),
+        Some(prefix) => {
+            let at = usize::from(prefix.bytes);
+            let text = input.get(..at).ok_or((0, Reason::Truncated { need: at, have }))?;
+            let counted = number(prefix.form, text).ok_or(bad_length)?;
+            let own = if prefix.includes_itself { at } else { 0 };
+            let counted = counted.checked_sub(own).ok_or(bad_length)?;
+            let (units, wire) = if prefix.counts_bytes {
+                (units_of(layout, counted).ok_or(bad_length)?, counted)
+            } else {
+                (counted, layout.wire_bytes(counted))
+            };
+            if units > max {
+                return Err((0, Reason::TooLong { len: units, max }));
+            }
+            (at, units, wire)
+        }
+    };
+    let area = if layout.filled { layout.wire_bytes(max) } else { value };
+    let after = at.saturating_add(area);
+    if after > have {
+        return Err((at, Reason::Truncated { need: area, have: have.saturating_sub(at) }));
+    }
+    Ok(Place { at, units, wire: value, after })
+}
+
+/// Characters in so many bytes of the wire; `None` if there cannot be so many.
+fn units_of(layout: &Layout, wire: usize) -> Option<usize> {
+    match layout.form {
+        Form::Plain | Form::Latin1 | Form::Ebcdic(_) => Some(wire),
+        Form::Bcd { .. } => Some(wire.saturating_mul(2)),
+        Form::Hex => wire.is_multiple_of(2).then_some(wire / 2),
+        Form::Absent => (wire == 0).then_some(0),
+    }
+}
+
+fn number(form: PrefixForm, text: &[u8]) -> Option<usize> {
+    match form {
+        PrefixForm::Ascii => decimal(text),
+        PrefixForm::Ebcdic => text.iter().try_fold(0_usize, |number, byte| {
+            let digit = byte.wrapping_sub(0xf0);
+            (digit <= 9).then(|| number.saturating_mul(10).saturating_add(usize::from(digit)))
+        }),
+        PrefixForm::Bcd => packed::bcd_number(text),
+        PrefixForm::Binary => Some(text.iter().fold(0, |number, byte| (number << 8) | usize::from(*byte))),
+    }
+}
+
+/// Turns a value of the wire into characters: `to` has as many as it has units. Only for forms that are mirrored.
+///
+/// # Errors
+///
+/// The place of the first byte on the wire that is none of the form's.
+#[inline(never)]
+pub(super) fn read(layout: &Layout, wire: &[u8], to: &mut [u8]) -> Result<(), usize> {
+    match layout.form {
+        Form::Plain | Form::Latin1 | Form::Absent => {
+            copy(to, wire);
+            Ok(())
+        }
+        Form::Ebcdic(page) => {
+            if layout.class != Class::N || !super::pages::digits(wire, to) {
+                page.to_latin1(wire, to);
+            }
+            Ok(())
+        }
+        Form::Hex => packed::unhex(wire, to),
+        Form::Bcd { odd, .. } => match layout.class {
+            Class::Z => packed::unpack_track(wire, to.len(), odd, to),
+            Class::Xn => {
+                let (Some((sign, digits)), Some((to_sign, to_digits))) =
+                    (wire.split_first(), to.split_first_mut())
+                else {
+                    return Err(0);
+                };
+                *to_sign = match *sign {
+                    b'C' | 0xc3 => b'C',
+                    b'D' | 0xc4 => b'D',
+                    _ => return Err(0),
+                };
+                packed::unpack(digits, to_digits.len(), odd, to_digits).map_err(|at| at.saturating_add(1))
+            }
+            Class::A | Class::N | Class::An | Class::Ns | Class::As | Class::Ans | Class::B => {
+                packed::unpack(wire, to.len(), odd, to)
+            }
+        },
+    }
+}
+
+/// Writes characters in the field's form: `to` has as many bytes as they take on the wire.
+///
+/// # Errors
+///
+/// The place of the first character that the form cannot hold.
+pub(super) fn write(layout: &Layout, value: &[u8], to: &mut [u8]) -> Result<(), usize> {
+    match layout.form {
+        Form::Plain | Form::Latin1 | Form::Absent => {
+            copy(to, value);
+            Ok(())
+        }
+        Form::Ebcdic(page) => {
+            if layout.class == Class::N {
+                super::pages::put_digits(value, to);
+            } else {
+                page.from_latin1(value, to);
+            }
+            Ok(())
+        }
+        Form::Hex => {
+            packed::put_hex(value, to);
+            Ok(())
+        }
+        Form::Bcd { odd, ebcdic_sign } => match layout.class {
+            Class::Z => packed::pack_track(value, odd, to),
+            Class::Xn => {
+                let (Some((sign, digits)), Some((to_sign, to_digits))) =
+                    (value.split_first(), to.split_first_mut())
+                else {
+                    return Err(0);
+                };
+                *to_sign = if ebcdic_sign { *sign | 0x80 } else { *sign };
+                packed::pack(digits, odd, to_digits).map_err(|at| at.saturating_add(1))
+            }
+            Class::A | Class::N | Class::An | Class::Ns | Class::As | Class::Ans | Class::B => {
+                packed::pack(value, odd, to)
+            }
+        },
+    }
+}
+
+/// What fills a value of this field up, as a character.
+pub(super) const fn filler(class: Class) -> Option<(Side, u8)> {
+    match class {
+        Class::N => Some((Side::Before, b'0')),
+        Class::A | Class::An | Class::Ns | Class::As | Class::Ans => Some((Side::After, b' ')),
+        Class::Xn | Class::Z | Class::B => None,
+    }
+}
+
+/// On which side of a value its filling stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Side {
+    Before,
+    After,
+}
+
+/// The byte on the wire that stands behind the value of a `filled` field.
+pub(super) const fn filling(layout: &Layout) -> u8 {
+    match (layout.form, layout.class) {
+        (Form::Ebcdic(_), Class::N) => 0xf0,
+        (Form::Ebcdic(_), _) => 0x40,
+        (Form::Hex, _) | (Form::Plain | Form::Latin1, Class::N | Class::Xn) => b'0',
+        (Form::Bcd { .. } | Form::Absent, _) | (_, Class::B) => 0,
+        (Form::Plain | Form::Latin1, _) => b' ',
+    }
+}
+
+/// Writes the length of a value into its prefix.
+///
+/// # Errors
+///
+/// [`EncodeReason::TooLong`] if the prefix cannot tell it.
+pub(super) fn write_prefix(
+    layout: &Layout,
+    prefix: Prefix,
+    units: usize,
+    to: &mut [u8],
+) -> Result<(), EncodeReason> {
+    let counted = if prefix.counts_bytes { layout.wire_bytes(units) } else { units };
+    let own = if prefix.includes_itself { to.len() } else { 0 };
+    let number = counted.saturating_add(own);
+    let most = prefix.most();
+    if number > most {
+        return Err(EncodeReason::TooLong { len: number, max: most });
+    }
+    match prefix.form {
+        PrefixForm::Ascii => write_decimal(to, number),
+        PrefixForm::Ebcdic => {
+            write_decimal(to, number);
+            to.iter_mut().for_each(|digit| *digit |= 0xf0);
+        }
+        PrefixForm::Bcd => packed::put_bcd_number(to, number),
+        PrefixForm::Binary => write_binary(to, number),
+    }
+    Ok(())
+}
+
+impl Prefix {
+    /// The largest number it can tell.
+    pub(super) const fn most(self) -> usize {
+        let base: usize = match self.form {
+            PrefixForm::Ascii | PrefixForm::Ebcdic => 10,
+            PrefixForm::Bcd => 100,
+            PrefixForm::Binary => 256,
+        };
+        let mut most: usize = 1;
+        let mut bytes = self.bytes;
+        while bytes > 0 {
+            most = most.saturating_mul(base);
+            bytes = bytes.saturating_sub(1);
+        }
+        most.saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::packed::Odd;
+    use super::super::pages::Page;
+    use super::*;
+
+    fn layout(class: Class, form: Form, max: u16, prefix: Option<Prefix>) -> Layout {
+        Layout {
+            max,
+            class,
+            plain: false,
+            digits: 0,
+            tlv: None,
+            form,
+            prefix,
+            filled: false,
+            inside: None,
+            watched: false,
+            varies: false,
+        }
+    }
+
+    fn prefix(form: PrefixForm, bytes: u8) -> Prefix {
+        Prefix { form, bytes, counts_bytes: false, includes_itself: false }
+    }
+
+    const BCD: Form = Form::Bcd { odd: Odd::LEFT_ZERO, ebcdic_sign: false };
+
+    #[test]
+    fn a_value_is_found_behind_every_kind_of_length() {
+        type Row = (&'static str, Form, Class, Prefix, &'static [u8], (usize, usize, usize, usize));
+        let table: &[Row] = &[
+            ("digits of bcd", BCD, Class::N, prefix(PrefixForm::Bcd, 1), b"\x05\x01\x23\x45", (1, 5, 3, 4)),
+            (
+                "three in two bytes",
+                BCD,
+                Class::N,
+                prefix(PrefixForm::Bcd, 2),
+                b"\x00\x04\x12\x34",
+                (2, 4, 2, 4),
+            ),
+            ("binary", Form::Plain, Class::B, prefix(PrefixForm::Binary, 1), b"\x02ab", (1, 2, 2, 3)),
+            ("two bytes", Form::Plain, Class::B, prefix(PrefixForm::Binary, 2), b"\x00\x02ab", (2, 2, 2, 4)),
+            (
+                "ebcdic",
+                Form::Ebcdic(Page::Cp037),
+                Class::An,
+                prefix(PrefixForm::Ebcdic, 2),
+                b"\xf0\xf2ab",
+                (2, 2, 2, 4),
+            ),
+            ("hex", Form::Hex, Class::B, prefix(PrefixForm::Ascii, 2), b"02C0DE", (2, 2, 4, 6)),
+            (
+                "bytes of bcd",
+                BCD,
+                Class::N,
+                Prefix { counts_bytes: true, ..prefix(PrefixForm::Binary, 1) },
+                b"\x02\x12\x34",
+                (1, 4, 2, 3),
+            ),
+            (
+                "itself included",
+                Form::Plain,
+                Class::An,
+                Prefix { includes_itself: true, ..prefix(PrefixForm::Ascii, 3) },
+                b"005ab",
+                (3, 2, 2, 5),
+            ),
+        ];
+        for (what, form, class, prefix, wire, (at, units, bytes, after)) in table {
+            let layout = layout(*class, *form, 8, Some(*prefix));
+            let want = Place { at: *at, units: *units, wire: *bytes, after: *after };
+            assert_eq!(locate(&layout, wire), Ok(want), "{what}");
+            let mut written = vec![0; *at];
+            write_prefix(&layout, *prefix, *units, &mut written).unwrap();
+            assert_eq!(&written, &wire[..*at], "{what}");
+            let cut = locate(&layout, &wire[..wire.len() - 1]);
+            assert!(matches!(cut, Err((_, Reason::Truncated { .. }))), "{what}: {cut:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_cannot_be_are_refused() {
+        let own = Prefix { includes_itself: true, ..prefix(PrefixForm::Ascii, 3) };
+        assert_eq!(
+            locate(&layout(Class::An, Form::Plain, 8, Some(own)), b"002"),
+            Err((0, Reason::BadLength))
+        );
+        let bcd = layout(Class::N, BCD, 8, Some(prefix(PrefixForm::Bcd, 1)));
+        assert_eq!(locate(&bcd, b"\x0a\x12"), Err((0, Reason::BadLength)));
+        assert_eq!(locate(&bcd, b"\x09\x12\x34\x56\x78\x90"), Err((0, Reason::TooLong { len: 9, max: 8 })));
+    }
+
+    #[test]
+    fn a_filled_field_takes_all_its_room_and_tells_how_much_counts() {
+        let layout =
+            Layout { filled: true, ..layout(Class::Ans, Form::Plain, 5, Some(prefix(PrefixForm::Ascii, 2))) };
+        assert_eq!(locate(&layout, b"02ab   x"), Ok(Place { at: 2, units: 2, wire: 2, after: 7 }));
+        assert!(locate(&layout, b"02ab  ").is_err());
+    }
+}
