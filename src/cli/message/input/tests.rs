@@ -140,10 +140,13 @@ fn a_hex_dump_is_read_whatever_program_wrote_it() {
 
 #[test]
 fn the_text_beside_a_dump_is_not_taken_for_bytes() {
-    // Its text is hex itself, and its last line is short.
-    let message = b"0200\x20\x00\x00\x00\x00\x00\x00\x0000303030303030303030";
-    let xxd = dump(message, 16, |at, row| format!("{at:08x}: {:<41}{}", spaced(row, 2, " "), text(row)));
-    assert_eq!(found(xxd.as_bytes())[0].0, message);
+    // Its text is hex itself, and its last line is of any length.
+    let whole = b"0200\x20\x00\x00\x00\x00\x00\x00\x00000000303030303030303030303030303030303030";
+    for len in 17..whole.len() {
+        let message = &whole[..len];
+        let xxd = dump(message, 16, |at, row| format!("{at:08x}: {:<41}{}", spaced(row, 2, " "), text(row)));
+        assert_eq!(found(xxd.as_bytes())[0].0, message, "{xxd}");
+    }
 }
 
 #[test]
@@ -189,6 +192,14 @@ fn lines_are_one_message_or_one_each_by_what_makes_sense() {
     let bad = SIGN_ON.replace("3132", "5858");
     assert_eq!(places(&format!("{}\n{}", &bad[..60], &bad[60..])), ["in"]);
     assert_eq!(places(&format!("{bad}\n{bad}0000")), ["in:1", "in:2"]);
+    let end = hex::encode(b"020020000000000000000000000");
+    assert_eq!(
+        places(&format!("{}\n{end}", &bad[..60])),
+        ["in"],
+        "though the end looks like a message itself"
+    );
+    let noise = "ff".repeat(49);
+    assert_eq!(places(&format!("{SIGN_ON}\n{noise}")), ["in:1", "in:2"], "since one is sound");
     let lines = [sign_on(), sign_on()].map(|bytes| BASE64_STANDARD.encode(bytes)).join("\n");
     assert_eq!(places(&lines), ["in:1", "in:2"]);
 }
@@ -213,18 +224,19 @@ fn messages_are_found_in_a_log_and_identifiers_are_not() {
          2026-11-22T09:00:01Z DEBUG trace={TRACE} sent [{SIGN_ON}] to 10.0.0.1\n\
          2026-11-22T09:00:02Z DEBUG {{\"in\": \"0x{SIGN_ON}\", \"out\": \"{colons}\"}}\n\
          deadline 0123456789abcdefg 12:30:45 01 02 03\n\
-         DEBUG sha={TRACE}{TRACE}\n\
+         DEBUG sha={TRACE}{TRACE} {TRACE}{TRACE}\n\
+         DEBUG two {SIGN_ON} {SIGN_ON}\n\
          DEBUG cut {}\n",
         &SIGN_ON[1..],
     );
     let input = try_read("onelink", None, log.as_bytes()).unwrap();
     let at: Vec<String> = input.found.iter().map(|found| found.place.to_string()).collect();
-    assert_eq!(at, ["in:2", "in:3", "in:3"]);
+    assert_eq!(at, ["in:2", "in:3", "in:3", "in:6", "in:6"]);
     assert!(input.found.iter().all(|found| found.bytes == sign_on()));
     assert_eq!(
         input.remarks,
         [
-            "in:6: 97 hex digits are an odd number, so half a byte is missing",
+            "in:7: 97 hex digits are an odd number, so half a byte is missing",
             "in: lines passed over, since their hex does not look like a message: 2",
         ]
     );
