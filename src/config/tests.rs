@@ -67,7 +67,7 @@ fn a_profile_that_is_not_there_is_named_with_those_that_are() {
     let line = BUILT_IN[..BUILT_IN.find("profile = \"onelink\"").unwrap()].matches('\n').count() + 1;
     assert!(error.to_string().starts_with(&format!("billswitch.toml:{line}: ")), "{error}");
     assert!(error.to_string().contains("no profile `twolink`"), "{error}");
-    assert!(error.to_string().contains("it has onelink"), "{error}");
+    assert!(error.to_string().contains("it has iso87, onelink, ebipp, pln"), "{error}");
 }
 
 #[test]

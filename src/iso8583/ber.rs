@@ -95,13 +95,20 @@ pub(super) const fn is_constructed(tag: &[u8]) -> bool {
     matches!(tag, [first, ..] if *first & 0x20 != 0)
 }
 
+/// Whether a value is objects: its tag says so, and they are whole. Under such tags some send bytes of their own (issuer
+/// scripts, above all), and those are a value like any other.
+#[inline]
+pub(super) fn holds_objects(tag: &[u8], value: &[u8]) -> bool {
+    is_constructed(tag) && Objects::new(value).left_malformed() == 0
+}
+
 /// Whether these bytes are one tag, and nothing beside it.
 pub(super) fn tag_fits(tag: &[u8]) -> bool {
     tag_len(tag) == Some(tag.len())
 }
 
-/// Whether `value` is objects down to the primitive ones, on `depth` levels or fewer; at most [`DEPTH_MAX`] are looked
-/// at. The objects of `value` itself are the first level.
+/// Whether `value` is objects, on `depth` levels or fewer; at most [`DEPTH_MAX`] are looked at. The objects of `value`
+/// itself are the first level.
 ///
 /// # Errors
 ///
@@ -118,7 +125,7 @@ pub(super) fn well_formed(value: &[u8], depth: u8) -> Result<(), usize> {
             return if objects.rest.is_empty() { Ok(()) } else { Err(start) };
         };
         let deeper = deeper.ok_or(start)?;
-        if is_constructed(tag) {
+        if holds_objects(tag, inner) {
             if deeper == 0 {
                 return Err(start);
             }
@@ -311,18 +318,25 @@ mod tests {
             ("longer than any frame", b"\x95\x83\x01\0\0", 0),
             ("four bytes of length", b"\x95\x84\0\0\0\x01\x01", 0),
             ("no length at all", b"\x95\xff\x01", 0),
-            ("inside another", b"\x95\x01\x07\x70\x05\x9a\x01\x01\x95\x02", 8),
-            ("inside another, behind filling", b"\x70\x81\x04\0\0\x95\x01", 5),
-            ("inside two", b"\x70\x04\x71\x02\x95\x01\x9a\x01\x01", 4),
         ] {
             assert_eq!(well_formed(wire, DEPTH_MAX), Err(at), "{why}");
         }
     }
 
     #[test]
-    fn an_inner_object_may_not_reach_beyond_the_outer() {
-        // The value would fit the frame, but not the object that it stands in.
-        assert_eq!(well_formed(b"\x70\x03\x95\x02\x01\x02", 2), Err(2));
+    fn what_is_no_objects_under_a_constructed_tag_is_a_value_of_its_own() {
+        for (wire, value) in [
+            (&b"\x71\x03\xaa\xbb\xcc"[..], &b"\xaa\xbb\xcc"[..]),
+            // Its length would fit the frame, but not the object that it stands in.
+            (b"\x70\x03\x95\x02\x01", b"\x95\x02\x01"),
+        ] {
+            let (tag, inner) = Objects::new(wire).next().unwrap();
+            assert_eq!(inner, value);
+            assert!(is_constructed(tag) && !holds_objects(tag, inner));
+        }
+        assert_eq!(well_formed(b"\x71\x03\xaa\xbb\xcc", 1), Ok(()));
+        assert!(holds_objects(b"\x70", b"\x95\x01\x01\0"));
+        assert!(!holds_objects(b"\x95", b"\x95\x01\x01"));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl<'d> Builder<'d> {
         match self.within {
             Within::Ber(_) | Within::Declared(Structure::Ber { .. }) => object(cursor, key, value),
             Within::Declared(Structure::Tlv(tlv)) => self.tagged(cursor, *tlv, key, value),
-            Within::Declared(Structure::Widths(parts)) => self.width(cursor, parts, key, value),
+            Within::Declared(Structure::Widths(widths)) => self.width(cursor, &widths.parts, key, value),
             Within::Declared(Structure::Parts(parts)) => {
                 let part = parts.get(self.parts).filter(|part| part.key.as_bytes() == key);
                 self.parts = self.parts.saturating_add(1);
@@ -67,9 +67,14 @@ impl<'d> Builder<'d> {
     /// If something is missing.
     pub(super) fn finish(&mut self, cursor: &mut Cursor<'_>) -> Result<(), EncodeReason> {
         match self.within {
-            Within::Declared(Structure::Widths(parts)) => {
-                self.blanks(cursor, parts);
-                if self.parts < parts.len() { Err(EncodeReason::PartMissing) } else { Ok(()) }
+            Within::Declared(Structure::Widths(widths)) => {
+                let left = widths.parts.get(self.parts..).unwrap_or_default();
+                match (left.iter().any(|part| part.name.is_some()), widths.short) {
+                    (true, false) => return Err(EncodeReason::PartMissing),
+                    (true, true) => {}
+                    (false, _) => self.blanks(cursor, &widths.parts),
+                }
+                Ok(())
             }
             Within::Declared(Structure::Bitmap(inside)) => {
                 let bits = self.bits.to_be_bytes();

@@ -91,7 +91,8 @@ fn every(value: &[u8], ok: impl Fn(u64) -> u64) -> bool {
 
 impl Class {
     /// Whether all of `value` is of this class.
-    #[inline]
+    // Left to itself the compiler calls it, and the call costs as much as the judgement of most fields.
+    #[inline(always)]
     pub(super) fn holds(self, value: &[u8]) -> bool {
         // Nearly all fields of a message are one of these two: they share one way through, without a jump.
         let (lo, hi) = match self {

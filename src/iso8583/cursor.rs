@@ -21,7 +21,7 @@ impl<'b> Cursor<'b> {
     }
 
     /// The next `len` bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn room(&mut self, len: usize) -> &mut [u8] {
         let from = self.at;
         self.at = from.saturating_add(len);

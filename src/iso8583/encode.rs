@@ -198,10 +198,13 @@ impl<'d, 'b> Writer<'d, 'b> {
 
     #[inline]
     fn try_put(&mut self, field: u8, value: &[u8]) -> Result<(), EncodeReason> {
-        let layout = self.admit(field)?;
-        if !layout.plain {
-            return self.put_unusual(field, layout, value);
-        }
+        let layout = match self.dialect.table.layout(field) {
+            // After an error and inside a field the last is above all others.
+            Some(layout) if layout.plain && field > self.last => layout,
+            Some(_) | None => return self.put_unusual(field, value),
+        };
+        self.announced.insert(field);
+        self.last = field;
         let max = usize::from(layout.max);
         let len = value.len();
         if len > max {
@@ -229,9 +232,11 @@ impl<'d, 'b> Writer<'d, 'b> {
         Ok(())
     }
 
-    /// A field whose characters are not as they are on the wire, or which has structure or conditions.
+    /// A field whose characters are not as they are on the wire, which has structure or conditions, or that cannot be
+    /// written.
     #[inline(never)]
-    fn put_unusual(&mut self, field: u8, layout: &'d Layout, value: &[u8]) -> Result<(), EncodeReason> {
+    fn put_unusual(&mut self, field: u8, value: &[u8]) -> Result<(), EncodeReason> {
+        let layout = self.admit(field)?;
         if self.dialect.tertiary == Tertiary::Field(field) {
             // It is written when all fields are known; what is given must then be so.
             let given = value.first_chunk::<8>().filter(|_| value.len() == 8);
@@ -293,7 +298,6 @@ impl<'d, 'b> Writer<'d, 'b> {
     }
 
     /// Looks a field up and announces it in the bitmap.
-    #[inline]
     fn admit(&mut self, field: u8) -> Result<&'d Layout, EncodeReason> {
         if field <= self.last {
             // One comparison keeps out also what comes after an error or inside a TLV field.

@@ -215,7 +215,7 @@ fn inside<'v>(
 /// Puts pieces into the order of the wire where the dialect gives one, and JSON need not.
 fn order(structure: &Structure, pieces: &mut [(&str, &Value)], around: &str) -> Result<(), JsonError> {
     let place = |key: &str| match structure {
-        Structure::Widths(parts) => parts.iter().position(|part| part.name.as_deref() == Some(key)),
+        Structure::Widths(widths) => widths.parts.iter().position(|part| part.name.as_deref() == Some(key)),
         Structure::Parts(parts) => parts.iter().position(|part| part.key == key),
         Structure::Bitmap(_) => key.parse().ok(),
         Structure::Tlv(_) | Structure::Ber { .. } | Structure::Datasets(_) => Some(0),
@@ -223,9 +223,11 @@ fn order(structure: &Structure, pieces: &mut [(&str, &Value)], around: &str) -> 
     if let Some((key, _)) = pieces.iter().find(|(key, _)| place(key).is_none()) {
         return Err(fault(&format!("{around}.{key}"), JsonReason::Unknown));
     }
-    if let Structure::Widths(parts) = structure {
+    if let Structure::Widths(widths) = structure {
         let said = |name: &String| pieces.iter().any(|(key, _)| key == name);
-        if let Some(name) = parts.iter().filter_map(|part| part.name.as_ref()).find(|name| !said(name)) {
+        let mut names = widths.parts.iter().filter_map(|part| part.name.as_ref());
+        let missing = names.find(|name| !said(name));
+        if let Some(name) = missing.filter(|_| !widths.short || names.any(said)) {
             return Err(fault(&format!("{around}.{name}"), JsonReason::Missing));
         }
     }

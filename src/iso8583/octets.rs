@@ -30,7 +30,7 @@ pub(super) fn hex_word(text: &[u8]) -> Option<u64> {
 }
 
 /// As many decimal digits as there is room for; a length has six at most.
-#[inline]
+#[inline(always)]
 pub(super) fn write_decimal(to: &mut [u8], number: usize) {
     match to {
         [] => {}
@@ -58,7 +58,7 @@ pub(super) fn write_binary(to: &mut [u8], number: usize) {
 
 /// Copies a value into a place of the same length. Most values are short: two copies of fixed width that
 /// overlap cost less than a call to copy any number of bytes.
-#[inline]
+#[inline(always)]
 pub(super) fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {
         0..4 => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),

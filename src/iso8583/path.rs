@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::ber;
 use super::dialect::Dialect;
-use super::structure::{BER_DEPTH, Structure, Within};
+use super::structure::{BER_DEPTH, Structure, Widths, Within};
 use crate::ids::Short;
 
 /// A place in messages of one dialect: a field, or something inside it. Copying one is cheap, and it does not need its
@@ -121,7 +121,7 @@ fn check(field: u8, within: Within<'_>, keys: &str) -> Result<(), PathError> {
             }
             None
         }
-        Within::Declared(Structure::Widths(parts)) => {
+        Within::Declared(Structure::Widths(Widths { parts, .. })) => {
             parts.iter().find(|part| part.name.as_deref() == Some(key)).ok_or(no_such)?;
             None
         }

@@ -6,7 +6,21 @@ use super::{Dialect, DialectError};
 pub const DIALECTS: &[(&str, &str)] = &[
     ("iso87-ascii", include_str!("../../specs/dialects/iso87-ascii.toml")),
     ("iso87-ascii-binary-bitmap", include_str!("../../specs/dialects/iso87-ascii-binary-bitmap.toml")),
+    ("iso87-bcd", include_str!("../../specs/dialects/iso87-bcd.toml")),
+    ("iso93-ascii", include_str!("../../specs/dialects/iso93-ascii.toml")),
+    ("iso93-bcd", include_str!("../../specs/dialects/iso93-bcd.toml")),
+    ("iso2003-ascii", include_str!("../../specs/dialects/iso2003-ascii.toml")),
     ("onelink", include_str!("../../specs/dialects/onelink.toml")),
+    ("ebipp", include_str!("../../specs/dialects/ebipp.toml")),
+    ("pln", include_str!("../../specs/dialects/pln.toml")),
+    ("postilion", include_str!("../../specs/dialects/postilion.toml")),
+    ("postilion-icc", include_str!("../../specs/dialects/postilion-icc.toml")),
+    ("base24", include_str!("../../specs/dialects/base24.toml")),
+    ("visa-base1-style", include_str!("../../specs/dialects/visa-base1-style.toml")),
+    ("mastercard-ipm-style", include_str!("../../specs/dialects/mastercard-ipm-style.toml")),
+    ("mastercard-ipm-ebcdic-style", include_str!("../../specs/dialects/mastercard-ipm-ebcdic-style.toml")),
+    ("unionpay-pos-style", include_str!("../../specs/dialects/unionpay-pos-style.toml")),
+    ("tpdu-pos", include_str!("../../specs/dialects/tpdu-pos.toml")),
 ];
 
 /// The text of a shipped dialect.

@@ -14,7 +14,7 @@ use super::wire;
 #[derive(Clone, Debug)]
 pub(super) enum Structure {
     /// By width, over its characters.
-    Widths(Vec<Part>),
+    Widths(Widths),
     /// One small field after the other.
     Parts(Vec<Subfield>),
     Tlv(Tlv),
@@ -24,6 +24,23 @@ pub(super) enum Structure {
     },
     Bitmap(Subfields),
     Datasets(Datasets),
+}
+
+/// Parts by width.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Widths {
+    pub(super) parts: Vec<Part>,
+    /// Whether the last ones may be missing: the field has a length of its own.
+    pub(super) short: bool,
+}
+
+impl Widths {
+    /// Whether a value of so many characters is whole parts, and as many as must be there.
+    pub(super) fn ends_with_a_part(&self, len: usize) -> bool {
+        let mut ends =
+            self.parts.iter().map(|part| usize::from(part.start).saturating_add(usize::from(part.len)));
+        if self.short { ends.any(|end| end == len) } else { ends.next_back() == Some(len) }
+    }
 }
 
 /// A positional subfield, in characters from the start of its field.
@@ -169,7 +186,7 @@ impl<'d> Within<'d> {
         match self {
             Self::Ber(depth) => objects(value, depth, visit),
             Self::Declared(structure) => match structure {
-                Structure::Widths(parts) => widths(parts, value, visit),
+                Structure::Widths(widths) => by_width(&widths.parts, value, visit),
                 Structure::Parts(parts) => in_order(parts.iter(), value, 0, visit),
                 Structure::Tlv(tlv) => elements(*tlv, value, visit),
                 Structure::Ber { depth } => objects(value, depth.saturating_sub(1), visit),
@@ -190,7 +207,7 @@ impl Structure {
     }
 }
 
-fn widths<'d, 'v>(parts: &'d [Part], value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
+fn by_width<'d, 'v>(parts: &'d [Part], value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
     for part in parts {
         let at = usize::from(part.start);
         let end = at.saturating_add(usize::from(part.len)).min(value.len());
@@ -251,7 +268,7 @@ fn objects<'d, 'v>(value: &'v [u8], depth: u8, visit: Visit<'_, 'd, 'v>) -> Resu
     let mut objects = ber::Objects::new(value);
     for (tag, bytes) in objects.by_ref() {
         let at = bytes.as_ptr().addr().saturating_sub(value.as_ptr().addr());
-        let within = match (ber::is_constructed(tag), depth.checked_sub(1)) {
+        let within = match (ber::holds_objects(tag, bytes), depth.checked_sub(1)) {
             (false, _) => None,
             (true, Some(depth)) => Some(Within::Ber(depth)),
             (true, None) => return Err(Broken::at(at)),

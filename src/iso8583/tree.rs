@@ -174,15 +174,16 @@ impl<'d> Grower<'_, 'd, '_> {
     }
 }
 
-/// Whether the pieces say everything: for parts by width, all of them there, and nothing in the blanks or after them.
+/// Whether the pieces say everything: for parts by width, as many whole ones as must be there, and nothing in the blanks
+/// or after them.
 fn is_told(within: Within<'_>, value: &[u8]) -> bool {
-    let Within::Declared(Structure::Widths(parts)) = within else { return true };
-    let width = parts.iter().map(|part| usize::from(part.len)).sum::<usize>();
-    let gaps = parts.iter().filter(|part| part.name.is_none());
+    let Within::Declared(Structure::Widths(widths)) = within else { return true };
+    let gaps =
+        widths.parts.iter().filter(|part| part.name.is_none() && usize::from(part.start) < value.len());
     let blank = |start: u16, len: u16| {
         value
             .get(usize::from(start)..usize::from(start.saturating_add(len)))
             .is_some_and(|gap| gap.iter().all(|byte| *byte == b' '))
     };
-    value.len() == width && gaps.into_iter().all(|gap| blank(gap.start, gap.len))
+    widths.ends_with_a_part(value.len()) && gaps.into_iter().all(|gap| blank(gap.start, gap.len))
 }

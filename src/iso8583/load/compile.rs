@@ -208,7 +208,8 @@ fn field(
     let mut made =
         field::field(forms, draft).map_err(|(at, conflict)| refused(at.unwrap_or(line), conflict))?;
     made.layout.watched = false;
-    if dialect.tertiary == Tertiary::Field(number) {
+    if matches!(dialect.tertiary, Tertiary::Field(carrier) if number >= carrier) {
+        // The writer looks where the third bitmap belongs.
         made.layout.plain = false;
     }
     if let Some(structure) = made.structure {

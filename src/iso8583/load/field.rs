@@ -4,7 +4,7 @@ use super::super::charset::Class;
 use super::super::dialect::{CardData, Field};
 use super::super::load_error::Conflict;
 use super::super::notation::Notation;
-use super::super::structure::{Datasets, Structure, Subfield, Subfields};
+use super::super::structure::{Datasets, Structure, Subfield, Subfields, Widths};
 use super::super::table::{Form, Layout, Prefix, PrefixForm, Tlv};
 use super::Forms;
 use super::draft::{Draft, Word};
@@ -183,7 +183,7 @@ fn inside_of(
             if layout.prefix.is_none() && wide < usize::from(layout.max) {
                 return Err(own(Conflict::PartsTooNarrow { parts: wide, max: layout.max }));
             }
-            Structure::Widths(parts.clone())
+            Structure::Widths(Widths { parts: parts.clone(), short: layout.prefix.is_some() })
         }
         InsideDraft::Tlv(tlv) => {
             check_tlv(layout, *tlv, if tlv.binary { bytes } else { text }).map_err(own)?;
