@@ -83,6 +83,12 @@ pub enum CliError {
     /// The bill book, or the demonstration.
     #[error("{0}")]
     Book(String),
+    /// A folder without a dialect or a profile.
+    #[error("there are no dialects and no profiles in {}: see --specs", path.display())]
+    NoSpecs {
+        /// Where they were looked for.
+        path: PathBuf,
+    },
     /// No such department.
     #[error("no biller `{code}` is configured: there are {known}")]
     NoBiller {
@@ -163,6 +169,7 @@ impl CliError {
             | Self::Vault(_)
             | Self::Io { .. }
             | Self::NoStore { .. }
+            | Self::NoSpecs { .. }
             | Self::Book(_)
             | Self::Import(_)
             | Self::NoBiller { .. } => 2,

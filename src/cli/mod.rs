@@ -9,6 +9,7 @@ mod key;
 pub mod message;
 pub mod replay;
 mod serve;
+mod specs;
 mod tables;
 
 use std::path::PathBuf;
@@ -55,6 +56,8 @@ enum Command {
     Book(book::BookArgs),
     Decode(message::DecodeArgs),
     Encode(message::EncodeArgs),
+    /// List, show and check dialects and profiles, the data that says how messages are laid out and what they mean
+    Specs(specs::SpecsArgs),
     Replay(replay::ReplayArgs),
     /// Replay a recorded morning against a switch of its own and check everything: the main job in one command
     Demo(demo::DemoArgs),
@@ -102,13 +105,10 @@ pub fn main() -> ExitCode {
         Command::Ctl(args) => ctl::run(args),
         Command::Book(args) => book::run(args),
         Command::Decode(args) => {
-            let dialect = dialect(args.specs.as_ref(), &args.dialect);
-            dialect.and_then(|dialect| Ok(message::decode(&args, &dialect)?))
+            args.read.with.load().and_then(|dialect| Ok(message::decode(&args, &dialect)?))
         }
-        Command::Encode(args) => {
-            let dialect = dialect(args.specs.as_ref(), &args.dialect);
-            dialect.and_then(|dialect| Ok(message::encode(&args, &dialect)?))
-        }
+        Command::Encode(args) => args.with.load().and_then(|dialect| Ok(message::encode(&args, &dialect)?)),
+        Command::Specs(args) => specs::run(args),
         Command::Replay(args) => {
             let dialect = dialect(args.specs.as_ref(), &args.dialect);
             dialect.and_then(|dialect| Ok(replay::run(&args, Arc::new(dialect))?))

@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod spec_file;
 mod specs;
 
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use specs::{SpecError, Specs};
+pub use spec_file::{SpecFault, SpecFile};
+pub use specs::{SpecError, SpecKind, Specs};
 
 use crate::bounds::LinkBounds;
 use crate::ids::{BillerCode, BusinessDate, LinkName};

@@ -14,6 +14,35 @@ pub struct Specs {
     dir: Option<PathBuf>,
 }
 
+/// What a data file describes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SpecKind {
+    /// How messages are laid out.
+    Dialect,
+    /// What they mean.
+    Profile,
+}
+
+impl SpecKind {
+    /// In a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dialect => "dialect",
+            Self::Profile => "profile",
+        }
+    }
+
+    /// The folder that such files are in.
+    #[must_use]
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Dialect => "dialects",
+            Self::Profile => "profiles",
+        }
+    }
+}
+
 /// A dialect or profile that cannot be used.
 #[derive(Debug, Error)]
 pub enum SpecError {
@@ -50,9 +79,8 @@ impl Specs {
     ///
     /// [`SpecError`].
     pub fn dialect(&self, name: &str) -> Result<Dialect, SpecError> {
-        let (file, text) = self.text("dialect", name)?;
-        let base = |name: &str| self.text("dialect", name).ok().map(|(_, text)| text);
-        Ok(Dialect::parse(&file, &text, &base)?)
+        let (file, text) = self.text(SpecKind::Dialect, name)?;
+        self.parse(&file, &text)
     }
 
     /// Reads and checks a profile with its dialect.
@@ -61,54 +89,41 @@ impl Specs {
     ///
     /// [`SpecError`].
     pub fn profile(&self, name: &str) -> Result<Profile, SpecError> {
-        let (file, text) = self.text("profile", name)?;
-        let dialect = |name: &str| self.dialect(name).map(Arc::new).map_err(|error| error.to_string());
+        let (file, text) = self.text(SpecKind::Profile, name)?;
+        let dialect = |name: &str| {
+            let (file, text) = self.named(name).map_err(|error| error.to_string())?;
+            self.parse(&file, &text).map(Arc::new).map_err(|error| error.to_string())
+        };
         Ok(Profile::parse(name, &file, &text, &dialect)?)
     }
 
-    /// The names of all dialects there are.
+    fn parse(&self, file: &str, text: &str) -> Result<Dialect, SpecError> {
+        let base = |name: &str| self.named(name).ok().map(|(_, text)| text);
+        Ok(Dialect::parse(file, text, &base)?)
+    }
+
+    /// The file and the text of a dialect that another file names: what is not in the folder may be built in, so that
+    /// a folder need not hold copies of what its files start from.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError::Missing`].
+    pub fn named(&self, name: &str) -> Result<(String, String), SpecError> {
+        self.text(SpecKind::Dialect, name)
+            .or_else(|error| Self::default().text(SpecKind::Dialect, name).map_err(|_| error))
+    }
+
+    /// The names of all that there are of a kind.
     #[must_use]
-    pub fn dialects(&self) -> Vec<String> {
-        self.names("dialect", dialects::DIALECTS)
-    }
-
-    /// The names of all profiles there are.
-    #[must_use]
-    pub fn profiles(&self) -> Vec<String> {
-        self.names("profile", profiles::PROFILES)
-    }
-
-    fn text(&self, kind: &'static str, name: &str) -> Result<(String, String), SpecError> {
-        let found = match &self.dir {
-            None => {
-                let shipped = if kind == "dialect" {
-                    dialects::dialect_text(name)
-                } else {
-                    profiles::profile_text(name)
-                };
-                shipped.map(|text| (format!("built-in {kind} {name}.toml"), text.to_owned()))
-            }
-            Some(dir) => {
-                let path = dir.join(format!("{kind}s")).join(format!("{name}.toml"));
-                std::fs::read_to_string(&path).ok().map(|text| (path.display().to_string(), text))
-            }
-        };
-        found.ok_or_else(|| SpecError::Missing {
-            kind,
-            name: name.to_owned(),
-            place: self
-                .dir
-                .as_ref()
-                .map_or_else(|| "the program".to_owned(), |dir| dir.display().to_string()),
-            known: if kind == "dialect" { self.dialects() } else { self.profiles() }.join(", "),
-        })
-    }
-
-    fn names(&self, kind: &str, shipped: &[(&str, &str)]) -> Vec<String> {
+    pub fn names(&self, kind: SpecKind) -> Vec<String> {
         let Some(dir) = &self.dir else {
+            let shipped = match kind {
+                SpecKind::Dialect => dialects::DIALECTS,
+                SpecKind::Profile => profiles::PROFILES,
+            };
             return shipped.iter().map(|(name, _)| (*name).to_owned()).collect();
         };
-        let files = std::fs::read_dir(dir.join(format!("{kind}s"))).into_iter().flatten().flatten();
+        let files = std::fs::read_dir(dir.join(kind.folder())).into_iter().flatten().flatten();
         let mut names: Vec<String> = files
             .map(|file| file.path())
             .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
@@ -116,5 +131,35 @@ impl Specs {
             .collect();
         names.sort();
         names
+    }
+
+    /// A file as it is: what errors call it, and its text.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError::Missing`].
+    pub fn text(&self, kind: SpecKind, name: &str) -> Result<(String, String), SpecError> {
+        let found = match &self.dir {
+            None => {
+                let shipped = match kind {
+                    SpecKind::Dialect => dialects::dialect_text(name),
+                    SpecKind::Profile => profiles::profile_text(name),
+                };
+                shipped.map(|text| (format!("built-in {} {name}.toml", kind.as_str()), text.to_owned()))
+            }
+            Some(dir) => {
+                let path = dir.join(kind.folder()).join(format!("{name}.toml"));
+                std::fs::read_to_string(&path).ok().map(|text| (path.display().to_string(), text))
+            }
+        };
+        found.ok_or_else(|| SpecError::Missing {
+            kind: kind.as_str(),
+            name: name.to_owned(),
+            place: self
+                .dir
+                .as_ref()
+                .map_or_else(|| "the program".to_owned(), |dir| dir.display().to_string()),
+            known: self.names(kind).join(", "),
+        })
     }
 }

@@ -148,13 +148,7 @@ impl Capture {
     ///
     /// As [`Capture::read`].
     pub fn read_framed(path: &Path, port: Option<u16>, framing: Framing) -> Result<Self, CaptureError> {
-        let mut collected = Conversations::default();
-        for segment in packets::segments(path)? {
-            if port.is_none_or(|port| segment.from.port() == port || segment.to.port() == port) {
-                collected.add(segment);
-            }
-        }
-        let capture = collected.finish(port, framing)?;
+        let capture = Conversations::collect(packets::segments(path)?, port).finish(port, framing)?;
         if capture.streams.is_empty() {
             return Err(CaptureError::Empty { path: path.to_owned(), port });
         }
@@ -176,12 +170,31 @@ impl Capture {
 
 /// All connections of a file, in order of their first packet.
 #[derive(Default)]
-struct Conversations {
+pub(super) struct Conversations {
     open: HashMap<Pair, usize>,
     all: Vec<(Pair, Conversation)>,
 }
 
 impl Conversations {
+    /// Sorts segments by connection; with `port`, those from or to it only.
+    pub(super) fn collect(segments: Vec<Segment>, port: Option<u16>) -> Self {
+        let mut collected = Self::default();
+        for segment in segments {
+            if port.is_none_or(|port| segment.from.port() == port || segment.to.port() == port) {
+                collected.add(segment);
+            }
+        }
+        collected
+    }
+
+    /// Each direction: who sent, to whom, and what.
+    pub(super) fn halves(self) -> impl Iterator<Item = (SocketAddr, SocketAddr, Half)> {
+        self.all.into_iter().flat_map(|((low, high), conversation)| {
+            let [from_low, from_high] = conversation.halves;
+            [(low, high, from_low), (high, low, from_high)]
+        })
+    }
+
     fn add(&mut self, segment: Segment) {
         let pair = (segment.from.min(segment.to), segment.from.max(segment.to));
         let side = usize::from(segment.from != pair.0);

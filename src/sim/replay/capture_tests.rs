@@ -1,6 +1,7 @@
 //! Reading captures: every way in which a network shows the same bytes.
 
 use std::borrow::Cow;
+use std::io::{Cursor, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use pcap_file::pcapng::{PcapNgBlock, PcapNgWriter};
 use pcap_file::{DataLink, Endianness, TsResolution};
 
 use super::capture::{Capture, CaptureError};
+use super::ways::{self, Way, tcp_payload};
 use crate::iso8583::Framing;
 
 const CLIENT: ([u8; 4], u16) = ([10, 0, 1, 1], 40001);
@@ -50,24 +52,33 @@ fn part(range: std::ops::Range<usize>) -> Vec<u8> {
 /// How segments arrive, and which packet completes each frame.
 type Arrival = (&'static str, Vec<Vec<u8>>, [u64; 3]);
 
-/// Writes a classic pcap, a packet a second.
-fn write(header: PcapHeader, packets: &[Vec<u8>]) -> tempfile::NamedTempFile {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let mut writer = PcapWriter::with_header(file.reopen().unwrap(), header).unwrap();
+/// A classic pcap, a packet a second.
+fn pcap(to: impl Write, header: PcapHeader, packets: &[Vec<u8>]) {
+    let mut writer = PcapWriter::with_header(to, header).unwrap();
     for (second, data) in (1..).zip(packets) {
         let len = u32::try_from(data.len()).unwrap();
         writer.write_packet(&PcapPacket::new(Duration::from_secs(second), len, data)).unwrap();
     }
+}
+
+fn file(header: PcapHeader, packets: &[Vec<u8>]) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    pcap(file.reopen().unwrap(), header, packets);
     file
 }
 
 fn read(header: PcapHeader, packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
-    Capture::read(write(header, packets).path(), None)
+    Capture::read(file(header, packets).path(), None)
 }
 
 fn read_framed(framing: Framing, packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
-    let file = write(PcapHeader::default(), packets);
-    Capture::read_framed(file.path(), None, framing)
+    Capture::read_framed(file(PcapHeader::default(), packets).path(), None, framing)
+}
+
+fn ways(packets: &[Vec<u8>]) -> Vec<Way> {
+    let mut capture = Vec::new();
+    pcap(&mut capture, PcapHeader::default(), packets);
+    ways::read(Path::new("-"), Cursor::new(capture), None).unwrap()
 }
 
 fn read_plain(packets: &[Vec<u8>]) -> Result<Capture, CaptureError> {
@@ -294,4 +305,47 @@ fn the_morning_has_three_links_and_all_its_messages() {
     assert!(capture.streams.iter().all(|stream| stream.unfinished_bytes == 0));
     let error = Capture::read(path, Some(8584)).unwrap_err();
     assert!(error.to_string().ends_with("no TCP connection that carries frames to port 8584"), "{error}");
+}
+
+#[test]
+fn both_ways_are_shown_with_their_headers_and_go_on_behind_a_loss() {
+    let answer = packet(SERVER, CLIENT, 500, "a", b"\x00\x0a0210zzzzzz");
+    let packets = [up(99, "s", b""), part(0..14), answer, part(20..26), part(26..44)];
+    let ways = ways(&packets);
+    let told: Vec<_> =
+        ways.iter().map(|way| (way.from.port(), way.lost_before(), way.framed(Framing::default()))).collect();
+    let (low, high) = ((SERVER.1, 0), (CLIENT.1, 0));
+    let seen: Vec<_> = told.iter().map(|(port, lost, _)| (*port, *lost)).collect();
+    assert_eq!(seen, [low, high, (CLIENT.1, 6)]);
+    let frames = |at: usize| {
+        let framed = told[at].2.as_ref().unwrap();
+        let frames: Vec<_> = framed.frames.iter().map(|frame| (&*frame.bytes, frame.packet)).collect();
+        (framed.skipped_bytes, frames)
+    };
+    assert_eq!(frames(0), (0, vec![(&b"\x00\x0a0210zzzzzz"[..], 3)]));
+    assert_eq!(frames(1), (0, vec![(&WIRE[..14], 2)]));
+    // Behind the loss: the rest of the second frame is passed over, the empty one too.
+    assert_eq!(frames(2), (6, vec![(&WIRE[28..], 5)]));
+}
+
+#[test]
+fn a_way_without_frames_is_shown_by_packet() {
+    let ways = ways(&[up(99, "s", b""), up(100, "a", b"0200aaaaaa\xff"), up(111, "a", b"0200bbbb\xff")]);
+    assert!(ways[0].framed(Framing::default()).is_none());
+    let shares: Vec<_> = ways[0].shares().map(|share| (share.bytes, share.packet)).collect();
+    let ended = ways[0].framed(Framing::parse("end FF").unwrap());
+    assert!(ended.is_none(), "the second is shorter than any message");
+    let whole = [(&b"0200aaaaaa\xff"[..], 2), (b"0200bbbb\xff", 3)];
+    assert_eq!(shares, whole.map(|(bytes, packet)| (bytes.into(), packet)));
+}
+
+#[test]
+fn what_a_tcp_packet_carries_is_found_in_it_and_in_nothing_else() {
+    let packet = part(0..14);
+    assert_eq!(tcp_payload(&packet), Some(&WIRE[..14]), "from the Ethernet header on");
+    assert_eq!(tcp_payload(&packet[14..]), Some(&WIRE[..14]), "from the IP header on");
+    let filled = [&up(1, "a", b"0200")[..], &[0; 2]].concat();
+    assert_eq!(tcp_payload(&filled), Some(&b"0200"[..]), "a short frame filled up");
+    assert_eq!(tcp_payload(&packet[..packet.len() - 1]), None, "cut");
+    assert_eq!(tcp_payload(b"0200\x82\x20\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00"), None);
 }

@@ -17,6 +17,7 @@ mod player;
 mod reassembly;
 mod report;
 mod schedule;
+pub mod ways;
 
 pub use check::Difference;
 pub use plan::{

@@ -38,7 +38,12 @@ const PCAPNG_MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 /// The TCP segments of the capture file at `path`, in its order. Packets that are not TCP are passed over.
 pub(super) fn segments(path: &Path) -> Result<Vec<Segment>, CaptureError> {
     let io = |source| CaptureError::Io { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io)?;
+    segments_of(path, BufReader::new(File::open(path).map_err(io)?))
+}
+
+/// As [`segments`], of a capture that is no file; `path` only stands in errors.
+pub(super) fn segments_of(path: &Path, mut file: impl Read + Seek) -> Result<Vec<Segment>, CaptureError> {
+    let io = |source| CaptureError::Io { path: path.to_owned(), source };
     let mut magic = [0; 4];
     let is_pcapng = match file.read_exact(&mut magic) {
         Ok(()) => magic == PCAPNG_MAGIC,
@@ -47,8 +52,7 @@ pub(super) fn segments(path: &Path) -> Result<Vec<Segment>, CaptureError> {
     };
     file.rewind().map_err(io)?;
     let mut sink = Sink { path, packet: 0, segments: Vec::new() };
-    let read = BufReader::new(file);
-    let end = if is_pcapng { read_pcapng(read, &mut sink) } else { read_pcap(read, &mut sink) };
+    let end = if is_pcapng { read_pcapng(file, &mut sink) } else { read_pcap(file, &mut sink) };
     match end {
         Ok(()) => Ok(sink.segments),
         Err(Stop::File(source)) => {

@@ -1,6 +1,7 @@
 //! TCP reassembly of one direction: retransmissions, overlaps and reordering undone, losses told.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -80,11 +81,65 @@ impl Half {
     }
 }
 
-/// The client's direction as one run of bytes, and where each packet's share of it ends.
-struct Run {
-    bytes: Bytes,
+/// Bytes that follow one another in a direction, and where each packet's share of them ends. No `Debug`: they hold
+/// card data.
+pub(super) struct Run {
+    pub(super) bytes: Bytes,
     /// End of each piece in `bytes`, with the latest packet (and its time) needed to have all of it.
-    ends: Vec<(usize, u64, Duration)>,
+    pub(super) ends: Vec<(usize, u64, Duration)>,
+    /// Whether it begins where the stream does.
+    pub(super) whole: bool,
+    /// What was lost right before it.
+    pub(super) loss: Option<Loss>,
+}
+
+/// Bytes of a stream that were never captured.
+#[derive(Clone, Copy)]
+pub(super) struct Loss {
+    /// Bytes of the stream before the loss.
+    pub(super) offset: u64,
+    /// How many are lost.
+    pub(super) missing: u64,
+    /// The packet that follows them in the stream.
+    pub(super) packet: u64,
+}
+
+impl Run {
+    /// Where the first frame starts; `None` if nothing in it looks like one.
+    pub(super) fn first_frame(&self, framing: Framing) -> Option<usize> {
+        if self.whole {
+            return Some(0);
+        }
+        let mut places = std::iter::once(0).chain(self.ends.iter().map(|(end, ..)| *end));
+        places.find(|place| looks_framed(framing, self.bytes.get(*place..).unwrap_or_default()))
+    }
+
+    /// Whole frames from `start` on, and where they end.
+    pub(super) fn split(&self, framing: Framing, start: usize) -> (Vec<Cut>, usize) {
+        let mut frames = Vec::new();
+        let mut place = start;
+        let mut ends = self.ends.iter().peekable();
+        while let Some(frame) = frame_at(framing, &self.bytes, place) {
+            while ends.next_if(|(end, ..)| *end < frame.consumed).is_some() {}
+            if let (Some((_, packet, at)), true) = (ends.peek(), frame.start < frame.end) {
+                let (whole, message) = (place..frame.consumed, frame.start..frame.end);
+                frames.push(Cut { whole, message, packet: *packet, at: *at });
+            }
+            place = frame.consumed;
+        }
+        (frames, place)
+    }
+}
+
+/// A frame of a run that is not empty.
+pub(super) struct Cut {
+    /// Its bytes, with what frames it.
+    pub(super) whole: Range<usize>,
+    /// Its bytes without that.
+    pub(super) message: Range<usize>,
+    /// The packet that completed it, and when that was seen.
+    pub(super) packet: u64,
+    pub(super) at: Duration,
 }
 
 /// Puts one direction together and splits it into frames.
@@ -94,42 +149,55 @@ pub(super) fn stream(
     framing: Framing,
     half: Half,
 ) -> Result<Stream, CaptureError> {
-    let joined_midway = half.syn.is_none();
-    let run = assemble(client, server, half)?;
-    let start = if joined_midway {
-        let boundary = || run.ends.iter().map(|(end, ..)| *end);
-        let places = std::iter::once(0).chain(boundary());
-        let found = places
-            .into_iter()
-            .find(|place| looks_framed(framing, run.bytes.get(*place..).unwrap_or_default()));
-        match found {
-            Some(place) => place,
-            None if run.bytes.is_empty() => 0,
-            None => return Err(CaptureError::NoFrames { client, server, len: run.bytes.len() }),
-        }
-    } else {
-        0
+    let mut runs = runs(half).into_iter();
+    let run = runs.next();
+    let loss = run.iter().chain(runs.as_slice()).find_map(|run| run.loss);
+    if let Some(Loss { offset, missing, packet }) = loss {
+        return Err(CaptureError::Gap { client, server, offset, missing, packet });
+    }
+    let Some(run) = run else {
+        return Ok(Stream { client, server, frames: Vec::new(), skipped_bytes: 0, unfinished_bytes: 0 });
     };
-    Ok(split(client, server, framing, &run, start))
+    let start = run.first_frame(framing);
+    let start = start.ok_or(CaptureError::NoFrames { client, server, len: run.bytes.len() })?;
+    let (frames, end) = run.split(framing, start);
+    let unfinished_bytes = run.bytes.len().saturating_sub(end);
+    let frame = |cut: Cut| Frame { at: cut.at, packet: cut.packet, bytes: run.bytes.slice(cut.message) };
+    let frames = frames.into_iter().map(frame).collect();
+    Ok(Stream { client, server, frames, skipped_bytes: start, unfinished_bytes })
 }
 
-fn assemble(client: SocketAddr, server: SocketAddr, half: Half) -> Result<Run, CaptureError> {
+/// Puts one direction together: one run, and another behind each loss.
+pub(super) fn runs(half: Half) -> Vec<Run> {
     let mut pieces = half.pieces;
     // Stable: of two that start alike, the one captured first is taken.
     pieces.sort_by_key(|piece| piece.start);
     let first = pieces.first().map_or(0, |piece| piece.start);
     let origin = half.syn.map_or(first, |(_, place)| place.saturating_add(1));
+    let mut runs = Vec::new();
     let mut bytes = BytesMut::new();
     let mut ends: Vec<(usize, u64, Duration)> = Vec::new();
+    let (mut whole, mut loss, mut base) = (half.syn.is_some(), None, 0_i64);
     for piece in pieces {
-        let have = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        let have = base.saturating_add(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+        let place = piece.start.saturating_sub(origin);
         // How much of the piece is there already; what is less than nothing was lost.
-        let known = have.saturating_sub(piece.start.saturating_sub(origin));
-        let Ok(known) = usize::try_from(known) else {
+        let known = have.saturating_sub(place);
+        if known < 0 {
+            if !bytes.is_empty() {
+                runs.push(Run {
+                    bytes: bytes.split().freeze(),
+                    ends: std::mem::take(&mut ends),
+                    whole,
+                    loss,
+                });
+            }
+            (whole, base) = (false, place);
             let (offset, missing) = (have.unsigned_abs(), known.unsigned_abs());
-            return Err(CaptureError::Gap { client, server, offset, missing, packet: piece.packet });
-        };
-        let Some(fresh) = piece.payload.get(known..).filter(|fresh| !fresh.is_empty()) else {
+            loss = Some(Loss { offset, missing, packet: piece.packet });
+        }
+        let fresh = piece.payload.get(usize::try_from(known).unwrap_or(0)..);
+        let Some(fresh) = fresh.filter(|fresh| !fresh.is_empty()) else {
             continue;
         };
         bytes.extend_from_slice(fresh);
@@ -140,7 +208,10 @@ fn assemble(client: SocketAddr, server: SocketAddr, half: Half) -> Result<Run, C
         };
         ends.push((bytes.len(), packet, at));
     }
-    Ok(Run { bytes: bytes.freeze(), ends })
+    if !bytes.is_empty() {
+        runs.push(Run { bytes: bytes.freeze(), ends, whole, loss });
+    }
+    runs
 }
 
 /// The frame that starts at `place` of `bytes`, its places counted from the first of them. None if it is not whole.
@@ -154,7 +225,7 @@ fn frame_at(framing: Framing, bytes: &[u8], place: usize) -> Option<iso8583::Fra
 }
 
 /// Whether frames follow one another from here to the end, but for a last one that is cut.
-fn looks_framed(framing: Framing, bytes: &[u8]) -> bool {
+pub(super) fn looks_framed(framing: Framing, bytes: &[u8]) -> bool {
     let (mut place, mut whole) = (0, false);
     while let Some(frame) = frame_at(framing, bytes, place) {
         let len = frame.end.saturating_sub(frame.start);
@@ -165,19 +236,4 @@ fn looks_framed(framing: Framing, bytes: &[u8]) -> bool {
         place = frame.consumed;
     }
     whole
-}
-
-fn split(client: SocketAddr, server: SocketAddr, framing: Framing, run: &Run, start: usize) -> Stream {
-    let mut frames = Vec::new();
-    let mut place = start;
-    let mut ends = run.ends.iter().peekable();
-    while let Some(frame) = frame_at(framing, &run.bytes, place) {
-        while ends.next_if(|(end, ..)| *end < frame.consumed).is_some() {}
-        if let (Some((_, packet, at)), true) = (ends.peek(), frame.start < frame.end) {
-            frames.push(Frame { at: *at, packet: *packet, bytes: run.bytes.slice(frame.start..frame.end) });
-        }
-        place = frame.consumed;
-    }
-    let unfinished_bytes = run.bytes.len().saturating_sub(place);
-    Stream { client, server, frames, skipped_bytes: start, unfinished_bytes }
 }
