@@ -140,3 +140,36 @@ async fn a_bill_is_found_paid_and_given_back_in_the_words_of_every_shipped_profi
 fn profile_dialect(profile: &'static str) -> &'static str {
     if profile == "iso87" { "iso87-ascii" } else { profile }
 }
+
+/// A bank that packs its digits, writes text in EBCDIC, and stands behind a TPDU: a file of three lines, and a profile that
+/// names it.
+const BANK: &str = r#"
+name = "bank"
+extends = "iso87-bcd"
+framing = "ascii 4"
+header = [{ tpdu = "6000010002" }]
+text = "cp1047"
+"#;
+
+#[tokio::test]
+async fn a_bank_of_its_own_connects_by_a_file_and_is_answered_the_way_it_came() {
+    let profile = shipped_profile("iso87").replace("dialect = \"iso87-ascii\"", "dialect = \"bank\"").leak();
+    let site = Site::with(Setup { profile: "bank", bank: Some((BANK, profile)), ..Setup::default() }).await;
+    let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
+    let dialect = Dialect::parse("bank.toml", BANK, &base).unwrap();
+    let mut end = End { dialect, peer: Peer::connect(site.address, ATMNET).await };
+    let dialect = end.dialect.clone();
+    let mut mirror = Mirror::new();
+    let mut network = networks().remove(0);
+    for message in [&mut network.sign_on, &mut network.inquiry, &mut network.payment] {
+        message["header"] = json!("6000330044");
+        let answer = end.ask(message).await;
+        let decoded = decode(&dialect, &answer, &mut mirror);
+        assert_eq!(code(&decoded), "00");
+        assert_eq!(decoded.message.header(), hex::decode("6000440033").unwrap());
+    }
+}
+
+fn shipped_profile(name: &str) -> &'static str {
+    billswitch::profile::shipped::profile_text(name).unwrap()
+}

@@ -63,6 +63,8 @@ pub struct Setup {
     pub profile: &'static str,
     /// The code of the biller that has the bills.
     pub book: &'static str,
+    /// A dialect and a profile of the site's own, both called `bank`.
+    pub bank: Option<(&'static str, &'static str)>,
 }
 
 impl Default for Setup {
@@ -74,6 +76,7 @@ impl Default for Setup {
             drain_timeout_ms: 10_000,
             profile: "onelink",
             book: BOOK,
+            bank: None,
         }
     }
 }
@@ -174,6 +177,13 @@ fn config(dir: &Path, setup: Setup) -> Config {
         .replace("profile = \"onelink\"", &format!("profile = \"{}\"\n{}", setup.profile, setup.link_lines))
         .replace(&format!("\"{BOOK}\""), &format!("\"{}\"", setup.book))
         .replace("drain_timeout_ms = 20000", &format!("drain_timeout_ms = {}", setup.drain_timeout_ms));
+    if let Some((dialect, profile)) = setup.bank {
+        for (folder, file) in [("dialects", dialect), ("profiles", profile)] {
+            std::fs::create_dir_all(dir.join("specs").join(folder)).unwrap();
+            std::fs::write(dir.join("specs").join(folder).join("bank.toml"), file).unwrap();
+        }
+        text = text.replace("# specs = \"specs\"", "specs = \"specs\"");
+    }
     text.push_str(&format!(
         "\n[[biller]]\ncode = \"{WIRED}\"\nname = \"Wired\"\nadapter = \"book\"\nreply_timeout_ms = {}\n{}\n",
         setup.reply_timeout_ms, setup.biller_lines

@@ -14,6 +14,7 @@ const HASTY: Setup = Setup {
     drain_timeout_ms: 200,
     profile: "onelink",
     book: crate::site::BOOK,
+    bank: None,
 };
 
 /// Brings payment 1 in doubt: it is sent, and answered 68. Gives back the order that the biller has not answered.
