@@ -257,6 +257,12 @@ impl BusinessDate {
         format!("{:04}{:02}{:02}", self.0.year(), self.0.month(), self.0.day())
     }
 
+    /// `MMdd`, as DE 15 carries it.
+    #[must_use]
+    pub fn month_day(self) -> String {
+        format!("{:02}{:02}", self.0.month(), self.0.day())
+    }
+
     /// Days since 1970-01-01.
     #[must_use]
     pub fn day_number(self) -> i32 {

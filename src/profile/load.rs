@@ -150,13 +150,14 @@ impl Check<'_> {
 
     fn classes(&self, table: &ClassesTable) -> Result<Vec<Class>, ProfileError> {
         let tables = [
-            (Kind::Inquiry, &table.inquiry),
-            (Kind::Payment, &table.payment),
-            (Kind::Reversal, &table.reversal),
-            (Kind::Network, &table.network),
+            (Kind::Inquiry, Some(&table.inquiry)),
+            (Kind::Payment, Some(&table.payment)),
+            (Kind::Advice, table.advice.as_ref()),
+            (Kind::Reversal, Some(&table.reversal)),
+            (Kind::Network, Some(&table.network)),
         ];
         let mut classes: Vec<Class> = Vec::new();
-        for (kind, table) in tables {
+        for (kind, table) in tables.into_iter().filter_map(|(kind, table)| Some((kind, table?))) {
             let mut class =
                 Class { kind, mti: Vec::new(), processing_codes: Vec::new(), required: Vec::new() };
             class
@@ -290,6 +291,7 @@ fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
         (&table.sign_on, NetworkCode::SignOn),
         (&table.sign_off, NetworkCode::SignOff),
         (&table.echo, NetworkCode::Echo),
+        (&table.cut_over, NetworkCode::CutOver),
     ];
     all.into_iter()
         .flat_map(|(codes, code)| codes.iter().map(move |c| (c.clone().into_bytes(), code)))

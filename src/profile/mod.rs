@@ -49,6 +49,7 @@ struct Paths {
     consumer: Place,
     channel: Place,
     network_code: Place,
+    settlement_date: Place,
     original_mti: Place,
     original_stan: Place,
     original_transmitted_at: Place,
@@ -93,6 +94,7 @@ impl Class {
 enum Kind {
     Inquiry,
     Payment,
+    Advice,
     Reversal,
     Network,
 }
@@ -102,6 +104,7 @@ enum NetworkCode {
     SignOn,
     SignOff,
     Echo,
+    CutOver,
 }
 
 /// One step in making an answer.

@@ -89,20 +89,28 @@ impl Profile {
         match class.kind {
             Kind::Network => self.network(message),
             Kind::Inquiry => Ok(Request::Inquiry(self.bill(message)?)),
-            Kind::Payment => {
-                let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
-                Ok(Request::Payment(Box::new(PaymentRequest {
-                    key: bounded(PaymentKey::new(&self.key_parts(message, &link)))?,
-                    bill: self.bill(message)?,
-                    amount: self.amount(message)?,
-                    currency: self.text(message, &self.paths.currency).unwrap_or_default(),
-                    channel: self.text(message, &self.paths.channel).unwrap_or_default(),
-                    digest: digest(&mut content.into_iter()),
-                    prior: Prior::Unknown,
-                })))
-            }
+            Kind::Payment => Ok(Request::Payment(Box::new(self.payment(message, link, digest)?))),
+            Kind::Advice => Ok(Request::Advice(Box::new(self.payment(message, link, digest)?))),
             Kind::Reversal => self.reversal(message, link),
         }
+    }
+
+    fn payment(
+        &self,
+        message: &Message<'_, '_>,
+        link: LinkName,
+        digest: impl Fn(&mut dyn Iterator<Item = (u8, &[u8])>) -> Digest,
+    ) -> Result<PaymentRequest, Refusal> {
+        let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
+        Ok(PaymentRequest {
+            key: bounded(PaymentKey::new(&self.key_parts(message, &link)))?,
+            bill: self.bill(message)?,
+            amount: self.amount(message)?,
+            currency: self.text(message, &self.paths.currency).unwrap_or_default(),
+            channel: self.text(message, &self.paths.channel).unwrap_or_default(),
+            digest: digest(&mut content.into_iter()),
+            prior: Prior::Unknown,
+        })
     }
 
     /// The class of a message: by its type, then by its processing code.
@@ -129,6 +137,9 @@ impl Profile {
             Some((_, NetworkCode::SignOn)) => Ok(Request::SignOn),
             Some((_, NetworkCode::SignOff)) => Ok(Request::SignOff),
             Some((_, NetworkCode::Echo)) => Ok(Request::Echo),
+            Some((_, NetworkCode::CutOver)) => {
+                Ok(Request::CutOver { to: self.text(message, &self.paths.settlement_date) })
+            }
             None => Err((Reason::Unsupported, None)),
         }
     }
@@ -136,7 +147,8 @@ impl Profile {
     fn reversal(&self, message: &Message<'_, '_>, link: LinkName) -> Result<Request, Refusal> {
         let original = Mti::new(self.paths.original_mti.get(message).unwrap_or_default());
         let reverses_payment = |class: &Class| {
-            class.kind == Kind::Payment && class.mti.iter().any(|(mti, _)| Ok(*mti) == original)
+            matches!(class.kind, Kind::Payment | Kind::Advice)
+                && class.mti.iter().any(|(mti, _)| Ok(*mti) == original)
         };
         if !self.classes.iter().any(reverses_payment) {
             // A reversal of a reversal, or of an inquiry.
@@ -152,6 +164,7 @@ impl Profile {
             original: bounded(PaymentKey::new(&parts))?,
             amount: self.amount(message)?,
             partial: replacement.iter().any(|byte| !matches!(byte, b'0' | b' ')),
+            advice: message.mti().is_advice(),
             prior: Prior::Unknown,
         })))
     }

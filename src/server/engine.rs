@@ -15,11 +15,11 @@ use super::standing::Standing;
 use super::{Shared, StartError};
 use crate::biller::book::{self, Receipts};
 use crate::clock::{Now, SystemClock, UnixMillis};
-use crate::ids::{BillerCode, LinkName};
+use crate::ids::{BillerCode, LinkName, PaymentKey};
 use crate::journal::{JournalError, Valve, ledger};
 use crate::switch::{
-    Action, Answer, Ask, AskId, Event, Operation, Order, Outcome, Output, Reason, Record, Request, State,
-    Switch, What,
+    Action, Answer, Ask, AskId, Event, Operation, Order, Outcome, Output, Payment, Prior, Reason, Record,
+    Request, Resolution, State, Switch, What,
 };
 use crate::telemetry::Counters;
 
@@ -181,6 +181,10 @@ impl Engine {
                     }));
                 }
             }
+            Input::Resolve(key, resolution, why, done) => {
+                let resolved = self.resolve(now, &key, resolution, why);
+                self.release.tell.push(Box::new(move || drop(done.send(resolved))));
+            }
             Input::Import(biller, rows, done) => {
                 let imported =
                     super::import_rows(&mut self.desk, biller, rows).map_err(|error| error.to_string());
@@ -194,13 +198,33 @@ impl Engine {
 
     fn operate(&mut self, now: Now, operation: Operation) {
         self.step(now, Event::Operator(operation));
-        let (key, value) = match operation {
-            Operation::Drain => return,
-            Operation::CutOver => Standing::date_entry(self.switch.date()),
-            Operation::Block(biller) => Standing::blocked_entry(biller, true),
-            Operation::Unblock(biller) => Standing::blocked_entry(biller, false),
-        };
-        self.desk.put(key, value);
+    }
+
+    /// Does what an operator has found out about a payment; says why not, if it is not with people.
+    fn resolve(
+        &mut self,
+        now: Now,
+        key: &PaymentKey,
+        resolution: Resolution,
+        why: Box<str>,
+    ) -> Result<Payment, String> {
+        let known = self.desk.prior(key, false).map_err(|error| error.to_string())?;
+        let Prior::Known(payment) = known else { return Err("there is no such payment".to_owned()) };
+        if payment.state != State::Exception {
+            return Err(format!("the payment is {}: only an exception is resolved", payment.state.name()));
+        }
+        if resolution == Resolution::Undone && self.switch.is_embedded(&payment.biller) {
+            return Err(
+                "its bill stands in our own book as paid: resolve it with `again`, which gives it back"
+                    .to_owned(),
+            );
+        }
+        self.operate(now, Operation::Resolve { payment, resolution, why });
+        match self.desk.prior(key, false) {
+            Ok(Prior::Known(payment)) => Ok(*payment),
+            Ok(Prior::Unknown | Prior::SomebodyElses) => Err("the payment is gone".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     fn asked(&mut self, now: Now, mut ask: Ask, waiting: Waiting) {
@@ -208,7 +232,7 @@ impl Engine {
         ask.id = AskId(self.asks);
         self.waiting.insert(ask.id, waiting);
         let prior = match &mut ask.request {
-            Request::Payment(request) => {
+            Request::Payment(request) | Request::Advice(request) => {
                 self.desk.prior(&request.key, false).map(|prior| request.prior = prior)
             }
             Request::Reversal(request) => {
@@ -217,6 +241,7 @@ impl Engine {
             Request::SignOn
             | Request::SignOff
             | Request::Echo
+            | Request::CutOver { .. }
             | Request::Inquiry(_)
             | Request::Refused { .. } => Ok(()),
         };
@@ -255,9 +280,9 @@ impl Engine {
         match order {
             Order::LookUp(bill) => book::look_up(&self.desk, &bill),
             Order::Reverse(payment) => book::reverse(&mut self.desk, &payment),
-            Order::Post { payment, heads } => {
+            Order::Post { payment, again: _ } => {
                 let before = self.receipts;
-                let outcome = book::post(&mut self.desk, &payment, heads, at, &mut self.receipts);
+                let outcome = book::post(&mut self.desk, &payment, at, &mut self.receipts);
                 if self.receipts != before {
                     let (key, value) = Standing::receipts_entry(self.receipts);
                     self.desk.put(key, value);
@@ -276,6 +301,16 @@ impl Engine {
     fn record(&mut self, record: &Record) {
         if let Some(payment) = &record.payment {
             self.count(payment.state, &payment.biller, record);
+        }
+        let standing = if record.what == What::CutOver {
+            Some(Standing::date_entry(record.date))
+        } else if let What::Blocked(biller, blocked) = &record.what {
+            Some(Standing::blocked_entry(*biller, *blocked))
+        } else {
+            None
+        };
+        if let Some((key, value)) = standing {
+            self.desk.put(key, value);
         }
         if let Err(error) = self.desk.record(record) {
             // A record that cannot be written down must not be followed by what it allows: nothing of this turn leaves.
