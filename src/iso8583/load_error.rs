@@ -203,6 +203,9 @@ pub enum Conflict {
         /// The field that is asked.
         asked: u8,
     },
+    /// A data set with a form of its own.
+    #[error("a data set is bytes behind its own length: it has no `type`, `as`, `odd`, `length` or `filled`")]
+    SetHasForm,
     /// A field that must be there and must not.
     #[error("it is both mandatory and forbidden")]
     MandatoryAndForbidden,

@@ -8,7 +8,7 @@ use super::super::load_error::{Conflict, DialectError, DialectReason};
 use super::super::notation::Notation;
 use super::super::structure::{BER_DEPTH, Part};
 use super::super::table::Tlv;
-use super::draft::{self, Draft};
+use super::draft::{self, Draft, Word};
 use super::source::{Source, Value};
 
 /// The inside of a field, as read.
@@ -261,8 +261,13 @@ fn datasets(
                     number.ok_or_else(|| source.unknown(key, "id, length, or an identifier in hex"))?;
                 let record = source.table(id, value, "a record in braces")?;
                 // A set is what its frame holds: there is no type to say.
-                let content = Draft::plain("b".to_owned(), Notation::CONTENT);
+                let content =
+                    Draft { word: Some(Word::Raw), ..Draft::plain("b".to_owned(), Notation::CONTENT) };
                 let base = known.get(&number).cloned().unwrap_or(content);
+                let forms = ["type", "as", "odd", "length", "filled"];
+                if let Some((said, _)) = forms.iter().find_map(|form| record.get_key_value(*form)) {
+                    return Err(source.conflict(&said.span(), field, Conflict::SetHasForm));
+                }
                 known.insert(number, draft::draft(source, field, &key.span(), record, Some(&base))?);
             }
         }

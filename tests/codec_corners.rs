@@ -1,0 +1,71 @@
+//! Corners of the notation in which the codec was once wrong. Each was met by drawing dialects and messages at random.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use billswitch::iso8583::{Dialect, Mirror, Writer, decode, from_json, mask_frame, to_json};
+use bytes::BytesMut;
+use serde_json::{Value, json};
+
+/// A dialect of ASCII with these fields.
+fn dialect(fields: &str) -> Dialect {
+    load(fields).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn load(fields: &str) -> Result<Dialect, String> {
+    let text = format!(
+        "name = \"corner\"\nmti = \"ascii\"\nbitmap = \"hex\"\nbinary = \"raw\"\n[fields]\n{fields}\n"
+    );
+    Dialect::parse("corner.toml", &text, &|_| None).map_err(|error| error.to_string())
+}
+
+/// A message as it is written, behind the MTI and one bitmap in hex.
+fn written(dialect: &Dialect, json: &Value) -> Result<Vec<u8>, String> {
+    let mut out = BytesMut::new();
+    from_json(dialect, &json!({"mti": "0200", "fields": json}), &mut out)
+        .map_err(|error| error.to_string())?;
+    Ok(out[20..].to_vec())
+}
+
+/// The fields that are read from what was written.
+fn read(dialect: &Dialect, mti_and_bitmap: &str, body: &[u8]) -> Result<Value, String> {
+    let frame = [mti_and_bitmap.as_bytes(), body].concat();
+    let mut mirror = Mirror::new();
+    let decoded = decode(dialect, &frame, &mut mirror);
+    decoded
+        .fault
+        .map_or_else(|| Ok(to_json(&decoded, false)["fields"].clone()), |fault| Err(fault.to_string()))
+}
+
+/// Goes there and back, and is as many bytes as are said.
+fn comes_back(dialect: &Dialect, fields: &Value) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    from_json(dialect, &json!({"mti": "0200", "fields": fields}), &mut out)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let mut mirror = Mirror::new();
+    let decoded = decode(dialect, &out, &mut mirror);
+    assert_eq!(decoded.fault, None);
+    assert_eq!(&to_json(&decoded, false)["fields"], fields);
+    out.to_vec()
+}
+
+#[test]
+fn a_data_set_is_bytes_whatever_binary_is_elsewhere() {
+    let text = "name = \"corner\"\nmti = \"ascii\"\nbitmap = \"hex\"\nbinary = \"hex\"\n[fields]\n\
+                4 = { name = \"sets\", type = \"b...99\", datasets = { id = 1, length = 2, \
+                71 = { bitmap = { form = \"binary\", bytes = 1 }, fields = { 2 = { name = \"x\", type = \"b 1\" } } } } }\n";
+    let dialect = Dialect::parse("corner.toml", text, &|_| None).unwrap();
+    let frame = comes_back(&dialect, &json!({"4": {"71": {"2": "C0"}, "57": {"80": "01"}, "90": "FF"}}));
+    assert_eq!(&frame[20..], b"016\x71\0\x03\x40C0\x57\0\x03\x80\x01\x01\x90\0\x01\xff");
+}
+
+#[test]
+fn a_data_set_has_no_form_of_its_own() {
+    let set = |says: &str| {
+        load(&format!(
+            "4 = {{ name = \"sets\", type = \"b...99\", datasets = {{ id = 1, length = 2, 71 = {{ {says} }} }} }}"
+        ))
+    };
+    for says in ["type = \"n 6\"", "as = \"hex\"", "type = \"b..9\", length = \"bcd\""] {
+        let error = set(says).unwrap_err();
+        assert!(error.starts_with("corner.toml:6: DE 4: a data set is bytes"), "{error}");
+    }
+}
