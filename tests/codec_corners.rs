@@ -69,3 +69,27 @@ fn a_data_set_has_no_form_of_its_own() {
         assert!(error.starts_with("corner.toml:6: DE 4: a data set is bytes"), "{error}");
     }
 }
+
+#[test]
+fn an_odd_number_of_digits_behind_a_length_in_bytes_is_told_by_its_filling() {
+    let field = |odd: &str| {
+        dialect(&format!(
+            "4 = {{ name = \"x\", type = \"n..7\", as = \"bcd\", odd = \"{odd}\", length = {{ counts = \"bytes\" }} }}"
+        ))
+    };
+    assert_eq!(&comes_back(&field("right F"), &json!({"4": "12345"}))[20..], b"03\x12\x34\x5f");
+    assert_eq!(&comes_back(&field("left F"), &json!({"4": "12345"}))[20..], b"03\xf1\x23\x45");
+    assert_eq!(&comes_back(&field("left F"), &json!({"4": "123456"}))[20..], b"03\x12\x34\x56");
+    // The longest is told by being it.
+    assert_eq!(&comes_back(&field("left 0"), &json!({"4": "1234567"}))[20..], b"04\x01\x23\x45\x67");
+    assert_eq!(&comes_back(&field("right 0"), &json!({"4": "1234567"}))[20..], b"04\x12\x34\x56\x70");
+    // A zero before a number is the number still; one behind it is not.
+    let left = field("left 0");
+    let body = written(&left, &json!({"4": "12345"})).unwrap();
+    assert_eq!(body, b"03\x01\x23\x45");
+    assert_eq!(read(&left, "02001000000000000000", &body), Ok(json!({"4": "012345"})));
+    assert_eq!(
+        written(&field("right 0"), &json!({"4": "12345"})),
+        Err("4: DE 4: 5 bytes instead of 6".to_owned())
+    );
+}

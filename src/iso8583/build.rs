@@ -276,6 +276,9 @@ pub(super) fn put_value(
         fill(cursor, layout.class, max, value)?;
         return rewrite(cursor, layout, from);
     };
+    if prefix.counts_bytes && !wire::tells_odd(layout, len) {
+        return Err(EncodeReason::TooShort { len, need: len.saturating_add(1) });
+    }
     wire::write_prefix(layout, prefix, len, cursor.room(usize::from(prefix.bytes)))?;
     written(cursor, layout, value)?;
     if layout.filled {

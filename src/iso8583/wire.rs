@@ -75,7 +75,8 @@ pub(super) fn locate(layout: &Layout, input: &[u8]) -> Result<Place, (usize, Rea
             let own = if prefix.includes_itself { at } else { 0 };
             let counted = counted.checked_sub(own).ok_or(bad_length)?;
             let (units, wire) = if prefix.counts_bytes {
-                (units_of(layout, counted).ok_or(bad_length)?, counted)
+                let value = input.get(at..at.saturating_add(counted)).unwrap_or_default();
+                (units_of(layout, counted, value).ok_or(bad_length)?, counted)
             } else {
                 (counted, layout.wire_bytes(counted))
             };
@@ -93,13 +94,29 @@ pub(super) fn locate(layout: &Layout, input: &[u8]) -> Result<Place, (usize, Rea
     Ok(Place { at, units, wire: value, after })
 }
 
-/// Characters in so many bytes of the wire; `None` if there cannot be so many.
-fn units_of(layout: &Layout, wire: usize) -> Option<usize> {
+/// Characters in so many bytes of the wire, which are `value`; `None` if there cannot be so many.
+fn units_of(layout: &Layout, wire: usize, value: &[u8]) -> Option<usize> {
     match layout.form {
         Form::Plain | Form::Latin1 | Form::Ebcdic(_) => Some(wire),
-        Form::Bcd { .. } => Some(wire.saturating_mul(2)),
+        Form::Bcd { odd, .. } => {
+            let digits = wire.saturating_mul(2);
+            // One is filling if it is none, or if there may not be so many.
+            let filled = odd.fills(value) || digits == usize::from(layout.max).saturating_add(1);
+            Some(if filled { digits.saturating_sub(1) } else { digits })
+        }
         Form::Hex => wire.is_multiple_of(2).then_some(wire / 2),
         Form::Absent => (wire == 0).then_some(0),
+    }
+}
+
+/// Whether a value of so many characters can be told from one of one more, where only bytes are counted: a zero that
+/// fills up a byte looks like a digit. Before a number it is as good as none.
+pub(super) fn tells_odd(layout: &Layout, units: usize) -> bool {
+    match layout.form {
+        Form::Bcd { odd, .. } if !units.is_multiple_of(2) && units < usize::from(layout.max) => {
+            !odd.is_zero() || (odd.is_leading() && layout.class == Class::N)
+        }
+        Form::Bcd { .. } | Form::Plain | Form::Latin1 | Form::Ebcdic(_) | Form::Hex | Form::Absent => true,
     }
 }
 
