@@ -93,3 +93,26 @@ fn an_odd_number_of_digits_behind_a_length_in_bytes_is_told_by_its_filling() {
         Err("4: DE 4: 5 bytes instead of 6".to_owned())
     );
 }
+
+#[test]
+fn what_stands_before_a_bitmap_inside_a_field_is_kept() {
+    let dialect = dialect(
+        "3 = { name = \"x\", type = \"n 6\", as = \"bcd\" }\n\
+         4 = { name = \"x\", type = \"b..20\", bitmap = { form = \"binary\", bytes = 1, header = 2 }, \
+         fields = { 2 = { name = \"x\", type = \"n 2\" } } }",
+    );
+    let frame = comes_back(&dialect, &json!({"4": {"header": "C0DE", "2": "07"}}));
+    assert_eq!(&frame[20..], b"05\xc0\xde\x4007");
+    let mut mirror = Mirror::new();
+    let decoded = decode(&dialect, &frame, &mut mirror);
+    assert_eq!(decoded.message.get(&dialect.path("4.header").unwrap()), Some(&b"\xc0\xde"[..]));
+    // Left out it is zeros, whatever was written before.
+    let mut out = BytesMut::new();
+    let mut writer = Writer::new(&dialect, "0200".parse().unwrap(), &mut out);
+    writer.put(3, b"1").unwrap();
+    writer.begin(4).unwrap();
+    writer.element(b"2", b"07").unwrap();
+    writer.end().unwrap();
+    writer.finish().unwrap();
+    assert_eq!(&out[20..], b"\0\0\x0105\0\0\x4007");
+}

@@ -29,8 +29,8 @@ impl<'d> Builder<'d> {
     pub(super) fn new(within: Within<'d>, class: Class, cursor: &mut Cursor<'_>) -> Self {
         let from = cursor.at;
         if let Within::Declared(Structure::Bitmap(inside)) = within {
-            // The bitmap is patched when it is known.
-            cursor.room(inside.head());
+            // The bitmap is patched when it is known, and what stands before it if it is given.
+            cursor.room(inside.head()).fill(if class == Class::B { 0 } else { b'0' });
         }
         Self { within, class, from, last: 0, bits: 0, parts: 0 }
     }
@@ -201,6 +201,18 @@ impl<'d> Builder<'d> {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), EncodeReason> {
+        if inside.is_header(key) && self.last == 0 {
+            let (len, need) = (value.len(), usize::from(inside.header));
+            self.fits(&[], value)?;
+            return match cursor.written(self.from).get_mut(..need) {
+                Some(place) if len == need => {
+                    copy(place, value);
+                    Ok(())
+                }
+                Some(_) | None if len > need => Err(EncodeReason::TooLong { len, max: need }),
+                Some(_) | None => Err(EncodeReason::TooShort { len, need }),
+            };
+        }
         let number = std::str::from_utf8(key).ok().and_then(|key| key.parse::<u8>().ok()).unwrap_or(0);
         let field = inside.fields.get(&number).ok_or(EncodeReason::NoSuchElement)?;
         if number <= self.last {

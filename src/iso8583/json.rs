@@ -217,6 +217,7 @@ fn order(structure: &Structure, pieces: &mut [(&str, &Value)], around: &str) -> 
     let place = |key: &str| match structure {
         Structure::Widths(parts) => parts.iter().position(|part| part.name.as_deref() == Some(key)),
         Structure::Parts(parts) => parts.iter().position(|part| part.key == key),
+        Structure::Bitmap(inside) if inside.is_header(key.as_bytes()) => Some(0),
         Structure::Bitmap(_) => key.parse().ok(),
         Structure::Tlv(_) | Structure::Ber { .. } | Structure::Datasets(_) => Some(0),
     };
@@ -245,6 +246,7 @@ fn kind<'d>(around: Class, within: Within<'d>, key: &str) -> (Class, Option<With
         Within::Declared(Structure::Ber { depth }) => ber(depth.saturating_sub(1)),
         Within::Declared(Structure::Tlv(tlv)) => (if tlv.binary { Class::B } else { around }, None),
         Within::Declared(Structure::Widths(_)) => (around, None),
+        Within::Declared(Structure::Bitmap(inside)) if inside.is_header(key.as_bytes()) => (around, None),
         Within::Declared(structure) => match Dialect::subfield(structure, key) {
             Some(field) => (field.layout.class, field.within()),
             // What is inside a data set, and not declared, is TLV.

@@ -125,6 +125,7 @@ fn check(field: u8, within: Within<'_>, keys: &str) -> Result<(), PathError> {
             parts.iter().find(|part| part.name.as_deref() == Some(key)).ok_or(no_such)?;
             None
         }
+        Within::Declared(Structure::Bitmap(inside)) if inside.is_header(key.as_bytes()) => None,
         Within::Declared(structure) => {
             let subfield = Dialect::subfield(structure, key);
             // What is inside a data set, and not declared, is TLV.
