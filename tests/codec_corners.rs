@@ -116,3 +116,12 @@ fn what_stands_before_a_bitmap_inside_a_field_is_kept() {
     writer.finish().unwrap();
     assert_eq!(&out[20..], b"\0\0\x0105\0\0\x4007");
 }
+
+#[test]
+fn elements_of_latin_1_may_have_its_letters() {
+    let dialect =
+        dialect("4 = { name = \"x\", type = \"an..20\", as = \"latin1\", tlv = { tag = 2, length = 2 } }");
+    let frame = comes_back(&dialect, &json!({"4": {"Né": "Å"}}));
+    assert_eq!(&frame[20..], b"05N\xe901\xc5");
+    assert!(written(&dialect, &json!({"4": {"N€": "A"}})).is_err());
+}

@@ -1,7 +1,7 @@
 //! Building what is inside a field, piece by piece, in the order of the wire.
 
 use super::ber;
-use super::charset::Class;
+use super::charset::{Alphabet, Class};
 use super::cursor::Cursor;
 use super::encode_error::EncodeReason;
 use super::judge;
@@ -15,7 +15,7 @@ use super::wire::{self, Side};
 pub(super) struct Builder<'d> {
     within: Within<'d>,
     /// Characters that may stand in it, where it is text.
-    class: Class,
+    alphabet: Alphabet,
     /// Where in the buffer it starts.
     from: usize,
     /// The last subfield under a bitmap.
@@ -26,13 +26,13 @@ pub(super) struct Builder<'d> {
 }
 
 impl<'d> Builder<'d> {
-    pub(super) fn new(within: Within<'d>, class: Class, cursor: &mut Cursor<'_>) -> Self {
+    pub(super) fn new(within: Within<'d>, alphabet: Alphabet, cursor: &mut Cursor<'_>) -> Self {
         let from = cursor.at;
         if let Within::Declared(Structure::Bitmap(inside)) = within {
             // The bitmap is patched when it is known, and what stands before it if it is given.
-            cursor.room(inside.head()).fill(if class == Class::B { 0 } else { b'0' });
+            cursor.room(inside.head()).fill(if alphabet.class == Class::B { 0 } else { b'0' });
         }
-        Self { within, class, from, last: 0, bits: 0, parts: 0 }
+        Self { within, alphabet, from, last: 0, bits: 0, parts: 0 }
     }
 
     /// Writes one piece; the key is as in a path, the value characters, or bytes of what is binary.
@@ -117,11 +117,11 @@ impl<'d> Builder<'d> {
     }
 
     fn fits(&self, key: &[u8], value: &[u8]) -> Result<(), EncodeReason> {
-        if self.class.holds(key) && self.class.holds(value) {
+        if self.alphabet.holds(key) && self.alphabet.holds(value) {
             return Ok(());
         }
-        let at = self.class.first_bad(value).unwrap_or(0);
-        Err(EncodeReason::Character { class: self.class, at })
+        let at = self.alphabet.first_bad(value).unwrap_or(0);
+        Err(EncodeReason::Character { class: self.alphabet.class, at })
     }
 
     fn unusual(
@@ -168,7 +168,11 @@ impl<'d> Builder<'d> {
     /// Blanks before the next part that has a name.
     fn blanks(&mut self, cursor: &mut Cursor<'_>, parts: &[Part]) {
         while let Some(part) = parts.get(self.parts).filter(|part| part.name.is_none()) {
-            cursor.room(usize::from(part.len)).fill(if self.class == Class::N { b'0' } else { b' ' });
+            cursor.room(usize::from(part.len)).fill(if self.alphabet.class == Class::N {
+                b'0'
+            } else {
+                b' '
+            });
             self.parts = self.parts.saturating_add(1);
         }
     }
@@ -187,11 +191,11 @@ impl<'d> Builder<'d> {
         self.parts = self.parts.saturating_add(1);
         self.fits(&[], value)?;
         let (len, need) = (value.len(), usize::from(part.len));
-        if len < need && self.class != Class::N {
+        if len < need && self.alphabet.class != Class::N {
             // Which side to fill would be a guess: text parts hold numbers too.
             return Err(EncodeReason::TooShort { len, need });
         }
-        fill(cursor, self.class, usize::from(part.len), value)
+        fill(cursor, self.alphabet.class, usize::from(part.len), value)
     }
 
     fn subfield(

@@ -255,7 +255,7 @@ impl<'d, 'b> Writer<'d, 'b> {
         self.last = CLOSED;
         self.cursor.room(layout.prefix.map_or(0, |prefix| usize::from(prefix.bytes)));
         let value_at = self.cursor.at;
-        let builder = Builder::new(Within::Declared(structure), layout.class, &mut self.cursor);
+        let builder = Builder::new(Within::Declared(structure), layout.alphabet(), &mut self.cursor);
         self.open = Some(Open { field, layout, builder, prefix_at, value_at });
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! One value on the wire: its length prefix, the form of its characters, its filling.
 
-use super::charset::Class;
+use super::charset::{Alphabet, Class};
 use super::encode_error::EncodeReason;
 use super::fault::Reason;
 use super::octets::{copy, decimal, write_binary, write_decimal};
@@ -42,18 +42,18 @@ impl Layout {
     /// Whether all of a value is of the field's class; `value` is characters.
     #[inline]
     pub(super) fn holds(&self, value: &[u8]) -> bool {
-        match self.form {
-            Form::Plain | Form::Bcd { .. } | Form::Hex | Form::Absent => self.class.holds(value),
-            Form::Latin1 | Form::Ebcdic(_) => self.class.holds(value) || self.class.holds_latin1(value),
-        }
+        self.alphabet().holds(value)
+    }
+
+    /// The characters that it may hold.
+    #[inline]
+    pub(super) const fn alphabet(&self) -> Alphabet {
+        Alphabet { class: self.class, latin1: matches!(self.form, Form::Latin1 | Form::Ebcdic(_)) }
     }
 
     /// Where the first character stands that is not of the field's class.
     pub(super) fn first_bad(&self, value: &[u8]) -> Option<usize> {
-        match self.form {
-            Form::Plain | Form::Bcd { .. } | Form::Hex | Form::Absent => self.class.first_bad(value),
-            Form::Latin1 | Form::Ebcdic(_) => self.class.first_bad_latin1(value),
-        }
+        self.alphabet().first_bad(value)
     }
 }
 
