@@ -125,3 +125,14 @@ fn elements_of_latin_1_may_have_its_letters() {
     assert_eq!(&frame[20..], b"05N\xe901\xc5");
     assert!(written(&dialect, &json!({"4": {"N€": "A"}})).is_err());
 }
+
+#[test]
+fn a_condition_asks_its_field_whichever_layout_that_has() {
+    let dialect = dialect(
+        "4 = { name = \"x\", type = \"n 2\" }\n5 = { name = \"x\", type = \"n 2\" }\n\
+         [[when]]\nmti = [\"0200\"]\n[when.fields]\n3 = { name = \"x\", type = \"n..6\" }\n\
+         [[when]]\nfield = 3\nbegins = [\"38\"]\n[when.fields]\n4 = { name = \"x\", type = \"n 4\" }",
+    );
+    let frame = comes_back(&dialect, &json!({"3": "3800", "4": "1234", "5": "56"}));
+    assert_eq!(&frame[20..], b"043800123456");
+}

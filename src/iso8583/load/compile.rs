@@ -69,7 +69,19 @@ pub(super) fn compile(source: &Source<'_>, whole: Whole) -> Result<Dialect, Dial
         dialect.presence.push(rule);
     }
     check_bitmaps(source, &dialect, &lines)?;
+    watch(&mut dialect);
     Ok(dialect)
+}
+
+/// Marks the fields that conditions ask for, in all of their layouts.
+fn watch(dialect: &mut Dialect) {
+    for (field, _) in dialect.conditions.iter().filter_map(|condition| condition.field.as_ref()) {
+        let varied = dialect.whens.iter_mut().filter_map(|when| when.layouts.get_mut(field));
+        for layout in dialect.table.layout_mut(*field).into_iter().chain(varied.map(|(layout, _)| layout)) {
+            layout.watched = true;
+            layout.plain = false;
+        }
+    }
 }
 
 /// A field that another layout may stand in for: looked up the long way, and judged by the strictest.
@@ -91,10 +103,6 @@ fn condition(
 ) -> Result<usize, DialectError> {
     if let Some((field, _)) = &given.field {
         known(source, dialect, line, *field)?;
-        if let Some(layout) = dialect.table.layout_mut(*field) {
-            layout.watched = true;
-            layout.plain = false;
-        }
     }
     let index = dialect.conditions.len();
     if index >= CONDITIONS_MAX {
@@ -207,7 +215,6 @@ fn field(
     }
     let mut made =
         field::field(forms, draft).map_err(|(at, conflict)| refused(at.unwrap_or(line), conflict))?;
-    made.layout.watched = false;
     if dialect.tertiary == Tertiary::Field(number) {
         made.layout.plain = false;
     }
