@@ -136,3 +136,28 @@ fn a_condition_asks_its_field_whichever_layout_that_has() {
     let frame = comes_back(&dialect, &json!({"3": "3800", "4": "1234", "5": "56"}));
     assert_eq!(&frame[20..], b"043800123456");
 }
+
+#[test]
+fn the_field_that_carries_the_third_bitmap_is_always_laid_out_for_it() {
+    let carries = |more: &str| {
+        let text = "name = \"corner\"\nmti = \"ascii\"\nbitmap = \"hex\"\nbinary = \"raw\"\ntertiary = 65\n[fields]\n\
+                    4 = { name = \"x\", type = \"n 2\" }\n130 = { name = \"x\", type = \"n 2\" }\n";
+        Dialect::parse("corner.toml", &format!("{text}{more}"), &|_| None).map_err(|error| error.to_string())
+    };
+    let error = |line| {
+        Err(format!(
+            "corner.toml:{line}: DE 65: it cannot carry the third bitmap: that takes type `b 8`, raw, not above 128"
+        ))
+    };
+    let plain = "65 = { name = \"x\", type = \"b 8\" }\n";
+    let other = "[[when]]\nmti = [\"08xx\"]\n[when.fields]\n65 = { name = \"x\", type = \"b 4\" }\n";
+    assert_eq!(carries(&format!("{plain}{other}")).map(|_| ()), error(13));
+    assert_eq!(carries("65 = { name = \"x\", type = \"b 8\", ber = true }\n").map(|_| ()), error(9));
+    // It may be mandatory, and is there though nobody gave it.
+    let rule = "[[presence]]\nmti = [\"0200\"]\nconditional = [{ fields = [65], with = 4 }]\n";
+    let dialect = carries(&format!("{plain}{rule}")).unwrap();
+    let mut out = BytesMut::new();
+    from_json(&dialect, &json!({"mti": "0200", "fields": {"4": "01", "130": "02"}}), &mut out).unwrap();
+    let mut mirror = Mirror::new();
+    assert_eq!(decode(&dialect, &out, &mut mirror).fault, None);
+}

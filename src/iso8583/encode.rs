@@ -175,6 +175,12 @@ impl<'d, 'b> Writer<'d, 'b> {
     /// The first error of the message, if any call before had one; [`EncodeReason::TooLong`] for a message of
     /// more than 65,535 bytes.
     pub fn finish(mut self) -> Result<(), EncodeError> {
+        let [_, _, third] = self.announced.words;
+        if let Tertiary::Field(carrier) = self.dialect.tertiary
+            && (third != 0 || self.third_given.is_some())
+        {
+            self.announced.insert(carrier);
+        }
         let breach = if self.dialect.presence.is_empty() {
             None
         } else {
@@ -328,8 +334,7 @@ impl<'d, 'b> Writer<'d, 'b> {
             return Err(EncodeReason::CarriesBitmap);
         }
         let carried = third != 0 || self.third_given.is_some();
-        if let (Tertiary::Field(carrier), Some(at), true) = (self.dialect.tertiary, self.third_at, carried) {
-            self.announced.insert(carrier);
+        if let (Tertiary::Field(_), Some(at), true) = (self.dialect.tertiary, self.third_at, carried) {
             self.cursor.insert(at, 8);
             copy(self.cursor.written(at).get_mut(..8).unwrap_or_default(), &third.to_be_bytes());
         }

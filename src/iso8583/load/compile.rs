@@ -58,6 +58,11 @@ pub(super) fn compile(source: &Source<'_>, whole: Whole) -> Result<Dialect, Dial
                 let line = draft.line.unwrap_or(when.line);
                 return Err(source.on_line(line, DialectReason::Conflict { field: number, conflict }));
             }
+            if dialect.tertiary == Tertiary::Field(number) {
+                let line = draft.line.unwrap_or(when.line);
+                let conflict = Conflict::CannotCarryBitmap;
+                return Err(source.on_line(line, DialectReason::Conflict { field: number, conflict }));
+            }
             let (layout, known) = field(source, &mut dialect, &forms, number, &draft)?;
             varies(&mut dialect, number, &known);
             layouts.insert(number, (layout, known));
@@ -178,14 +183,14 @@ fn check_bitmaps(
             return Err(refused(65, Conflict::AnnouncesBitmap));
         }
         Tertiary::Field(carrier) => {
-            let layout = dialect.table.layout(carrier);
             let fits = |layout: &Layout| {
                 layout.class == Class::B
                     && layout.max == 8
                     && layout.prefix.is_none()
                     && layout.form == Form::Plain
+                    && layout.inside.is_none()
             };
-            if carrier > 128 || !layout.is_some_and(fits) {
+            if carrier > 128 || !dialect.table.layout(carrier).is_some_and(fits) {
                 return Err(refused(carrier, Conflict::CannotCarryBitmap));
             }
         }
