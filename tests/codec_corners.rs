@@ -161,3 +161,13 @@ fn the_field_that_carries_the_third_bitmap_is_always_laid_out_for_it() {
     let mut mirror = Mirror::new();
     assert_eq!(decode(&dialect, &out, &mut mirror).fault, None);
 }
+
+#[test]
+fn a_condition_sees_a_value_as_it_is_on_the_wire() {
+    let dialect = dialect(
+        "3 = { name = \"x\", type = \"n 4\" }\n4 = { name = \"x\", type = \"n 2\" }\n\
+         [[when]]\nfield = 3\nbegins = [\"38\"]\n[when.fields]\n4 = { name = \"x\", type = \"n 4\" }",
+    );
+    assert_eq!(written(&dialect, &json!({"3": "38", "4": "12"})).unwrap(), b"003812");
+    assert_eq!(written(&dialect, &json!({"3": "3800", "4": "12"})).unwrap(), b"38000012");
+}

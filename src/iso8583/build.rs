@@ -1,5 +1,9 @@
 //! Building what is inside a field, piece by piece, in the order of the wire.
 
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+
 use super::ber;
 use super::charset::{Alphabet, Class};
 use super::cursor::Cursor;
@@ -292,7 +296,7 @@ pub(super) fn put_value(
         fill(cursor, layout.class, max, value)?;
         return rewrite(cursor, layout, from);
     };
-    if prefix.counts_bytes && !wire::tells_odd(layout, len) {
+    if prefix.counts_bytes && layout.has_odd_zero(len) && !layout.leads() {
         return Err(EncodeReason::TooShort { len, need: len.saturating_add(1) });
     }
     wire::write_prefix(layout, prefix, len, cursor.room(usize::from(prefix.bytes)))?;
@@ -302,6 +306,28 @@ pub(super) fn put_value(
         cursor.room(behind).fill(wire::filling(layout));
     }
     Ok(())
+}
+
+/// A value as it is read back: of a fixed length it is filled up, and of whole bytes of digits may be.
+///
+/// # Errors
+///
+/// As [`put_value`].
+pub(super) fn filled_up<'v>(layout: &Layout, value: &'v [u8]) -> Result<Cow<'v, [u8]>, EncodeReason> {
+    let (len, max) = (value.len(), usize::from(layout.max));
+    let need = match layout.prefix {
+        None => max,
+        Some(prefix) if prefix.counts_bytes && layout.has_odd_zero(len) => len.saturating_add(1),
+        Some(_) => len,
+    };
+    if need == len {
+        return Ok(Cow::Borrowed(value));
+    }
+    let mut out = BytesMut::new();
+    let mut cursor = Cursor::at_end(&mut out);
+    fill(&mut cursor, layout.class, need, value)?;
+    out.truncate(need);
+    Ok(Cow::Owned(out.to_vec()))
 }
 
 fn written(cursor: &mut Cursor<'_>, layout: &Layout, value: &[u8]) -> Result<(), EncodeReason> {

@@ -248,7 +248,8 @@ impl<'d, 'b> Writer<'d, 'b> {
         let within = self.dialect.structure(layout).map(Within::Declared);
         build::put_value(&mut self.cursor, layout, within, value)?;
         if layout.watched {
-            self.holding.learn(&self.dialect.conditions, self.mti, field, value);
+            let value = build::filled_up(layout, value)?;
+            self.holding.learn(&self.dialect.conditions, self.mti, field, &value);
         }
         Ok(())
     }

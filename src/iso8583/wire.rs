@@ -39,6 +39,17 @@ impl Layout {
         matches!(self.form, Form::Ebcdic(_) | Form::Bcd { .. } | Form::Hex)
     }
 
+    /// Whether a zero fills up the last byte of so many digits, and is read as one more where only bytes are counted.
+    pub(super) fn has_odd_zero(&self, units: usize) -> bool {
+        let odd = !units.is_multiple_of(2) && units < usize::from(self.max);
+        odd && matches!(self.form, Form::Bcd { odd, .. } if odd.is_zero())
+    }
+
+    /// Whether such a zero stands before a number, and so is as good as none.
+    pub(super) fn leads(&self) -> bool {
+        self.class == Class::N && matches!(self.form, Form::Bcd { odd, .. } if odd.is_leading())
+    }
+
     /// Whether all of a value is of the field's class; `value` is characters.
     #[inline]
     pub(super) fn holds(&self, value: &[u8]) -> bool {
@@ -106,17 +117,6 @@ fn units_of(layout: &Layout, wire: usize, value: &[u8]) -> Option<usize> {
         }
         Form::Hex => wire.is_multiple_of(2).then_some(wire / 2),
         Form::Absent => (wire == 0).then_some(0),
-    }
-}
-
-/// Whether a value of so many characters can be told from one of one more, where only bytes are counted: a zero that
-/// fills up a byte looks like a digit. Before a number it is as good as none.
-pub(super) fn tells_odd(layout: &Layout, units: usize) -> bool {
-    match layout.form {
-        Form::Bcd { odd, .. } if !units.is_multiple_of(2) && units < usize::from(layout.max) => {
-            !odd.is_zero() || (odd.is_leading() && layout.class == Class::N)
-        }
-        Form::Bcd { .. } | Form::Plain | Form::Latin1 | Form::Ebcdic(_) | Form::Hex | Form::Absent => true,
     }
 }
 
