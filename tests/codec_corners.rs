@@ -163,6 +163,15 @@ fn the_field_that_carries_the_third_bitmap_is_always_laid_out_for_it() {
 }
 
 #[test]
+fn blanks_between_parts_of_digits_are_zeros() {
+    let dialect = dialect(
+        "4 = { name = \"x\", type = \"n 6\", parts = [{ name = \"a\", width = 2 }, { blank = 2 }, { name = \"b\", width = 2 }] }",
+    );
+    assert_eq!(&comes_back(&dialect, &json!({"4": {"a": "12", "b": "34"}}))[20..], b"120034");
+    assert_eq!(&comes_back(&dialect, &json!({"4": "125634"}))[20..], b"125634");
+}
+
+#[test]
 fn a_condition_sees_a_value_as_it_is_on_the_wire() {
     let dialect = dialect(
         "3 = { name = \"x\", type = \"n 4\" }\n4 = { name = \"x\", type = \"n 2\" }\n\

@@ -85,7 +85,7 @@ impl<'d> Grower<'_, 'd, '_> {
         data: CardData,
         path: &str,
     ) -> Shown {
-        if let Some(within) = within.filter(|within| is_told(*within, value)) {
+        if let Some(within) = within.filter(|within| is_told(*within, layout.class, value)) {
             let mut nodes = Vec::new();
             let whole = within.each(value, &mut |piece| {
                 nodes.extend(self.piece(layout, &piece, frame_at, data, path));
@@ -175,14 +175,15 @@ impl<'d> Grower<'_, 'd, '_> {
 }
 
 /// Whether the pieces say everything: for parts by width, all of them there, and nothing in the blanks or after them.
-fn is_told(within: Within<'_>, value: &[u8]) -> bool {
+fn is_told(within: Within<'_>, class: Class, value: &[u8]) -> bool {
     let Within::Declared(Structure::Widths(parts)) = within else { return true };
     let width = parts.iter().map(|part| usize::from(part.len)).sum::<usize>();
     let gaps = parts.iter().filter(|part| part.name.is_none());
+    let filler = if class == Class::N { b'0' } else { b' ' };
     let blank = |start: u16, len: u16| {
         value
             .get(usize::from(start)..usize::from(start.saturating_add(len)))
-            .is_some_and(|gap| gap.iter().all(|byte| *byte == b' '))
+            .is_some_and(|gap| gap.iter().all(|byte| *byte == filler))
     };
     value.len() == width && gaps.into_iter().all(|gap| blank(gap.start, gap.len))
 }
