@@ -172,6 +172,18 @@ fn blanks_between_parts_of_digits_are_zeros() {
 }
 
 #[test]
+fn small_fields_that_do_not_fill_a_fixed_length_are_refused() {
+    let dialect = dialect(
+        "4 = { name = \"x\", type = \"ans 6\", parts = [{ name = \"a\", type = \"n 2\" }, { name = \"b\", type = \"n 4\" }] }",
+    );
+    assert_eq!(&comes_back(&dialect, &json!({"4": {"a": "12", "b": "3456"}}))[20..], b"123456");
+    assert_eq!(
+        written(&dialect, &json!({"4": {"a": "12"}})),
+        Err("4: DE 4: 2 bytes instead of 6".to_owned())
+    );
+}
+
+#[test]
 fn a_condition_sees_a_value_as_it_is_on_the_wire() {
     let dialect = dialect(
         "3 = { name = \"x\", type = \"n 4\" }\n4 = { name = \"x\", type = \"n 2\" }\n\

@@ -291,6 +291,10 @@ pub(super) fn put_value(
         if len == max {
             return written(cursor, layout, value);
         }
+        if within.is_some_and(|within| !matches!(within, Within::Declared(Structure::Widths(_)))) {
+            // What is inside would not end where the field does.
+            return Err(EncodeReason::TooShort { len, need: max });
+        }
         // Filled up as characters first: where digits go is known of them only.
         let from = cursor.at;
         fill(cursor, layout.class, max, value)?;
