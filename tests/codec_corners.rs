@@ -184,6 +184,38 @@ fn small_fields_that_do_not_fill_a_fixed_length_are_refused() {
 }
 
 #[test]
+fn what_is_written_piece_by_piece_is_judged_as_a_whole() {
+    let dialect = dialect(
+        "3 = { name = \"x\", type = \"n..6\", parts = [{ name = \"a\", width = 2 }, { name = \"b\", width = 4 }] }\n\
+         4 = { name = \"x\", type = \"b..20\", ber = true }\n5 = { name = \"x\", type = \"b..20\", datasets = { length = 1 } }\n\
+         [[when]]\nfield = 3\nis = [\"380000\"]\n[when.fields]\n6 = { name = \"x\", type = \"n 2\" }",
+    );
+    let piece = |field, key: &[u8], value: &[u8]| {
+        let mut out = BytesMut::new();
+        let mut writer = Writer::new(&dialect, "0200".parse().unwrap(), &mut out);
+        writer.begin(field).unwrap();
+        writer.element(key, value).unwrap();
+        writer.end().and_then(|()| writer.finish()).map_err(|error| error.to_string())
+    };
+    let broken =
+        |field| Err(format!("DE {field}: an element or subfield is malformed at byte 2 of the value"));
+    assert_eq!(piece(4, b"70", b"\x95\x01\x07"), Ok(()));
+    assert_eq!(piece(4, b"70", b"\x95\x02\x07"), broken(4));
+    assert_eq!(piece(5, b"57", b"\x95\x01\x07"), Ok(()));
+    assert_eq!(piece(5, b"57", b"\x95\x02\x07"), broken(5));
+    // A condition learns of it, too.
+    let mut out = BytesMut::new();
+    let mut writer = Writer::new(&dialect, "0200".parse().unwrap(), &mut out);
+    writer.begin(3).unwrap();
+    writer.element(b"a", b"38").unwrap();
+    writer.element(b"b", b"0000").unwrap();
+    writer.end().unwrap();
+    writer.put(6, b"12").unwrap();
+    writer.finish().unwrap();
+    assert_eq!(&out[20..], b"0638000012");
+}
+
+#[test]
 fn a_condition_sees_a_value_as_it_is_on_the_wire() {
     let dialect = dialect(
         "3 = { name = \"x\", type = \"n 4\" }\n4 = { name = \"x\", type = \"n 2\" }\n\

@@ -17,7 +17,7 @@ use super::wire::{self, Side};
 /// A structure that is being written.
 #[derive(Clone, Copy)]
 pub(super) struct Builder<'d> {
-    within: Within<'d>,
+    pub(super) within: Within<'d>,
     /// Characters that may stand in it, where it is text.
     alphabet: Alphabet,
     /// Where in the buffer it starts.
@@ -310,6 +310,24 @@ pub(super) fn put_value(
         cursor.room(behind).fill(wire::filling(layout));
     }
     Ok(())
+}
+
+/// Judges what has been written piece by piece, where the pieces were not all judged one by one.
+///
+/// # Errors
+///
+/// If the field cannot hold it.
+pub(super) fn check(layout: &Layout, within: Within<'_>, value: &[u8]) -> Result<(), EncodeReason> {
+    if matches!(within, Within::Declared(Structure::Widths(_) | Structure::Tlv(_))) {
+        return Ok(());
+    }
+    if let Some(at) = layout.first_bad(value) {
+        return Err(EncodeReason::Character { class: layout.class, at });
+    }
+    if matches!(within, Within::Declared(Structure::Parts(_) | Structure::Bitmap(_))) {
+        return Ok(());
+    }
+    judge::judge(layout, within, value).map_err(|broken| EncodeReason::BadElement { at: broken.at })
 }
 
 /// A value as it is read back: of a fixed length it is filled up, and of whole bytes of digits may be.

@@ -282,6 +282,11 @@ impl<'d, 'b> Writer<'d, 'b> {
         if len > max {
             return Err(EncodeReason::TooLong { len, max });
         }
+        let text = self.cursor.written(value_at);
+        build::check(layout, open.builder.within, text)?;
+        if layout.watched {
+            self.holding.learn(&self.dialect.conditions, self.mti, field, text);
+        }
         build::rewrite(&mut self.cursor, layout, value_at)?;
         if let Some(prefix) = layout.prefix {
             if layout.filled {
