@@ -216,6 +216,29 @@ fn what_is_written_piece_by_piece_is_judged_as_a_whole() {
 }
 
 #[test]
+fn a_subfield_has_one_name_only() {
+    let dialect = dialect(
+        "4 = { name = \"x\", type = \"b..20\", bitmap = { form = \"hex\", bytes = 1 }, fields = { 2 = { name = \"x\", type = \"n 2\" } } }\n\
+         5 = { name = \"x\", type = \"b..20\", datasets = { length = 1, 07 = { name = \"x\", ber = true } } }",
+    );
+    for key in ["02", "+2"] {
+        assert_eq!(
+            written(&dialect, &json!({"4": {key: "3037"}})),
+            Err(format!("4.{key}: means nothing here"))
+        );
+        assert!(dialect.path(&format!("4.{key}")).is_err());
+    }
+    for path in ["5.+7", "5.7", "5.seven"] {
+        assert!(dialect.path(path).is_err(), "{path}");
+    }
+    assert!(dialect.path("5.07").is_ok() && dialect.path("5.0A").is_ok());
+    assert!(
+        load("5 = { name = \"x\", type = \"b..20\", datasets = { length = 1, \"+7\" = { name = \"x\" } } }")
+            .is_err()
+    );
+}
+
+#[test]
 fn a_condition_sees_a_value_as_it_is_on_the_wire() {
     let dialect = dialect(
         "3 = { name = \"x\", type = \"n 4\" }\n4 = { name = \"x\", type = \"n 2\" }\n\

@@ -221,8 +221,10 @@ impl<'d> Builder<'d> {
                 Some(_) | None => Err(EncodeReason::TooShort { len, need }),
             };
         }
-        let number = std::str::from_utf8(key).ok().and_then(|key| key.parse::<u8>().ok()).unwrap_or(0);
-        let field = inside.fields.get(&number).ok_or(EncodeReason::NoSuchElement)?;
+        let text = std::str::from_utf8(key).map_err(|_| EncodeReason::NoSuchElement)?;
+        let number = text.parse::<u8>().map_err(|_| EncodeReason::NoSuchElement)?;
+        let field = inside.fields.get(&number).filter(|field| field.key == text);
+        let field = field.ok_or(EncodeReason::NoSuchElement)?;
         if number <= self.last {
             return Err(EncodeReason::NotAscending { last: self.last });
         }
@@ -300,9 +302,6 @@ pub(super) fn put_value(
         fill(cursor, layout.class, max, value)?;
         return rewrite(cursor, layout, from);
     };
-    if prefix.counts_bytes && layout.has_odd_zero(len) && !layout.leads() {
-        return Err(EncodeReason::TooShort { len, need: len.saturating_add(1) });
-    }
     wire::write_prefix(layout, prefix, len, cursor.room(usize::from(prefix.bytes)))?;
     written(cursor, layout, value)?;
     if layout.filled {
@@ -321,7 +320,8 @@ pub(super) fn check(layout: &Layout, within: Within<'_>, value: &[u8]) -> Result
     if matches!(within, Within::Declared(Structure::Widths(_) | Structure::Tlv(_))) {
         return Ok(());
     }
-    if let Some(at) = layout.first_bad(value) {
+    if !layout.holds(value) {
+        let at = layout.first_bad(value).unwrap_or(0);
         return Err(EncodeReason::Character { class: layout.class, at });
     }
     if matches!(within, Within::Declared(Structure::Parts(_) | Structure::Bitmap(_))) {

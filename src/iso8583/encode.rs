@@ -285,7 +285,8 @@ impl<'d, 'b> Writer<'d, 'b> {
         let text = self.cursor.written(value_at);
         build::check(layout, open.builder.within, text)?;
         if layout.watched {
-            self.holding.learn(&self.dialect.conditions, self.mti, field, text);
+            let text = build::filled_up(layout, text)?;
+            self.holding.learn(&self.dialect.conditions, self.mti, field, &text);
         }
         build::rewrite(&mut self.cursor, layout, value_at)?;
         if let Some(prefix) = layout.prefix {

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::ber;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, identifier};
 use super::structure::{BER_DEPTH, Structure, Within};
 use crate::ids::Short;
 
@@ -132,7 +132,7 @@ fn check(field: u8, within: Within<'_>, keys: &str) -> Result<(), PathError> {
             let set = matches!(structure, Structure::Datasets(_)).then_some(Within::Ber(BER_DEPTH));
             match subfield {
                 Some(subfield) => subfield.within().or(set),
-                None => Some(set.ok_or(no_such)?),
+                None => Some(set.filter(|_| identifier(key).is_some()).ok_or(no_such)?),
             }
         }
     };

@@ -245,13 +245,16 @@ pub(super) const fn filling(layout: &Layout) -> u8 {
 ///
 /// # Errors
 ///
-/// [`EncodeReason::TooLong`] if the prefix cannot tell it.
+/// [`EncodeReason::TooLong`] if the prefix cannot tell it, [`EncodeReason::TooShort`] if it would be taken for one more.
 pub(super) fn write_prefix(
     layout: &Layout,
     prefix: Prefix,
     units: usize,
     to: &mut [u8],
 ) -> Result<(), EncodeReason> {
+    if prefix.counts_bytes && layout.has_odd_zero(units) && !layout.leads() {
+        return Err(EncodeReason::TooShort { len: units, need: units.saturating_add(1) });
+    }
     let counted = if prefix.counts_bytes { layout.wire_bytes(units) } else { units };
     let own = if prefix.includes_itself { to.len() } else { 0 };
     let number = counted.saturating_add(own);

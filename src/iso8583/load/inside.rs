@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
+use super::super::dialect::identifier;
 use super::super::load_error::{Conflict, DialectError, DialectReason};
 use super::super::notation::Notation;
 use super::super::structure::{BER_DEPTH, Part};
@@ -256,9 +257,8 @@ fn datasets(
             }
             "length" => length = source.number("length", value, 4, "a number from 1 to 4")?,
             id => {
-                let number = u8::from_str_radix(id, 16).ok().filter(|_| id.len() == 2);
-                let number =
-                    number.ok_or_else(|| source.unknown(key, "id, length, or an identifier in hex"))?;
+                let unknown = || source.unknown(key, "id, length, or an identifier in hex");
+                let number = identifier(id).ok_or_else(unknown)?;
                 let record = source.table(id, value, "a record in braces")?;
                 // A set is what its frame holds: there is no type to say.
                 let content =
