@@ -239,6 +239,18 @@ fn a_subfield_has_one_name_only() {
 }
 
 #[test]
+fn a_tag_may_have_a_dot() {
+    let dialect =
+        dialect("4 = { name = \"x\", type = \"ans..20\", as = \"cp500\", tlv = { tag = 2, length = 1 } }");
+    let frame = comes_back(&dialect, &json!({"4": {"A.": "1", ".B": "2", "A ": "3"}}));
+    let mut mirror = Mirror::new();
+    let decoded = decode(&dialect, &frame, &mut mirror);
+    for (path, want) in [("4.A.", b"1"), ("4..B", b"2"), ("4.A ", b"3")] {
+        assert_eq!(decoded.message.get(&dialect.path(path).unwrap()), Some(&want[..]), "{path}");
+    }
+}
+
+#[test]
 fn a_condition_sees_a_value_as_it_is_on_the_wire() {
     let dialect = dialect(
         "3 = { name = \"x\", type = \"n 4\" }\n4 = { name = \"x\", type = \"n 2\" }\n\

@@ -104,10 +104,22 @@ impl FieldPath {
     }
 }
 
+/// The first of some keys with dots between them, and the rest. A tag of characters may have a dot, and nothing is inside
+/// of what it names.
+pub(super) fn first_key<'k>(within: Within<'_>, keys: &'k [u8]) -> (&'k [u8], Option<&'k [u8]>) {
+    let whole = matches!(within, Within::Declared(Structure::Tlv(tlv)) if !tlv.binary);
+    let dot = keys.iter().position(|byte| *byte == b'.').filter(|_| !whole);
+    match dot.and_then(|dot| keys.split_at_checked(dot)) {
+        Some((key, deeper)) => (key, deeper.get(1..)),
+        None => (keys, None),
+    }
+}
+
 /// Whether keys with dots between them lead somewhere in a structure.
 fn check(field: u8, within: Within<'_>, keys: &str) -> Result<(), PathError> {
-    let (key, deeper) = match keys.split_once('.') {
-        Some((key, deeper)) => (key, Some(deeper)),
+    let (first, _) = first_key(within, keys.as_bytes());
+    let (key, deeper) = match keys.split_at_checked(first.len()) {
+        Some((key, deeper)) => (key, deeper.get(1..)),
         None => (keys, None),
     };
     let no_such = PathError::NoSuchPart { field };
