@@ -184,6 +184,20 @@ fn small_fields_that_do_not_fill_a_fixed_length_are_refused() {
 }
 
 #[test]
+fn what_stands_where_filling_should_is_masked_with_it() {
+    let pan = "2 = { name = \"x\", type = \"n..19\", filled = true, card_data = \"pan\" }\n";
+    let inner = "4 = { name = \"x\", type = \"b..30\", parts = [{ name = \"a\", type = \"ans..9\", filled = true }, { name = \"b\", type = \"n 2\" }] }";
+    let dialect = dialect(&format!("{pan}{inner}"));
+    let mut frame = b"02005000000000000000164242424242424242123".to_vec();
+    frame.extend(b"1302ab123456701");
+    mask_frame(&dialect, &mut frame);
+    assert_eq!(
+        std::str::from_utf8(&frame[20..]).unwrap(),
+        "164242420000004242000".to_owned() + "1302ab       01"
+    );
+}
+
+#[test]
 fn what_is_written_piece_by_piece_is_judged_as_a_whole() {
     let dialect = dialect(
         "3 = { name = \"x\", type = \"n..6\", parts = [{ name = \"a\", width = 2 }, { name = \"b\", width = 4 }] }\n\

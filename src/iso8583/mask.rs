@@ -48,22 +48,30 @@ fn hidden(message: &Message<'_, '_>, field: u8, pans: &[CardNumbers<'_>]) -> Opt
     let data =
         message.dialect.field_in(field, message.holding).map_or(CardData::None, |field| field.card_data);
     let none = pans.iter().all(CardNumbers::is_empty);
-    if data == CardData::None && none && layout.inside.is_none() {
+    if data == CardData::None && none && layout.inside.is_none() && !layout.filled {
         return None;
     }
     let mut text = message.place(field)?.to_vec();
     let mut bytes = wire.to_vec();
+    let behind = filling_behind(layout, bytes.len());
     let within = message.dialect.structure(layout).map(Within::Declared);
     if layout.is_mirrored() && !message.present.has(field) {
         // Nobody knows what characters these are.
         bytes.fill(wire::filling(layout));
-        return Some((start, bytes));
+    } else {
+        hide(layout, within, &mut text, data, pans);
+        if wire::write(layout, &text, &mut bytes).is_err() {
+            bytes.fill(wire::filling(layout));
+        }
     }
-    hide(layout, within, &mut text, data, pans);
-    if wire::write(layout, &text, &mut bytes).is_err() {
-        bytes.fill(wire::filling(layout));
-    }
+    bytes.resize(bytes.len().saturating_add(behind), wire::filling(layout));
     Some((start, bytes))
+}
+
+/// Bytes of filling behind a value of so many. Nobody reads them, so anything may stand there.
+fn filling_behind(layout: &Layout, wire: usize) -> usize {
+    let all = if layout.filled { layout.wire_bytes(layout.max.into()) } else { 0 };
+    all.saturating_sub(wire)
 }
 
 /// Overwrites the card data of a value; it keeps its length and its structure.
@@ -77,12 +85,19 @@ fn hide(
     let pieces = within.and_then(|within| pieces(within, text));
     let Some(pieces) = pieces else { return leaf(layout.class, text, data, pans) };
     for (at, len, units, field, within) in pieces {
-        let Some(bytes) = text.get_mut(at..at.saturating_add(len)) else { continue };
         let Some(field) = field else {
-            hide(layout, within, bytes, data, pans);
+            if let Some(bytes) = text.get_mut(at..at.saturating_add(len)) {
+                hide(layout, within, bytes, data, pans);
+            }
             continue;
         };
         let data = data.max(field.field.card_data);
+        let end = at.saturating_add(len);
+        let behind = end.saturating_add(filling_behind(&field.layout, len));
+        if let Some(filling) = text.get_mut(end..behind) {
+            filling.fill(wire::filling(&field.layout));
+        }
+        let Some(bytes) = text.get_mut(at..end) else { continue };
         if !field.layout.is_mirrored() {
             hide(&field.layout, within, bytes, data, pans);
             continue;
