@@ -198,6 +198,20 @@ fn what_stands_where_filling_should_is_masked_with_it() {
 }
 
 #[test]
+fn a_card_number_cut_up_by_parts_is_masked() {
+    let dialect = dialect(
+        "2 = { name = \"x\", type = \"n..19\", card_data = \"pan\" }\n\
+         4 = { name = \"x\", type = \"ans 18\", parts = [{ name = \"a\", width = 9 }, { name = \"b\", width = 9 }] }",
+    );
+    let mut frame = b"02005000000000000000164242424242424242A4242424242424242B".to_vec();
+    let mut mirror = Mirror::new();
+    let shown = to_json(&decode(&dialect, &frame, &mut mirror), true);
+    assert_eq!(shown["fields"]["4"], json!({"a": "A424242**", "b": "****4242B"}));
+    mask_frame(&dialect, &mut frame);
+    assert_eq!(&frame[20..], b"164242420000004242A4242420000004242B");
+}
+
+#[test]
 fn what_is_written_piece_by_piece_is_judged_as_a_whole() {
     let dialect = dialect(
         "3 = { name = \"x\", type = \"n..6\", parts = [{ name = \"a\", width = 2 }, { name = \"b\", width = 4 }] }\n\

@@ -5,7 +5,7 @@ use super::charset::Class;
 use super::decode::decode;
 use super::dialect::{CardData, Dialect};
 use super::message::{Message, Mirror};
-use super::structure::Within;
+use super::structure::{Structure, Within};
 use super::table::Layout;
 use super::wire;
 
@@ -82,6 +82,10 @@ fn hide(
     data: CardData,
     pans: &[CardNumbers<'_>],
 ) {
+    if data == CardData::None && matches!(within, Some(Within::Declared(Structure::Widths(_)))) {
+        // A card number may be cut up by the parts.
+        leaf(layout.class, text, data, pans);
+    }
     let pieces = within.and_then(|within| pieces(within, text));
     let Some(pieces) = pieces else { return leaf(layout.class, text, data, pans) };
     for (at, len, units, field, within) in pieces {

@@ -87,7 +87,8 @@ impl<'d> Grower<'_, 'd, '_> {
     ) -> Shown {
         if let Some(within) = within.filter(|within| is_told(*within, layout.class, value)) {
             let mut nodes = Vec::new();
-            let whole = within.each(value, &mut |piece| {
+            let hidden = self.hidden_across(within, layout.class, value, data);
+            let whole = within.each(hidden.as_deref().unwrap_or(value), &mut |piece| {
                 nodes.extend(self.piece(layout, &piece, frame_at, data, path));
                 Ok(())
             });
@@ -96,6 +97,19 @@ impl<'d> Grower<'_, 'd, '_> {
             }
         }
         self.leaf(layout.class, value, data)
+    }
+
+    /// A copy of a value that has parts by width, without the card numbers that they cut up.
+    fn hidden_across(
+        &self,
+        within: Within<'_>,
+        class: Class,
+        value: &[u8],
+        data: CardData,
+    ) -> Option<Vec<u8>> {
+        let pans = self.pans.as_ref().filter(|_| data == CardData::None)?;
+        let parts = matches!(within, Within::Declared(Structure::Widths(_)));
+        parts.then(|| mask::for_people(class, value, data, pans))
     }
 
     /// A piece of a structured value; none for blanks.
