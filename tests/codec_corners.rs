@@ -279,6 +279,32 @@ fn a_tag_may_have_a_dot() {
 }
 
 #[test]
+fn inside_of_text_everything_is_text() {
+    let table = [
+        (
+            "bitmap = { form = \"binary\", bytes = 1 }, fields = { 2 = { name = \"x\", type = \"n 2\" } }",
+            false,
+        ),
+        ("bitmap = { form = \"hex\", bytes = 1 }, fields = { 2 = { name = \"x\", type = \"n 2\" } }", true),
+        ("bitmap = { form = \"hex\", bytes = 1 }, fields = { 2 = { name = \"x\", type = \"b 2\" } }", false),
+        (
+            "bitmap = { form = \"hex\", bytes = 1 }, fields = { 2 = { name = \"x\", type = \"b 2\", as = \"hex\" } }",
+            true,
+        ),
+        ("datasets = { length = 1 }", false),
+        ("parts = [{ name = \"a\", type = \"n 2\", as = \"bcd\" }]", false),
+        ("parts = [{ name = \"a\", type = \"n 2\", as = \"cp037\" }]", false),
+        ("parts = [{ name = \"a\", type = \"n..2\", length = \"bcd\" }]", false),
+        ("parts = [{ name = \"a\", type = \"n..2\" }]", true),
+        ("parts = [{ name = \"a\", type = \"absent\" }, { name = \"b\", type = \"x+n 4\" }]", true),
+    ];
+    for (inside, fits) in table {
+        let loaded = load(&format!("4 = {{ name = \"x\", type = \"ans...99\", {inside} }}"));
+        assert_eq!(loaded.is_ok(), fits, "{inside}: {loaded:?}");
+    }
+}
+
+#[test]
 fn a_condition_sees_a_value_as_it_is_on_the_wire() {
     let dialect = dialect(
         "3 = { name = \"x\", type = \"n 4\" }\n4 = { name = \"x\", type = \"n 2\" }\n\

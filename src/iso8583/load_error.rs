@@ -141,6 +141,9 @@ pub enum Conflict {
     /// Small fields in something that is not as it is on the wire.
     #[error("what is inside it has forms of its own, so it must be bytes: type `b`, or text in ASCII")]
     NotBytes,
+    /// Bytes within characters.
+    #[error("what is inside of text is text: a bitmap in hex, lengths and values in ASCII, bytes as hex")]
+    BytesInText,
     /// Parts overlap the end of the field.
     #[error("its parts take {parts} characters, but the field has {max}")]
     PartsTooWide {
