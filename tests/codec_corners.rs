@@ -313,3 +313,13 @@ fn a_condition_sees_a_value_as_it_is_on_the_wire() {
     assert_eq!(written(&dialect, &json!({"3": "38", "4": "12"})).unwrap(), b"003812");
     assert_eq!(written(&dialect, &json!({"3": "3800", "4": "12"})).unwrap(), b"38000012");
 }
+
+#[test]
+fn parts_of_a_card_number_are_masked_each_as_its_own_type_is() {
+    let dialect = dialect(
+        "2 = { name = \"x\", type = \"ans 8\", card_data = \"pan\", parts = [{ name = \"a\", type = \"n 6\" }, { name = \"b\", type = \"a 2\" }] }",
+    );
+    let mut frame = b"02004000000000000000424242AB".to_vec();
+    mask_frame(&dialect, &mut frame);
+    assert_eq!(&frame[20..], b"000000XX");
+}

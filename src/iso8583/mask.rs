@@ -135,14 +135,13 @@ fn leaf(class: Class, text: &mut [u8], data: CardData, pans: &[CardNumbers<'_>])
                 pans.hide_in(text, class == Class::B, b'0');
             }
         }
-        CardData::Pan => {
-            let kept = is_card_number(text);
-            let last = if kept { text.len().saturating_sub(4) } else { text.len() };
-            if let Some(middle) = text.get_mut(if kept { 6 } else { 0 }..last) {
+        CardData::Pan if is_card_number(text) => {
+            let last = text.len().saturating_sub(4);
+            if let Some(middle) = text.get_mut(6..last) {
                 middle.fill(b'0');
             }
         }
-        CardData::Never => match class {
+        CardData::Pan | CardData::Never => match class {
             Class::Xn => {
                 if let Some((_, digits)) = text.split_first_mut() {
                     digits.fill(b'0');
