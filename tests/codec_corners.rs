@@ -323,3 +323,20 @@ fn parts_of_a_card_number_are_masked_each_as_its_own_type_is() {
     mask_frame(&dialect, &mut frame);
     assert_eq!(&frame[20..], b"000000XX");
 }
+
+#[test]
+fn chip_data_in_a_fixed_length_is_filled_up_with_zeros() {
+    let dialect = dialect(
+        "4 = { name = \"x\", type = \"b 6\", ber = true }\n5 = { name = \"x\", type = \"b 4\", as = \"hex\", ber = true }",
+    );
+    let frame = comes_back(&dialect, &json!({"4": {"95": "07"}, "5": {}}));
+    assert_eq!(&frame[20..], b"\x95\x01\x07\0\0\000000000");
+    let mut out = BytesMut::new();
+    let mut writer = Writer::new(&dialect, "0200".parse().unwrap(), &mut out);
+    writer.begin(4).unwrap();
+    writer.element(b"95", b"\x07").unwrap();
+    writer.end().unwrap();
+    writer.put(5, b"").unwrap();
+    writer.finish().unwrap();
+    assert_eq!(&out[..], &frame[..]);
+}

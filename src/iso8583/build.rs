@@ -293,13 +293,17 @@ pub(super) fn put_value(
         if len == max {
             return written(cursor, layout, value);
         }
-        if within.is_some_and(|within| !matches!(within, Within::Declared(Structure::Widths(_)))) {
-            // What is inside would not end where the field does.
-            return Err(EncodeReason::TooShort { len, need: max });
-        }
         // Filled up as characters first: where digits go is known of them only.
         let from = cursor.at;
-        fill(cursor, layout.class, max, value)?;
+        match within {
+            None | Some(Within::Declared(Structure::Widths(_))) => fill(cursor, layout.class, max, value)?,
+            Some(within) if zeros_end(within) => {
+                copy(cursor.room(len), value);
+                cursor.room(max.saturating_sub(len)).fill(0);
+            }
+            // What is inside would not end where the field does.
+            Some(_) => return Err(EncodeReason::TooShort { len, need: max }),
+        }
         return rewrite(cursor, layout, from);
     };
     wire::write_prefix(layout, prefix, len, cursor.room(usize::from(prefix.bytes)))?;
@@ -309,6 +313,11 @@ pub(super) fn put_value(
         cursor.room(behind).fill(wire::filling(layout));
     }
     Ok(())
+}
+
+/// Whether zeros may stand behind what is inside.
+pub(super) const fn zeros_end(within: Within<'_>) -> bool {
+    matches!(within, Within::Declared(Structure::Ber { .. }))
 }
 
 /// Judges what has been written piece by piece, where the pieces were not all judged one by one.

@@ -277,8 +277,12 @@ impl<'d, 'b> Writer<'d, 'b> {
         let Open { field, layout, prefix_at, value_at, .. } = open;
         self.last = field;
         open.builder.finish(&mut self.cursor)?;
-        let len = self.cursor.at.saturating_sub(value_at);
+        let mut len = self.cursor.at.saturating_sub(value_at);
         let max = usize::from(layout.max);
+        if layout.prefix.is_none() && len < max && build::zeros_end(open.builder.within) {
+            self.cursor.room(max.saturating_sub(len)).fill(0);
+            len = max;
+        }
         if len > max {
             return Err(EncodeReason::TooLong { len, max });
         }
