@@ -281,7 +281,15 @@ fn objects<'d, 'v>(value: &'v [u8], depth: u8, visit: Visit<'_, 'd, 'v>) -> Resu
     }
 }
 
+/// What stands before a bitmap inside a field goes by this name.
+pub(super) const HEADER: &str = "header";
+
 impl Subfields {
+    /// Whether this is the key of what stands before the bitmap.
+    pub(super) fn is_header(&self, key: &[u8]) -> bool {
+        self.header > 0 && key == HEADER.as_bytes()
+    }
+
     /// Characters or bytes of the bitmap with what stands before it.
     pub(super) fn head(&self) -> usize {
         usize::from(self.header).saturating_add(self.width())
@@ -307,6 +315,10 @@ impl Subfields {
 
     fn each<'d, 'v>(&'d self, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
         let mut bits = self.bits(value).ok_or(Broken::at(0))?;
+        if let Some(bytes) = value.get(..usize::from(self.header)).filter(|bytes| !bytes.is_empty()) {
+            let key = Key::Name(HEADER);
+            visit(Piece { key, at: 0, bytes, units: bytes.len(), field: None, within: None })?;
+        }
         let mut at = self.head();
         while bits != 0 {
             let index = bits.leading_zeros();

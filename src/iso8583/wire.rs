@@ -1,6 +1,6 @@
 //! One value on the wire: its length prefix, the form of its characters, its filling.
 
-use super::charset::Class;
+use super::charset::{Alphabet, Class};
 use super::encode_error::EncodeReason;
 use super::fault::Reason;
 use super::octets::{copy, decimal, write_binary, write_decimal};
@@ -39,21 +39,32 @@ impl Layout {
         matches!(self.form, Form::Ebcdic(_) | Form::Bcd { .. } | Form::Hex)
     }
 
+    /// Whether a zero fills up the last byte of so many digits, and is read as one more where only bytes are counted.
+    pub(super) fn has_odd_zero(&self, units: usize) -> bool {
+        let odd = !units.is_multiple_of(2) && units < usize::from(self.max);
+        odd && matches!(self.form, Form::Bcd { odd, .. } if odd.is_zero())
+    }
+
+    /// Whether such a zero stands before a number, and so is as good as none.
+    pub(super) fn leads(&self) -> bool {
+        self.class == Class::N && matches!(self.form, Form::Bcd { odd, .. } if odd.is_leading())
+    }
+
     /// Whether all of a value is of the field's class; `value` is characters.
     #[inline]
     pub(super) fn holds(&self, value: &[u8]) -> bool {
-        match self.form {
-            Form::Plain | Form::Bcd { .. } | Form::Hex | Form::Absent => self.class.holds(value),
-            Form::Latin1 | Form::Ebcdic(_) => self.class.holds(value) || self.class.holds_latin1(value),
-        }
+        self.alphabet().holds(value)
+    }
+
+    /// The characters that it may hold.
+    #[inline]
+    pub(super) const fn alphabet(&self) -> Alphabet {
+        Alphabet { class: self.class, latin1: matches!(self.form, Form::Latin1 | Form::Ebcdic(_)) }
     }
 
     /// Where the first character stands that is not of the field's class.
     pub(super) fn first_bad(&self, value: &[u8]) -> Option<usize> {
-        match self.form {
-            Form::Plain | Form::Bcd { .. } | Form::Hex | Form::Absent => self.class.first_bad(value),
-            Form::Latin1 | Form::Ebcdic(_) => self.class.first_bad_latin1(value),
-        }
+        self.alphabet().first_bad(value)
     }
 }
 
@@ -75,7 +86,8 @@ pub(super) fn locate(layout: &Layout, input: &[u8]) -> Result<Place, (usize, Rea
             let own = if prefix.includes_itself { at } else { 0 };
             let counted = counted.checked_sub(own).ok_or(bad_length)?;
             let (units, wire) = if prefix.counts_bytes {
-                (units_of(layout, counted).ok_or(bad_length)?, counted)
+                let value = input.get(at..at.saturating_add(counted)).unwrap_or_default();
+                (units_of(layout, counted, value).ok_or(bad_length)?, counted)
             } else {
                 (counted, layout.wire_bytes(counted))
             };
@@ -93,11 +105,16 @@ pub(super) fn locate(layout: &Layout, input: &[u8]) -> Result<Place, (usize, Rea
     Ok(Place { at, units, wire: value, after })
 }
 
-/// Characters in so many bytes of the wire; `None` if there cannot be so many.
-fn units_of(layout: &Layout, wire: usize) -> Option<usize> {
+/// Characters in so many bytes of the wire, which are `value`; `None` if there cannot be so many.
+fn units_of(layout: &Layout, wire: usize, value: &[u8]) -> Option<usize> {
     match layout.form {
         Form::Plain | Form::Latin1 | Form::Ebcdic(_) => Some(wire),
-        Form::Bcd { .. } => Some(wire.saturating_mul(2)),
+        Form::Bcd { odd, .. } => {
+            let digits = wire.saturating_mul(2);
+            // One is filling if it is none, or if there may not be so many.
+            let filled = odd.fills(value) || digits == usize::from(layout.max).saturating_add(1);
+            Some(if filled { digits.saturating_sub(1) } else { digits })
+        }
         Form::Hex => wire.is_multiple_of(2).then_some(wire / 2),
         Form::Absent => (wire == 0).then_some(0),
     }
@@ -228,18 +245,17 @@ pub(super) const fn filling(layout: &Layout) -> u8 {
 ///
 /// # Errors
 ///
-/// [`EncodeReason::TooLong`] if the prefix cannot tell it.
+/// [`EncodeReason::TooLong`] if the prefix cannot tell it, [`EncodeReason::TooShort`] if it would be taken for one more.
 pub(super) fn write_prefix(
     layout: &Layout,
     prefix: Prefix,
     units: usize,
     to: &mut [u8],
 ) -> Result<(), EncodeReason> {
-    let counted = if prefix.counts_bytes { layout.wire_bytes(units) } else { units };
-    if prefix.counts_bytes && units_of(layout, counted) != Some(units) {
-        // It would be read back with one digit more.
-        return Err(EncodeReason::OddDigits);
+    if prefix.counts_bytes && layout.has_odd_zero(units) && !layout.leads() {
+        return Err(EncodeReason::TooShort { len: units, need: units.saturating_add(1) });
     }
+    let counted = if prefix.counts_bytes { layout.wire_bytes(units) } else { units };
     let own = if prefix.includes_itself { to.len() } else { 0 };
     let number = counted.saturating_add(own);
     let most = prefix.most();
