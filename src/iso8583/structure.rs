@@ -197,16 +197,6 @@ impl<'d> Within<'d> {
     }
 }
 
-impl Structure {
-    /// Whether its pieces are written in forms of their own, so that it divides bytes of the wire and not characters.
-    pub(super) const fn is_typed(&self) -> bool {
-        match self {
-            Self::Parts(_) | Self::Bitmap(_) | Self::Datasets(_) => true,
-            Self::Widths(_) | Self::Tlv(_) | Self::Ber { .. } => false,
-        }
-    }
-}
-
 fn by_width<'d, 'v>(parts: &'d [Part], value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
     for part in parts {
         let at = usize::from(part.start);
