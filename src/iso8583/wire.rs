@@ -39,6 +39,12 @@ impl Layout {
         matches!(self.form, Form::Ebcdic(_) | Form::Bcd { .. } | Form::Hex)
     }
 
+    /// Whether [`write`] itself refuses what is not of the field's class.
+    #[inline]
+    pub(super) const fn is_judged_by_writing(&self) -> bool {
+        matches!((self.form, self.class), (Form::Bcd { .. }, Class::N | Class::Z))
+    }
+
     /// Whether all of a value is of the field's class; `value` is characters.
     #[inline]
     pub(super) fn holds(&self, value: &[u8]) -> bool {
