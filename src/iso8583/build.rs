@@ -207,7 +207,7 @@ impl<'d> Builder<'d> {
         value: &[u8],
     ) -> Result<(), EncodeReason> {
         let number = std::str::from_utf8(key).ok().and_then(|key| key.parse::<u8>().ok()).unwrap_or(0);
-        let field = inside.fields.get(&number).ok_or(EncodeReason::NoSuchElement)?;
+        let field = inside.fields.get(number).ok_or(EncodeReason::NoSuchElement)?;
         if number <= self.last {
             return Err(EncodeReason::NotAscending { last: self.last });
         }

@@ -275,7 +275,7 @@ impl Dialect {
         let number = key.parse::<u8>().ok();
         match structure {
             Structure::Parts(parts) => parts.iter().find(|part| part.key == key),
-            Structure::Bitmap(inside) => inside.fields.get(&number.filter(|n| n.to_string() == key)?),
+            Structure::Bitmap(inside) => inside.fields.get(number.filter(|n| n.to_string() == key)?),
             Structure::Datasets(sets) => sets.known.get(&u8::from_str_radix(key, 16).ok()?),
             Structure::Widths(_) | Structure::Tlv(_) | Structure::Ber { .. } => None,
         }
