@@ -136,7 +136,7 @@ fn number(form: PrefixForm, text: &[u8]) -> Option<usize> {
 /// # Errors
 ///
 /// The place of the first byte on the wire that is none of the form's.
-#[inline]
+#[inline(always)]
 pub(super) fn read(layout: &Layout, wire: &[u8], to: &mut [u8]) -> Result<bool, usize> {
     match layout.form {
         Form::Plain | Form::Latin1 | Form::Absent => {
@@ -180,6 +180,7 @@ pub(super) fn read(layout: &Layout, wire: &[u8], to: &mut [u8]) -> Result<bool, 
 /// # Errors
 ///
 /// The place of the first character that the form cannot hold.
+#[inline]
 pub(super) fn write(layout: &Layout, value: &[u8], to: &mut [u8]) -> Result<(), usize> {
     match layout.form {
         Form::Plain | Form::Latin1 | Form::Absent => {
