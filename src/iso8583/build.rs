@@ -257,7 +257,7 @@ impl<'d> Builder<'d> {
         }
         let text = std::str::from_utf8(key).map_err(|_| EncodeReason::NoSuchElement)?;
         let number = text.parse::<u8>().map_err(|_| EncodeReason::NoSuchElement)?;
-        let field = inside.fields.get(&number).filter(|field| field.key == text);
+        let field = inside.fields.get(number).filter(|field| field.key == text);
         let field = field.ok_or(EncodeReason::NoSuchElement)?;
         if number <= self.last {
             return Err(EncodeReason::NotAscending { last: self.last });
@@ -316,7 +316,7 @@ pub(super) fn put_value(
     if len > max {
         return Err(EncodeReason::TooLong { len, max });
     }
-    if !layout.holds(value) {
+    if !layout.is_judged_by_writing() && !layout.holds(value) {
         let at = layout.first_bad(value).unwrap_or(0);
         return Err(EncodeReason::Character { class: layout.class, at });
     }
@@ -325,7 +325,7 @@ pub(super) fn put_value(
     }
     let Some(prefix) = layout.prefix else {
         if len == max {
-            return written(cursor, layout, value);
+            return write(layout, value, cursor.room(usize::from(layout.wire_max)));
         }
         // Filled up as characters first: where digits go is known of them only.
         let from = cursor.at;
@@ -396,7 +396,11 @@ pub(super) fn filled_up<'v>(layout: &Layout, value: &'v [u8]) -> Result<Cow<'v, 
 }
 
 fn written(cursor: &mut Cursor<'_>, layout: &Layout, value: &[u8]) -> Result<(), EncodeReason> {
-    let room = cursor.room(layout.wire_bytes(value.len()));
+    write(layout, value, cursor.room(layout.wire_bytes(value.len())))
+}
+
+#[inline]
+fn write(layout: &Layout, value: &[u8], room: &mut [u8]) -> Result<(), EncodeReason> {
     wire::write(layout, value, room).map_err(|at| EncodeReason::Character { class: layout.class, at })
 }
 

@@ -291,7 +291,7 @@ impl Dialect {
         match structure {
             Structure::Parts(parts) => parts.iter().find(|part| part.key == key),
             Structure::Bitmap(inside) => {
-                inside.fields.get(&key.parse().ok()?).filter(|field| field.key == key)
+                inside.fields.get(key.parse().ok()?).filter(|field| field.key == key)
             }
             Structure::Datasets(sets) => sets.known.get(&identifier(key)?),
             Structure::Widths(_) | Structure::Tlv(_) | Structure::Ber { .. } => None,

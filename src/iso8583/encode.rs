@@ -230,6 +230,11 @@ impl<'d, 'b> Writer<'d, 'b> {
         let layout = match self.dialect.table.layout(field) {
             // After an error and inside a field the last is above all others.
             Some(layout) if layout.plain && field > self.last => layout,
+            Some(layout) if layout.recoded && field > self.last => {
+                self.announced.insert(field);
+                self.last = field;
+                return build::put_value(&mut self.cursor, layout, None, value);
+            }
             Some(_) | None => return self.put_unusual(field, value),
         };
         self.announced.insert(field);
@@ -261,8 +266,7 @@ impl<'d, 'b> Writer<'d, 'b> {
         Ok(())
     }
 
-    /// A field whose characters are not as they are on the wire, which has structure or conditions, or that cannot be
-    /// written.
+    /// A field that has structure or conditions, or that cannot be written.
     #[inline(never)]
     fn put_unusual(&mut self, field: u8, value: &[u8]) -> Result<(), EncodeReason> {
         let layout = self.admit(field)?;

@@ -85,6 +85,7 @@ fn watch(dialect: &mut Dialect) {
         for layout in dialect.table.layout_mut(*field).into_iter().chain(varied.map(|(layout, _)| layout)) {
             layout.watched = true;
             layout.plain = false;
+            layout.recoded = false;
         }
     }
 }
@@ -94,6 +95,7 @@ fn varies(dialect: &mut Dialect, number: u8, known: &Field) {
     if let Some(layout) = dialect.table.layout_mut(number) {
         layout.varies = true;
         layout.plain = false;
+        layout.recoded = false;
     }
     let usual = dialect.fields.entry(number).or_insert_with(|| known.clone());
     usual.strictest = usual.strictest.max(known.strictest);
@@ -223,6 +225,7 @@ fn field(
     if matches!(dialect.tertiary, Tertiary::Field(carrier) if number >= carrier) {
         // The writer looks where the third bitmap belongs.
         made.layout.plain = false;
+        made.layout.recoded = false;
     }
     if let Some(structure) = made.structure {
         made.layout.inside = u16::try_from(dialect.structures.len()).ok();

@@ -45,12 +45,16 @@ pub(super) fn field(forms: &Forms, draft: &Draft) -> Result<Made, Refused> {
         digits: 0,
         tlv: None,
         form,
+        recoded: false,
+        wire_max: 0,
         prefix,
         filled: draft.filled,
         inside: None,
         watched: false,
         varies: false,
     };
+    // What takes more than that fits no frame, and is never found there.
+    layout.wire_max = u16::try_from(layout.wire_bytes(usize::from(max))).unwrap_or(u16::MAX);
     if let Some(prefix) = prefix {
         prefix_holds(&layout, prefix).map_err(own)?;
     }
@@ -84,6 +88,7 @@ pub(super) fn field(forms: &Forms, draft: &Draft) -> Result<Made, Refused> {
         layout.plain = ascii_prefix && !draft.filled;
         layout.digits = prefix.map_or(0, |prefix| prefix.bytes);
     }
+    layout.recoded = layout.is_mirrored() && structure.is_none() && !draft.filled;
     Ok(Made { layout, field, structure, mirrors })
 }
 
