@@ -90,6 +90,12 @@ impl FieldPath {
         Ok(Self { text: Short::new(text.as_bytes()).map_err(|_| PathError::Malformed)?, field })
     }
 
+    /// Whether it leads to a whole field.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.inside().is_none()
+    }
+
     /// The data element that the path begins at.
     #[must_use]
     pub const fn field(&self) -> u8 {

@@ -86,6 +86,11 @@ impl Profile {
                 return Err((Reason::Malformed, Some(*field)));
             }
         }
+        for (path, values) in &self.values {
+            if message.get(path).is_some_and(|value| values.iter().all(|known| known != value)) {
+                return Err((Reason::Malformed, Some(path.field())));
+            }
+        }
         match class.kind {
             Kind::Network => self.network(message),
             Kind::Inquiry => Ok(Request::Inquiry(self.bill(message)?)),
@@ -103,7 +108,7 @@ impl Profile {
     ) -> Result<PaymentRequest, Refusal> {
         let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
         Ok(PaymentRequest {
-            key: bounded(PaymentKey::new(&self.key_parts(message, &link)))?,
+            key: key(&self.key_parts(message, &link))?,
             bill: self.bill(message)?,
             amount: self.amount(message)?,
             currency: self.text(message, &self.paths.currency).unwrap_or_default(),
@@ -161,9 +166,10 @@ impl Profile {
         };
         let replacement = self.paths.replacement_amounts.get(message).unwrap_or_default();
         Ok(Request::Reversal(Box::new(ReversalRequest {
-            original: bounded(PaymentKey::new(&parts))?,
+            original: key(&parts)?,
             amount: self.amount(message)?,
-            partial: replacement.iter().any(|byte| !matches!(byte, b'0' | b' ')),
+            // Signs stand before amounts of zero, too.
+            partial: replacement.iter().any(|byte| matches!(byte, b'1'..=b'9')),
             advice: message.mti().is_advice(),
             prior: Prior::Unknown,
         })))
@@ -213,9 +219,12 @@ fn fits(pattern: &[u8], code: &[u8]) -> bool {
     pattern.len() == code.len() && pattern.iter().zip(code).all(|(want, is)| *want == b'x' || want == is)
 }
 
-/// Dialects may have fields of any length; keys of the store may not.
-fn bounded(key: PaymentKey) -> Result<PaymentKey, Refusal> {
-    if key.as_bytes().len() <= KEY_BYTES_MAX { Ok(key) } else { Err((Reason::Malformed, None)) }
+/// Dialects may have fields of any length and of any characters; keys of the store may not.
+fn key(parts: &KeyParts<'_>) -> Result<PaymentKey, Refusal> {
+    let all = [parts.transmitted_at, parts.stan, parts.rrn, parts.acquirer, parts.terminal];
+    let printable = all.into_iter().flatten().all(|byte| (0x20..0x7f).contains(byte));
+    let key = PaymentKey::new(parts);
+    if printable && key.as_bytes().len() <= KEY_BYTES_MAX { Ok(key) } else { Err((Reason::Malformed, None)) }
 }
 
 /// Consumer numbers and codes come padded with spaces from some.

@@ -20,6 +20,8 @@ pub(super) struct File {
     pub(super) fields: FieldsTable,
     pub(super) classes: ClassesTable,
     pub(super) network_codes: CodesTable,
+    #[serde(default)]
+    pub(super) values: BTreeMap<Spanned<String>, Vec<String>>,
     pub(super) repeat: RepeatTable,
     pub(super) answer: AnswerTable,
     pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
