@@ -29,11 +29,7 @@ fn a_fault_is_told_by_line_and_reason() {
         ("biller = \"48.BI\"", "biller = \"48.BIL\"", "path `48.BIL`"),
         ("terminal = \"41\"", "terminal = \"64\"", "binary data"),
         ("consumer = \"48.CN\"", "customer = \"48.CN\"", "unknown field"),
-        (
-            "mti = { \"0400\" = \"0410\"",
-            "mti = { \"420\" = \"0430\"",
-            "`420` is not a message type",
-        ),
+        ("mti = { \"0400\" = \"0410\"", "mti = { \"420\" = \"0430\"", "`420` is not a message type"),
         ("mti = { \"0800\" = \"0810\" }", "mti = { \"0420\" = \"0430\" }", "belongs to another class"),
         ("echo = [2, 3", "echo = [1, 3", "no data element 1"),
         ("ignores = [35", "ignores = [65", "no data element 65"),

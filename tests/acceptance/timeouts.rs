@@ -36,7 +36,7 @@ async fn state_of(site: &Site, stan: u32) -> State {
 }
 
 /// Waits until the payment is in this state.
-async fn until(site: &Site, stan: u32, state: State) {
+pub async fn until(site: &Site, stan: u32, state: State) {
     let reached = async { while state_of(site, stan).await != state {} };
     tokio::time::timeout(crate::site::PATIENCE, reached).await.expect("the state is due");
 }
