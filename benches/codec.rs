@@ -250,6 +250,7 @@ fn main() {
     }
     for row in &rows {
         println!("  {}: {}", row.name, row.what);
+        assert_eq!((row.decode_allocations, row.encode_allocations), (0, 0), "{} allocates", row.name);
     }
     println!(
         "\ndecode, iso87-ascii          fields   bytes       ns   ns a field   ns a byte   ns a field more"

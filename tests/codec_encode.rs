@@ -1,5 +1,10 @@
 //! Writing messages: what is filled up, what is refused, and that a refusal leaves nothing behind.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking, and adds up what is small"
+)]
 
 use billswitch::iso8583::{Class, Dialect, EncodeError, EncodeReason, Mti, Writer, shipped};
 use bytes::BytesMut;
@@ -34,6 +39,54 @@ fn a_message_is_written_byte_for_byte() {
     writer.finish().unwrap();
     let want = b"0210\xc0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x00164000000804793778019NM009A CITIZENST000";
     assert_eq!(&out[..], want);
+}
+
+#[test]
+fn a_field_put_into_its_form_leaves_nothing_of_its_characters_behind() {
+    let text = r#"
+        name = "bank"
+        extends = "iso87-bcd"
+        [fields.60]
+        name = "a"
+        type = "n 12"
+        parts = [{ name = "batch", width = 6 }, { name = "network", width = 6 }]
+        [fields.61]
+        name = "b"
+        type = "b...255"
+        bitmap = { form = "binary", bytes = 1, header = 2 }
+        fields = { 1 = { name = "c", type = "b 1" } }
+    "#;
+    let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
+    let bank = Dialect::parse("bank.toml", text, &base).unwrap();
+    let mut out = BytesMut::new();
+    let mut writer = Writer::new(&bank, mti("0200"), &mut out);
+    writer.begin(60).unwrap();
+    writer.element(b"batch", b"123456").unwrap();
+    writer.element(b"network", b"654321").unwrap();
+    writer.end().unwrap();
+    writer.begin(61).unwrap();
+    writer.element(b"1", b"\xff").unwrap();
+    writer.end().unwrap();
+    writer.finish().unwrap();
+    assert_eq!(hex::encode(&out), "020000000000000000181234566543210004000080ff");
+}
+
+#[test]
+fn elements_of_any_length_are_put_into_ebcdic() {
+    let ipm = dialect("mastercard-ipm-ebcdic-style");
+    for len in [0, 1, 119, 120, 121, 500, 992] {
+        let mut out = BytesMut::new();
+        let mut writer = Writer::new(&ipm, mti("1240"), &mut out);
+        writer.begin(48).unwrap();
+        writer.element(b"0105", &vec![b'A'; len]).unwrap();
+        writer.end().unwrap();
+        writer.put(71, b"7").unwrap();
+        writer.finish().unwrap();
+        let digits = |text: String| text.bytes().map(|digit| digit | 0xf0).collect::<Vec<_>>();
+        let want =
+            [digits(format!("{:03}0105{len:03}", len + 7)), vec![0xc1; len], digits("00000007".to_owned())];
+        assert_eq!(&out[20..], want.concat(), "{len}");
+    }
 }
 
 type Step = fn(&mut Writer<'_, '_>) -> Result<(), EncodeError>;

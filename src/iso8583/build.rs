@@ -409,16 +409,15 @@ pub(super) fn rewrite(cursor: &mut Cursor<'_>, layout: &Layout, from: usize) -> 
     if !layout.is_mirrored() {
         return Ok(());
     }
-    let characters = cursor.written(from);
-    let mut few = [0_u8; 128];
-    if let Some(few) = few.get_mut(..characters.len()) {
-        few.copy_from_slice(characters);
-        cursor.at = from;
-        return written(cursor, layout, few);
-    }
-    let many = characters.to_vec();
-    cursor.at = from;
-    written(cursor, layout, &many)
+    let wire = layout.wire_bytes(cursor.at.saturating_sub(from));
+    // The characters move behind the place of what is made of them.
+    cursor.insert(from, wire);
+    let (room, characters) = cursor.written(from).split_at_mut_checked(wire).unwrap_or_default();
+    let rewritten = write(layout, characters, room);
+    // Behind a cursor are zeros.
+    characters.fill(0);
+    cursor.at = from.saturating_add(wire);
+    rewritten
 }
 
 /// A value shorter than its room: zeros before digits, blanks after text.
