@@ -341,3 +341,20 @@ fn chip_data_in_a_fixed_length_is_filled_up_with_zeros() {
     writer.finish().unwrap();
     assert_eq!(&out[..], &frame[..]);
 }
+
+#[test]
+fn a_long_file_is_read_in_time_in_line_with_its_length() {
+    let parts: String = (0..20_000).map(|at| format!("{{ name = \"p{at}\", type = \"n 1\" }}, ")).collect();
+    let subfields: String =
+        (2..129).map(|at| format!("{at} = {{ name = \"x\", type = \"n 2\" }}, ")).collect();
+    let whens = "[[when]]\nmti = [\"0200\"]\n[when.fields]\n5 = { name = \"y\" }\n".repeat(10_000);
+    let began = std::time::Instant::now();
+    let error = load(&format!(
+        "4 = {{ name = \"x\", type = \"b..99\", parts = [{parts}] }}\n\
+         5 = {{ name = \"x\", type = \"b..99\", bitmap = {{ form = \"hex\", bytes = 16 }}, fields = {{ {subfields} }} }}\n{whens}"
+    ))
+    .unwrap_err();
+    assert_eq!(error, "corner.toml:264: more than 64 conditions in `when` and `presence` together");
+    // It takes a fraction of a second, and took minutes.
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}

@@ -9,6 +9,8 @@
     reason = "a test fails by panicking, and adds up what is small"
 )]
 
+#[path = "../fuzz/ask.rs"]
+mod ask;
 mod expect;
 mod masking;
 mod plan;
@@ -21,7 +23,7 @@ use std::collections::BTreeMap;
 
 use billswitch::iso8583::{
     DecodeError, Dialect, EncodeError, EncodeReason, Message, Mirror, Mti, Node, Reason, Shown, Writer,
-    decode, from_json, mask_frame, to_json, tree,
+    decode, from_json, to_json, tree,
 };
 use bytes::BytesMut;
 use proptest::prelude::*;
@@ -70,73 +72,6 @@ fn read(message: &Message<'_, '_>, case: &Case) -> BTreeMap<u8, Vec<u8>> {
         .collect()
 }
 
-/// Whether every node of the tree is what its path leads to.
-fn paths_lead_to_the_tree(message: &Message<'_, '_>, nodes: &[Node]) {
-    let mut seen = Vec::new();
-    for node in nodes {
-        // Where a key repeats, a path leads to the first.
-        if seen.contains(&&node.key) {
-            continue;
-        }
-        seen.push(&node.key);
-        let compiled = message.dialect().path(&node.path);
-        let Ok(path) = compiled else {
-            let why = node.path.len() > 32 || !node.path.is_ascii();
-            assert!(why, "{}: {compiled:?}", node.path);
-            continue;
-        };
-        let got = message.get(&path).unwrap_or_else(|| panic!("nothing is at {path}"));
-        assert_eq!(got.len(), node.length, "{path}");
-        match &node.value {
-            Shown::Text(text) => {
-                assert_eq!(got.iter().map(|byte| char::from(*byte)).collect::<String>(), *text)
-            }
-            Shown::Binary(text) => assert_eq!(hex::encode_upper(got), *text),
-            Shown::Inside(inside) => paths_lead_to_the_tree(message, inside),
-        }
-        if let Some(offset) = node.offset {
-            assert!(
-                offset + got.len() <= message.frame().len() || node.length == 0 || !node.notation.is_empty()
-            );
-        }
-    }
-}
-
-/// Everything that can be asked of a message in these bytes, so that nothing of it may panic; and what is sound must
-/// be so again when it is written.
-fn ask_everything(dialect: &Dialect, frame: &[u8]) {
-    let mut mirror = Mirror::new();
-    let decoded = decode(dialect, frame, &mut mirror);
-    let message = &decoded.message;
-    for (field, value) in message.fields() {
-        let (start, wire) = (message.offset(field).unwrap(), message.wire(field).unwrap());
-        assert_eq!(frame.get(start..start + wire.len()), Some(wire));
-        assert!(message.elements(field).all(|(tag, inside)| tag.len() + inside.len() <= value.len()));
-    }
-    paths_lead_to_the_tree(message, &tree(message, false));
-    let json = to_json(&decoded, false);
-    assert!(to_json(&decoded, true).is_object());
-    let mut masked = frame.to_vec();
-    mask_frame(dialect, &mut masked);
-    assert_eq!(masked.len(), frame.len());
-    let Some(fault) = decoded.fault else {
-        let mut again = BytesMut::new();
-        match from_json(dialect, &json, &mut again) {
-            Ok(()) => {}
-            // A length of chip data that is longer than need be is written shorter, and may not fill its field any more.
-            Err(error) if error.to_string().contains("bytes instead of") => return,
-            Err(error) => panic!("{error}"),
-        }
-        let mut mirror = Mirror::new();
-        let back = decode(dialect, &again, &mut mirror);
-        assert_eq!(back.fault, None);
-        assert_eq!(to_json(&back, false), json);
-        return;
-    };
-    assert!(fault.offset <= frame.len(), "{fault}");
-    assert_eq!(decoded.layout_lost, fault.is_layout() || decoded.layout_lost);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -169,7 +104,7 @@ proptest! {
         let mut out = BytesMut::new();
         from_json(&dialect, &json, &mut out).unwrap();
         prop_assert_eq!(&out[..], &frame[..]);
-        paths_lead_to_the_tree(&decoded.message, &tree(&decoded.message, false));
+        ask::paths_lead_to_the_tree(&decoded.message, &tree(&decoded.message, false));
     }
 
     #[test]
@@ -236,10 +171,10 @@ proptest! {
         noise in prop::collection::vec(prop_oneof![any::<u8>(), b'0'..=b'9', Just(0)], 0..300),
     ) {
         let dialect = load(&case.toml());
-        ask_everything(&dialect, &noise);
+        ask::everything(&dialect, &noise);
         // Behind what a message begins with, so that the fields are reached.
         let (frame, ends) = wire::frame(&case);
-        ask_everything(&dialect, &[&frame[..ends[&1]], &noise].concat());
+        ask::everything(&dialect, &[&frame[..ends[&1]], &noise].concat());
     }
 
     #[test]
@@ -253,7 +188,7 @@ proptest! {
         for (turn, (at, byte, flip)) in spoils.into_iter().enumerate() {
             let at = at.index(frame.len());
             frame[at] = if flip { frame[at] ^ (1 << (byte % 8)) } else { byte };
-            ask_everything(&dialect, &frame);
+            ask::everything(&dialect, &frame);
             if turn % 3 == 2 {
                 frame.clone_from(&sound);
             }

@@ -1,6 +1,6 @@
 //! What a field's record says of its inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::de::{DeTable, DeValue};
 
@@ -135,12 +135,11 @@ fn parts(source: &Source<'_>, field: u8, value: &Value<'_>) -> Result<InsideDraf
     let want = "a list of { name = \"…\", width = characters } and { blank = characters }, or of small fields with a type";
     let list = source.list("parts", value, want)?;
     let (mut widths, mut typed) = (Vec::<Part>::new(), Vec::<(String, Draft)>::new());
-    let mut start = 0_u16;
+    let (mut start, mut taken) = (0_u16, BTreeSet::new());
     for item in list {
         let record = source.table("parts", item, want)?;
         let name = record.get("name").map(|name| part_name(source, name)).transpose()?;
-        let taken = widths.iter().filter_map(|part| part.name.as_ref()).chain(typed.iter().map(|(n, _)| n));
-        if name.as_ref().is_some_and(|name| taken.into_iter().any(|other| other == name)) {
+        if name.as_ref().is_some_and(|name| !taken.insert(name.clone())) {
             return Err(source.conflict(&item.span(), field, Conflict::SamePart));
         }
         if record.get("type").is_some() {

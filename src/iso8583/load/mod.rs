@@ -73,7 +73,7 @@ type Base<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads and checks a dialect.
 pub(super) fn load(file: &str, text: &str, base: Base<'_>) -> Result<Dialect, DialectError> {
-    let source = Source { file, text };
+    let source = Source::new(file, text);
     let whole = read(&source, base, &mut Vec::new())?;
     compile::compile(&source, whole)
 }
@@ -140,7 +140,7 @@ fn extended(
     let text = base(&parent)
         .ok_or_else(|| source.error(&extends.span(), DialectReason::NoBase { name: parent.clone() }))?;
     let file = format!("{parent}.toml");
-    let mut whole = read(&Source { file: &file, text: &text }, base, chain)?;
+    let mut whole = read(&Source::new(&file, &text), base, chain)?;
     whole.fields.values_mut().for_each(|draft| draft.line = None);
     Ok(whole)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use super::super::load_error::{DialectError, DialectReason};
-use super::super::rules::{MtiPattern, Test};
+use super::super::rules::{CONDITIONS_MAX, MtiPattern, Test};
 use super::draft::{self, Draft};
 use super::source::{Source, Value};
 
@@ -71,12 +71,15 @@ pub(super) fn whens(
         let Some(changed) = fields.filter(|_| !mti.is_empty() || field.is_some()) else {
             return Err(source.wants("when", item, want));
         };
-        let mut drafts = base.clone();
-        draft::fields(source, changed, &mut drafts)?;
-        let table = source.table("fields", changed, "a table")?;
-        let named: Vec<u8> = table.iter().filter_map(|(key, _)| key.get_ref().parse().ok()).collect();
-        drafts.retain(|number, _| named.contains(number));
         let line = source.line(&item.span());
+        if read.len().saturating_add(whens.len()) >= CONDITIONS_MAX {
+            return Err(source.on_line(line, DialectReason::TooManyConditions { max: CONDITIONS_MAX }));
+        }
+        let table = source.table("fields", changed, "a table")?;
+        let named = table.iter().filter_map(|(key, _)| key.get_ref().parse::<u8>().ok());
+        let known = |number| base.get(&number).map(|draft| (number, draft.clone()));
+        let mut drafts = named.filter_map(known).collect();
+        draft::fields(source, changed, &mut drafts)?;
         read.push(WhenDraft { line, given: GivenDraft { mti, field }, fields: drafts });
     }
     read.append(whens);

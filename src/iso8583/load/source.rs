@@ -17,12 +17,18 @@ pub(super) type Key<'v> = Spanned<Cow<'v, str>>;
 pub(super) struct Source<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
+    /// Where the lines end.
+    ends: Vec<usize>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
+        Self { file, text, ends: ends.collect() }
+    }
+
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        before.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1)
+        self.ends.partition_point(|end| *end < span.start).saturating_add(1)
     }
 
     pub(super) fn error(&self, span: &Range<usize>, reason: DialectReason) -> DialectError {
