@@ -104,7 +104,7 @@ async fn n37_a_payment_being_confirmed_is_so_after_a_restart() {
 
 #[tokio::test]
 async fn n51_a_biller_that_stays_silent_leaves_an_exception_which_a_person_resolves() {
-    let mut site = Site::with(CONFIRMING).await;
+    let site = Site::with(CONFIRMING).await;
     let mut peer = site.atmnet().await;
     let payment = Outgoing::payment_at(WIRED, 1, "1", 1000);
     peer.send(&payment).await;
