@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::charset::Class;
+use super::chip;
 use super::framing::Framing;
 use super::header::Header;
 use super::load;
 use super::load_error::DialectError;
-use super::path::{FieldPath, PathError};
+use super::path::{self, FieldPath, PathError};
 use super::rules::{Condition, Holding, Presence, When};
 use super::structure::{Structure, Subfield};
 use super::table::{Layout, Table, Tlv};
@@ -209,7 +210,7 @@ impl Dialect {
     }
 
     /// What an element without a record of its own is called: `48.CN`, `55.9F26`. What is inside another goes by its last
-    /// tag too.
+    /// tag too, and a chip's tag by the name that all know it by, unless the dialect has its own.
     #[must_use]
     pub fn element_name(&self, path: &str) -> Option<&str> {
         let last = || {
@@ -217,7 +218,8 @@ impl Dialect {
             let (_, tag) = inside.rsplit_once('.')?;
             self.names.get(&format!("{field}.{tag}"))
         };
-        self.names.get(path).or_else(last).map(String::as_str)
+        let own = self.names.get(path).or_else(last).map(String::as_str);
+        own.or_else(|| path::chip_tag(self, path).and_then(chip::name))
     }
 
     /// Compiles a field path: `37`, `48.CN` (a tagged element), `90.stan` (a positional part), `127.25.3` (subfields) or

@@ -8,6 +8,7 @@ mod ber;
 mod build;
 mod cards;
 mod charset;
+mod chip;
 mod cursor;
 mod decode;
 mod dialect;
