@@ -183,6 +183,27 @@ impl Dialect {
         self.table.layout(field).map(|layout| layout.max)
     }
 
+    /// Bytes of the length before the field's value; 0 of a fixed length.
+    #[must_use]
+    pub fn prefix_bytes(&self, field: u8) -> usize {
+        let layout = self.table.layout(field);
+        let prefix = layout.and_then(|layout| layout.prefix);
+        let plain = layout.filter(|layout| layout.plain).map(|layout| usize::from(layout.digits));
+        plain.or_else(|| prefix.map(|prefix| usize::from(prefix.bytes))).unwrap_or(0)
+    }
+
+    /// Bytes of the message type indicator.
+    #[must_use]
+    pub const fn mti_bytes(&self) -> usize {
+        self.mti.width()
+    }
+
+    /// Bytes of one bitmap.
+    #[must_use]
+    pub const fn bitmap_bytes(&self) -> usize {
+        self.bitmap.width()
+    }
+
     /// Whether the field holds tagged elements (TLV with tags of characters, or BER-TLV).
     #[must_use]
     pub fn is_tlv(&self, field: u8) -> bool {

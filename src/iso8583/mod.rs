@@ -37,7 +37,7 @@ mod table;
 mod tree;
 mod wire;
 
-pub use cards::{CardNumbers, MaskedPan, mask_pan};
+pub use cards::{CardNumbers, MaskedPan, has_check_digit, mask_pan};
 pub use charset::Class;
 pub use decode::decode;
 pub use dialect::{CardData, Dialect};

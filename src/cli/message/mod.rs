@@ -1,8 +1,15 @@
 //! The message tools: ISO 8583 messages for people and for programs.
 
+mod culprit;
 mod decode;
+mod doubt;
+mod dump;
 mod encode;
+mod fit;
 mod input;
+mod likely;
+mod show;
+mod unframe;
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
@@ -18,6 +25,7 @@ pub use decode::{DecodeArgs, decode};
 pub use encode::{EncodeArgs, encode};
 pub use input::{Format, Found, InputError, Place};
 use input::{Input, Judge, MESSAGE_BYTES_MAX, Reading};
+use unframe::unframed;
 
 /// Exit code for a message that is refused.
 const REFUSED: u8 = 2;
@@ -82,7 +90,7 @@ impl ReadArgs {
 
 /// How much of a message the dialect finds in bytes, as [`Judge`] wants it.
 fn score(dialect: &Dialect, bytes: &[u8], mirror: &mut Mirror) -> usize {
-    let decoded = iso8583::decode(dialect, unframed(dialect, bytes).1, mirror);
+    let decoded = iso8583::decode(dialect, unframed(dialect, bytes).message, mirror);
     match decoded.fault {
         None => Judge::SOUND,
         Some(_) if decoded.message.mti() == Mti::UNREADABLE => 0,
@@ -119,55 +127,4 @@ pub enum MessageToolError {
 fn print(text: &str) -> Result<(), MessageToolError> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(MessageToolError::Output)
-}
-
-/// Whether these bytes begin as a message does.
-fn begins(bytes: &[u8]) -> bool {
-    bytes.first_chunk::<4>().is_some_and(|mti| Mti::new(mti).is_ok())
-}
-
-/// Takes off what frames a message: as the dialect's framing does, if the bytes are one whole frame of it; else a
-/// two-byte length header, if what follows it begins like a message and the start does not. Gives the length that such
-/// a header says.
-fn unframed<'b>(dialect: &Dialect, bytes: &'b [u8]) -> (Option<usize>, &'b [u8]) {
-    if let Ok(Some(frame)) = dialect.framing().next(bytes, MESSAGE_BYTES_MAX)
-        && frame.consumed == bytes.len()
-        && let Some(message) = bytes.get(frame.start..frame.end)
-    {
-        return (None, message);
-    }
-    match bytes.split_first_chunk::<2>() {
-        Some((header, frame)) if begins(frame) => {
-            let length = usize::from(u16::from_be_bytes(*header));
-            if length == frame.len() || !begins(bytes) { (Some(length), frame) } else { (None, bytes) }
-        }
-        Some(_) | None => (None, bytes),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::iso8583::shipped;
-
-    #[test]
-    fn a_length_header_is_told_from_a_message() {
-        let onelink = shipped::dialect("onelink").unwrap().unwrap();
-        let unframed = |bytes| unframed(&onelink, bytes);
-        assert_eq!(unframed(b"\x00\x060800\x82\x20"), (None, &b"0800\x82\x20"[..]));
-        assert_eq!(unframed(b"\x00\x330800\x82\x20"), (Some(51), &b"0800\x82\x20"[..]));
-        assert_eq!(unframed(b"0800\x82\x20"), (None, &b"0800\x82\x20"[..]));
-        assert_eq!(unframed(b"08008220"), (None, &b"08008220"[..]));
-        assert_eq!(unframed(b"\x08"), (None, &b"\x08"[..]));
-    }
-
-    #[test]
-    fn a_frame_is_opened_as_the_dialect_frames_it() {
-        let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
-        let text = "name = \"ended\"\nextends = \"iso87-ascii\"\nframing = \"end FF\"\n";
-        let ended = Dialect::parse("ended.toml", text, &base).unwrap();
-        assert_eq!(unframed(&ended, b"08008220\xff"), (None, &b"08008220"[..]));
-        assert_eq!(unframed(&ended, b"08008220"), (None, &b"08008220"[..]), "bare");
-        assert_eq!(unframed(&ended, b"\x00\x0808008220"), (Some(8), &b"08008220"[..]), "as others frame");
-    }
 }
