@@ -56,6 +56,7 @@ enum Command {
     Book(book::BookArgs),
     Decode(message::DecodeArgs),
     Encode(message::EncodeArgs),
+    Doctor(message::DoctorArgs),
     /// List, show and check dialects and profiles, the data that says how messages are laid out and what they mean
     Specs(specs::SpecsArgs),
     Replay(replay::ReplayArgs),
@@ -108,6 +109,7 @@ pub fn main() -> ExitCode {
             args.read.with.load().and_then(|dialect| Ok(message::decode(&args, &dialect)?))
         }
         Command::Encode(args) => args.with.load().and_then(|dialect| Ok(message::encode(&args, &dialect)?)),
+        Command::Doctor(args) => message::doctor(&args).map_err(CliError::from),
         Command::Specs(args) => specs::run(args),
         Command::Replay(args) => {
             let dialect = dialect(args.specs.as_ref(), &args.dialect);

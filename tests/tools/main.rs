@@ -10,6 +10,7 @@
 )]
 
 mod decode;
+mod doctor;
 mod specs;
 
 use std::io::Write;

@@ -18,7 +18,7 @@ const BAD: i64 = 800;
 /// What a framing costs that is not the dialect's own: as one of fourteen.
 const UNUSUAL_FRAMING: i64 = 40;
 /// What each byte costs that stands before the message and that the dialect does not know.
-const UNKNOWN_HEADER: i64 = 400;
+const UNKNOWN_HEADER: i64 = 160;
 /// Message types that there are, and a bitmap, as nobody knows them before.
 const MTI: i64 = 75;
 const BITMAP: i64 = 640;
@@ -27,7 +27,7 @@ const ELEMENT_LENGTH: i64 = 50;
 /// Most bytes of an unknown header that are looked behind.
 const HEADER_BYTES_MAX: usize = 32;
 /// Most messages that are looked at: what fits so many fits the others.
-pub(super) const MESSAGES_MAX: usize = 256;
+pub(super) const MESSAGES_MAX: usize = 4_096;
 
 /// How a dialect under a framing fits messages.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ pub(super) fn rank<'d>(dialects: &'d [Dialect], inputs: &[&[u8]]) -> Vec<Fit<'d>
     let mut fits: Vec<Fit<'d>> =
         dialects.iter().map(|dialect| best_framing(dialect, inputs, &mut mirror)).collect();
     if !fits.iter().any(Fit::is_sound) {
-        for fit in &mut fits {
+        for fit in fits.iter_mut().filter(|fit| fit.sound == 0) {
             if let Some(behind) = behind_a_header(fit, inputs, &mut mirror) {
                 *fit = behind;
             }
@@ -118,6 +118,9 @@ fn split<'i>(framing: Framing, inputs: &[&'i [u8]]) -> Option<Vec<&'i [u8]>> {
 fn behind_a_header<'d>(fit: &Fit<'d>, inputs: &[&[u8]], mirror: &mut Mirror) -> Option<Fit<'d>> {
     let messages = if fit.framing == Framing::NONE { inputs.to_vec() } else { split(fit.framing, inputs)? };
     (1..=HEADER_BYTES_MAX).find_map(|skip| {
+        // The first tells nearly always, and there may be thousands.
+        let first = messages.first().and_then(|message| message.get(skip..))?;
+        sound_score(fit.dialect, first, mirror)?;
         let behind: Option<Vec<&[u8]>> = messages.iter().map(|message| message.get(skip..)).collect();
         let found = weigh(fit.dialect, fit.framing, skip, &behind?, mirror);
         (found.sound == found.messages).then_some(found)
@@ -313,5 +316,53 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{right} right, wrong:\n{}", wrong.join("\n"));
+    }
+
+    /// A sign-on of onelink.
+    fn sign_on() -> Vec<u8> {
+        hex::decode("30383030823800000000000004000000000000003131323030393030303030303338303630393030303031313230303031")
+            .unwrap()
+    }
+
+    #[test]
+    fn the_framing_is_told_too() {
+        let dialects = dialects();
+        let message = sign_on();
+        for framing in Framing::COMMON {
+            let mut out = bytes::BytesMut::new();
+            framing.put(&message, &mut out).unwrap();
+            framing.put(&message, &mut out).unwrap();
+            let fits = rank(&dialects, &[&out]);
+            assert_eq!((fits[0].framing, fits[0].sound, fits[0].messages), (framing, 2, 2), "{framing}");
+        }
+    }
+
+    #[test]
+    fn of_several_messages_all_must_fit() {
+        let dialects = dialects();
+        let vectors = vectors();
+        let epoc = vectors.iter().find(|(name, ..)| name == "epoc-networkmanagementrequest").unwrap();
+        let fits = rank(&dialects, &[&sign_on(), &epoc.2]);
+        assert!(fits.iter().all(|fit| !fit.is_sound()));
+        let iso93 = fits.iter().find(|fit| fit.dialect.name() == "iso93-ascii").unwrap();
+        assert_eq!((iso93.sound, iso93.fault.unwrap().0), (1, 0));
+    }
+
+    #[test]
+    fn a_header_that_no_dialect_has_is_looked_behind() {
+        let dialects = dialects();
+        let bytes = [b"HEADER-OF-16-BYT", &sign_on()[..]].concat();
+        let fits = rank(&dialects, &[&bytes]);
+        assert_eq!((fits[0].dialect.name(), fits[0].unknown_header), ("iso87-ascii-binary-bitmap", 16));
+        assert!(!fits[0].is_sound());
+    }
+
+    #[test]
+    fn any_bytes_are_weighed() {
+        let dialects = dialects();
+        for (len, step) in [(1, 1), (17, 7), (300, 31), (2_000, 53)] {
+            let bytes: Vec<u8> = (0..len).map(|at: usize| u8::try_from(at * step % 256).unwrap()).collect();
+            assert_eq!(rank(&dialects, &[&bytes]).len(), dialects.len());
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod culprit;
 mod decode;
+mod doctor;
 mod doubt;
 mod dump;
 mod encode;
@@ -20,8 +21,9 @@ use thiserror::Error;
 
 use super::CliError;
 use crate::config::Specs;
-use crate::iso8583::{self, Dialect, JsonError, Mirror, Mti};
+use crate::iso8583::{self, Dialect, Framing, JsonError, Mirror, Mti};
 pub use decode::{DecodeArgs, decode};
+pub use doctor::{DoctorArgs, doctor};
 pub use encode::{EncodeArgs, encode};
 pub use input::{Format, Found, InputError, Place};
 use input::{Input, Judge, MESSAGE_BYTES_MAX, Reading};
@@ -75,16 +77,43 @@ impl DialectArgs {
 impl ReadArgs {
     /// Finds the messages of `argument`, and tells on standard error what was passed over.
     fn read(&self, argument: &str, dialect: &Dialect) -> Result<Vec<Found>, MessageToolError> {
+        let source = Source { format: self.format, port: self.port };
+        source.read_as(argument, dialect)
+    }
+}
+
+/// What the input is said to be.
+#[derive(Clone, Copy)]
+struct Source {
+    /// Found out if not said.
+    format: Option<Format>,
+    /// Of a capture, only connections from or to this port.
+    port: Option<u16>,
+}
+
+impl Source {
+    /// Finds the messages of a dialect, and tells on standard error what was passed over.
+    fn read_as(self, argument: &str, dialect: &Dialect) -> Result<Vec<Found>, MessageToolError> {
         let mirror = RefCell::new(Mirror::new());
         let score = |bytes: &[u8]| score(dialect, bytes, &mut mirror.borrow_mut());
-        let judge = Judge { score: &score };
-        let reading = Reading { format: self.format, port: self.port, framing: dialect.framing(), judge };
-        let Input { found, remarks } = input::read(argument, &reading)?;
-        let mut errors = io::stderr().lock();
-        for remark in remarks {
-            let _ = writeln!(errors, "billswitch: {remark}");
-        }
+        let Input { found, remarks } = self.read(argument, dialect.framing(), Judge { score: &score })?;
+        remark(&remarks);
         Ok(found)
+    }
+
+    /// Finds the messages of which the judge makes most.
+    fn read(self, argument: &str, framing: Framing, judge: Judge<'_>) -> Result<Input, MessageToolError> {
+        let reading = Reading { format: self.format, port: self.port, framing, judge };
+        Ok(input::read(argument, &reading)?)
+    }
+}
+
+/// Tells on standard error what was passed over.
+fn remark(remarks: &[String]) {
+    let mut errors = io::stderr().lock();
+    for remark in remarks {
+        // If nobody can be told, nobody asks.
+        let _ = writeln!(errors, "billswitch: {remark}");
     }
 }
 
