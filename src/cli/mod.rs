@@ -57,6 +57,8 @@ enum Command {
     Decode(message::DecodeArgs),
     Encode(message::EncodeArgs),
     Doctor(message::DoctorArgs),
+    Diff(message::DiffArgs),
+    Convert(message::ConvertArgs),
     /// List, show and check dialects and profiles, the data that says how messages are laid out and what they mean
     Specs(specs::SpecsArgs),
     Replay(replay::ReplayArgs),
@@ -106,10 +108,18 @@ pub fn main() -> ExitCode {
         Command::Ctl(args) => ctl::run(args),
         Command::Book(args) => book::run(args),
         Command::Decode(args) => {
-            args.read.with.load().and_then(|dialect| Ok(message::decode(&args, &dialect)?))
+            args.read.from.with.load().and_then(|dialect| Ok(message::decode(&args, &dialect)?))
         }
         Command::Encode(args) => args.with.load().and_then(|dialect| Ok(message::encode(&args, &dialect)?)),
         Command::Doctor(args) => message::doctor(&args).map_err(CliError::from),
+        Command::Diff(args) => args.read.from.with.load().and_then(|dialect| {
+            let other = args.with_b().map(|with| with.load()).transpose()?;
+            Ok(message::diff(&args, &dialect, other.as_ref())?)
+        }),
+        Command::Convert(args) => args.from.with.load().and_then(|dialect| {
+            let target = args.target().load()?;
+            Ok(message::convert(&args, &dialect, &target)?)
+        }),
         Command::Specs(args) => specs::run(args),
         Command::Replay(args) => {
             let dialect = dialect(args.specs.as_ref(), &args.dialect);

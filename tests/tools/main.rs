@@ -9,6 +9,7 @@
     reason = "a test that fails may say so by panicking"
 )]
 
+mod compare;
 mod decode;
 mod doctor;
 mod specs;

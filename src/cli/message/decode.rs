@@ -65,12 +65,12 @@ pub struct DecodeArgs {
 /// [`MessageToolError`] if there is no message to decode. A message that is refused is no error here: it is
 /// shown, and the exit code is 2.
 pub fn decode(args: &DecodeArgs, dialect: &Dialect) -> Result<ExitCode, MessageToolError> {
-    let found = args.read.read(&args.input, dialect)?;
+    let found = args.read.from.read(&args.input, dialect)?;
     let many = found.len() > 1;
     let mut refused = 0_usize;
     let mut mirror = Mirror::new();
     let mut text = String::new();
-    let specs = Specs::new(args.read.with.specs.clone());
+    let specs = Specs::new(args.read.from.with.specs.clone());
     let mut detective = Detective::new(&specs);
     let masked = !args.read.unmasked;
     for Found { bytes, place } in &found {

@@ -1,7 +1,10 @@
 //! The message tools: ISO 8583 messages for people and for programs.
 
+mod compare;
+mod convert;
 mod culprit;
 mod decode;
+mod diff;
 mod doctor;
 mod doubt;
 mod dump;
@@ -22,7 +25,9 @@ use thiserror::Error;
 use super::CliError;
 use crate::config::Specs;
 use crate::iso8583::{self, Dialect, Framing, JsonError, Mirror, Mti};
+pub use convert::{ConvertArgs, convert};
 pub use decode::{DecodeArgs, decode};
+pub use diff::{DiffArgs, diff};
 pub use doctor::{DoctorArgs, doctor};
 pub use encode::{EncodeArgs, encode};
 pub use input::{Format, Found, InputError, Place};
@@ -43,9 +48,9 @@ pub struct DialectArgs {
     pub specs: Option<PathBuf>,
 }
 
-/// What every tool that reads messages is told.
+/// Where messages are read from, for every tool that does.
 #[derive(Args, Clone, Debug)]
-pub struct ReadArgs {
+pub struct FromArgs {
     /// The dialect.
     #[command(flatten)]
     pub with: DialectArgs,
@@ -55,6 +60,14 @@ pub struct ReadArgs {
     /// Of a capture, only connections from or to this port
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+}
+
+/// What every tool that shows messages is told.
+#[derive(Args, Clone, Debug)]
+pub struct ReadArgs {
+    /// Where they are read from.
+    #[command(flatten)]
+    pub from: FromArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -74,7 +87,7 @@ impl DialectArgs {
     }
 }
 
-impl ReadArgs {
+impl FromArgs {
     /// Finds the messages of `argument`, and tells on standard error what was passed over.
     fn read(&self, argument: &str, dialect: &Dialect) -> Result<Vec<Found>, MessageToolError> {
         let source = Source { format: self.format, port: self.port };
@@ -154,6 +167,11 @@ pub enum MessageToolError {
 
 /// Prints. A reader that stops listening (`| head`) is no fault of ours, and need not be told the rest.
 fn print(text: &str) -> Result<(), MessageToolError> {
+    print_bytes(text.as_bytes())
+}
+
+/// As [`print`], of what need not be text.
+fn print_bytes(bytes: &[u8]) -> Result<(), MessageToolError> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(MessageToolError::Output)
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(MessageToolError::Output)
 }
