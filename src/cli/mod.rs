@@ -58,6 +58,7 @@ enum Command {
     Encode(message::EncodeArgs),
     Doctor(message::DoctorArgs),
     Diff(message::DiffArgs),
+    Redact(message::RedactArgs),
     Convert(message::ConvertArgs),
     /// List, show and check dialects and profiles, the data that says how messages are laid out and what they mean
     Specs(specs::SpecsArgs),
@@ -116,6 +117,9 @@ pub fn main() -> ExitCode {
             let other = args.with_b().map(|with| with.load()).transpose()?;
             Ok(message::diff(&args, &dialect, other.as_ref())?)
         }),
+        Command::Redact(args) => {
+            args.from.with.load().and_then(|dialect| Ok(message::redact(&args, &dialect)?))
+        }
         Command::Convert(args) => args.from.with.load().and_then(|dialect| {
             let target = args.target().load()?;
             Ok(message::convert(&args, &dialect, &target)?)

@@ -12,6 +12,7 @@
 mod compare;
 mod decode;
 mod doctor;
+mod redact;
 mod specs;
 
 use std::io::Write;

@@ -12,6 +12,7 @@ mod encode;
 mod fit;
 mod input;
 mod likely;
+mod redact;
 mod show;
 mod unframe;
 
@@ -32,7 +33,8 @@ pub use doctor::{DoctorArgs, doctor};
 pub use encode::{EncodeArgs, encode};
 pub use input::{Format, Found, InputError, Place};
 use input::{Input, Judge, MESSAGE_BYTES_MAX, Reading};
-use unframe::unframed;
+pub use redact::{RedactArgs, redact};
+use unframe::{Unframed, unframed};
 
 /// Exit code for a message that is refused.
 const REFUSED: u8 = 2;
@@ -90,8 +92,23 @@ impl DialectArgs {
 impl FromArgs {
     /// Finds the messages of `argument`, and tells on standard error what was passed over.
     fn read(&self, argument: &str, dialect: &Dialect) -> Result<Vec<Found>, MessageToolError> {
-        let source = Source { format: self.format, port: self.port };
-        source.read_as(argument, dialect)
+        self.read_source(input::open(argument)?, argument, dialect)
+    }
+
+    /// As [`FromArgs::read`], of what `argument` was opened as.
+    fn read_source(
+        &self,
+        opened: input::Source,
+        argument: &str,
+        dialect: &Dialect,
+    ) -> Result<Vec<Found>, MessageToolError> {
+        let mirror = RefCell::new(Mirror::new());
+        let score = |bytes: &[u8]| score(dialect, bytes, &mut mirror.borrow_mut());
+        let judge = Judge { score: &score };
+        let reading = Reading { format: self.format, port: self.port, framing: dialect.framing(), judge };
+        let Input { found, remarks } = input::read_source(opened, argument, &reading)?;
+        remark(&remarks);
+        Ok(found)
     }
 }
 
@@ -105,15 +122,6 @@ struct Source {
 }
 
 impl Source {
-    /// Finds the messages of a dialect, and tells on standard error what was passed over.
-    fn read_as(self, argument: &str, dialect: &Dialect) -> Result<Vec<Found>, MessageToolError> {
-        let mirror = RefCell::new(Mirror::new());
-        let score = |bytes: &[u8]| score(dialect, bytes, &mut mirror.borrow_mut());
-        let Input { found, remarks } = self.read(argument, dialect.framing(), Judge { score: &score })?;
-        remark(&remarks);
-        Ok(found)
-    }
-
     /// Finds the messages of which the judge makes most.
     fn read(self, argument: &str, framing: Framing, judge: Judge<'_>) -> Result<Input, MessageToolError> {
         let reading = Reading { format: self.format, port: self.port, framing, judge };
@@ -160,6 +168,11 @@ pub enum MessageToolError {
     /// JSON, but not a message of this dialect.
     #[error("{0}")]
     Message(JsonError),
+    /// A capture, which `redact` does not rewrite.
+    #[error(
+        "a capture is not rewritten: `serve --record` writes captures redacted; or redact what `tshark -T fields -e tcp.payload` prints"
+    )]
+    RedactsNoCapture,
     /// The answer could not be written.
     #[error("standard output: {0}")]
     Output(#[source] io::Error),
