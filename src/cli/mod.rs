@@ -27,6 +27,7 @@ Begin with:
   billswitch demo                                   a recorded morning, replayed and checked from end to end
   billswitch serve                                  the switch itself, on the built-in configuration
   billswitch ctl status                             how it is doing
+  billswitch doctor FILE                            what speaks in a capture, a log or a message
 
 Exit status, where a command says nothing else:
   0   done, and all is as it should be

@@ -334,7 +334,7 @@ mod tests {
     /// A message with one text in it replaced by another.
     fn with(frame: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
         let at = frame.windows(old.len()).position(|window| window == old).unwrap();
-        [&frame[..at], new, &frame[at + old.len()..]].concat()
+        [&frame[..at], new, frame[at..].strip_prefix(old).unwrap()].concat()
     }
 
     #[test]

@@ -182,7 +182,8 @@ fn veil(decoded: &Decoded<'_, '_>, marked: &Range<usize>, fault: DecodeError) ->
         let head = message.header().len().saturating_add(dialect.mti_bytes());
         let first = message.fields().filter_map(|(field, _)| message.offset(field)).min();
         let bitmaps = first.unwrap_or(head).max(head);
-        let mut kept: Vec<Range<usize>> = vec![0..bitmaps.min(head.saturating_add(BITMAPS_BYTES_MAX))];
+        let start = 0..bitmaps.min(head.saturating_add(BITMAPS_BYTES_MAX));
+        let mut kept: Vec<Range<usize>> = std::iter::once(start).collect();
         for (field, _) in message.fields() {
             let (Some(at), Some(wire)) = (message.offset(field), message.wire(field)) else { continue };
             let from = at.saturating_sub(dialect.prefix_bytes(field));

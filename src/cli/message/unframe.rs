@@ -71,7 +71,8 @@ mod tests {
     fn a_length_header_is_told_from_a_message() {
         let onelink = shipped::dialect("onelink").unwrap().unwrap();
         let message = &b"0800\x82\x20"[..];
-        let table: &[(&[u8], &str, Option<usize>, &[u8])] = &[
+        type Row<'t> = (&'t [u8], &'t str, Option<usize>, &'t [u8]);
+        let table: &[Row<'_>] = &[
             (b"\x00\x060800\x82\x20", "binary 2", None, message),
             (b"\x00\x330800\x82\x20", "binary 2", Some(51), message),
             (b"\x00\x080800\x82\x20", "binary 2 inclusive", None, message),
