@@ -27,6 +27,7 @@ Begin with:
   billswitch demo                                   a recorded morning, replayed and checked from end to end
   billswitch serve                                  the switch itself, on the built-in configuration
   billswitch ctl status                             how it is doing
+  billswitch doctor FILE                            what speaks in a capture, a log or a message
 
 Exit status, where a command says nothing else:
   0   done, and all is as it should be
@@ -56,6 +57,10 @@ enum Command {
     Book(book::BookArgs),
     Decode(message::DecodeArgs),
     Encode(message::EncodeArgs),
+    Doctor(message::DoctorArgs),
+    Diff(message::DiffArgs),
+    Redact(message::RedactArgs),
+    Convert(message::ConvertArgs),
     /// List, show and check dialects and profiles, the data that says how messages are laid out and what they mean
     Specs(specs::SpecsArgs),
     Replay(replay::ReplayArgs),
@@ -105,9 +110,21 @@ pub fn main() -> ExitCode {
         Command::Ctl(args) => ctl::run(args),
         Command::Book(args) => book::run(args),
         Command::Decode(args) => {
-            args.read.with.load().and_then(|dialect| Ok(message::decode(&args, &dialect)?))
+            args.read.from.with.load().and_then(|dialect| Ok(message::decode(&args, &dialect)?))
         }
         Command::Encode(args) => args.with.load().and_then(|dialect| Ok(message::encode(&args, &dialect)?)),
+        Command::Doctor(args) => message::doctor(&args).map_err(CliError::from),
+        Command::Diff(args) => args.read.from.with.load().and_then(|dialect| {
+            let other = args.with_b().map(|with| with.load()).transpose()?;
+            Ok(message::diff(&args, &dialect, other.as_ref())?)
+        }),
+        Command::Redact(args) => {
+            args.from.with.load().and_then(|dialect| Ok(message::redact(&args, &dialect)?))
+        }
+        Command::Convert(args) => args.from.with.load().and_then(|dialect| {
+            let target = args.target().load()?;
+            Ok(message::convert(&args, &dialect, &target)?)
+        }),
         Command::Specs(args) => specs::run(args),
         Command::Replay(args) => {
             let dialect = dialect(args.specs.as_ref(), &args.dialect);

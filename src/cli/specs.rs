@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::CliError;
 use super::tables::table;
 use crate::config::{SpecFile, SpecKind, Specs};
-use crate::iso8583::{CardData, Dialect};
+use crate::iso8583::{CardData, Dialect, Entry};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -45,7 +45,7 @@ enum SpecsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// The fields of a dialect
+    /// A dialect as the program understands it: fields, what is inside them, conditions, rules, codes
     Show {
         /// The dialect, or the profile if no dialect has this name
         name: String,
@@ -150,23 +150,76 @@ fn dialect_json(dialect: &Dialect) -> Value {
         })
     };
     let fields: Vec<Value> = dialect.fields().map(field).collect();
-    json!({ "name": dialect.name(), "kind": "dialect", "note": dialect.note(), "framing": dialect.framing().to_string(), "fields": fields })
+    let outline = dialect.outline();
+    let inside: Vec<Value> =
+        outline.iter().filter(|entry| entry.path.contains('.')).map(entry_json).collect();
+    let when = dialect.otherwise().into_iter().map(|(condition, entries)| {
+        json!({ "condition": condition, "fields": entries.iter().map(entry_json).collect::<Vec<Value>>() })
+    });
+    let codes = dialect.coded().map(|(path, codes)| {
+        let codes: Map<String, Value> =
+            codes.map(|(code, meaning)| (code.to_owned(), Value::from(meaning))).collect();
+        (path.to_owned(), Value::Object(codes))
+    });
+    json!({
+        "name": dialect.name(),
+        "kind": "dialect",
+        "note": dialect.note(),
+        "framing": dialect.framing().to_string(),
+        "fields": fields,
+        "inside": inside,
+        "when": when.collect::<Vec<Value>>(),
+        "presence": dialect.presence_rules(),
+        "codes": Value::Object(codes.collect()),
+    })
+}
+
+fn entry_json(entry: &Entry) -> Value {
+    json!({
+        "path": entry.path,
+        "name": entry.name,
+        "type": entry.notation,
+        "inside": entry.inside,
+        "card_data": card_data(entry.card_data).map(|(word, _)| word),
+    })
 }
 
 fn dialect_table(dialect: &Dialect) -> String {
-    let mut fields = table(&[">DE", "name", "type", "notes"]);
-    for number in dialect.fields() {
-        let tlv = dialect.is_tlv(number).then_some("tagged elements");
-        let card = card_data(dialect.card_data(number)).map(|(_, words)| words);
-        let notes: Vec<&str> = [card, tlv].into_iter().flatten().collect();
-        fields.add_row([
-            number.to_string().as_str(),
-            dialect.field_name(number).unwrap_or_default(),
-            dialect.field_type(number).unwrap_or_default(),
-            notes.join(", ").as_str(),
-        ]);
+    let mut text = format!("{}: {}\nframing: {}\n", dialect.name(), dialect.note(), dialect.framing());
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}", entries_table(&dialect.outline()));
+    for (condition, entries) in dialect.otherwise() {
+        let _ = writeln!(text, "\nwhere {condition}:\n{}", entries_table(&entries));
     }
-    format!("{}: {}\nframing: {}\n{fields}\n", dialect.name(), dialect.note(), dialect.framing())
+    let rules = dialect.presence_rules();
+    if !rules.is_empty() {
+        let _ = writeln!(text, "\nrules:\n  {}", rules.join("\n  "));
+    }
+    for (path, codes) in dialect.coded() {
+        let name = path.parse().ok().and_then(|field| dialect.field_name(field)).unwrap_or_default();
+        let _ = writeln!(text, "\nDE {path} {name}:");
+        for (code, meaning) in codes {
+            let _ = writeln!(text, "  {code}  {meaning}");
+        }
+    }
+    text
+}
+
+/// Fields with what is inside them, that further in.
+fn entries_table(entries: &[Entry]) -> comfy_table::Table {
+    let mut rows = table(&["DE", "name", "type", "notes"]);
+    for entry in entries {
+        let depth = entry.path.matches('.').count();
+        let key = match entry.path.rsplit_once('.') {
+            Some((_, key)) => format!("{:1$}{key}", "", depth.saturating_mul(2).saturating_add(2)),
+            None => format!("{:>3}", entry.path),
+        };
+        let card = card_data(entry.card_data).map(|(_, words)| words);
+        let inside = Some(entry.inside.as_str()).filter(|inside| !inside.is_empty());
+        let notes: Vec<&str> = [card, inside].into_iter().flatten().collect();
+        rows.add_row([key.as_str(), &entry.name, &entry.notation, &notes.join(", ")]);
+    }
+    rows
 }
 
 /// The word of the file, and what it means for people.

@@ -192,6 +192,12 @@ pub(super) fn shows_card_number(message: &Message<'_, '_>) -> bool {
     message.field(2).is_some_and(|pan| is_card_number(pan) && luhn(pan))
 }
 
+/// Whether digits end in the check digit that card numbers have (ISO/IEC 7812).
+#[must_use]
+pub fn has_check_digit(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_digit) && luhn(digits)
+}
+
 /// Whether the last digit is the check digit of the others (ISO/IEC 7812).
 fn luhn(digits: &[u8]) -> bool {
     let sum = digits.iter().rev().enumerate().fold(0_u32, |sum, (index, byte)| {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::charset::Class;
+use super::chip;
 use super::framing::Framing;
 use super::header::Header;
 use super::load;
 use super::load_error::DialectError;
-use super::path::{FieldPath, PathError};
+use super::path::{self, FieldPath, PathError};
 use super::rules::{Condition, Holding, Presence, When};
 use super::structure::{Structure, Subfield};
 use super::table::{Layout, Table, Tlv};
@@ -182,6 +183,27 @@ impl Dialect {
         self.table.layout(field).map(|layout| layout.max)
     }
 
+    /// Bytes of the length before the field's value; 0 of a fixed length.
+    #[must_use]
+    pub fn prefix_bytes(&self, field: u8) -> usize {
+        let layout = self.table.layout(field);
+        let prefix = layout.and_then(|layout| layout.prefix);
+        let plain = layout.filter(|layout| layout.plain).map(|layout| usize::from(layout.digits));
+        plain.or_else(|| prefix.map(|prefix| usize::from(prefix.bytes))).unwrap_or(0)
+    }
+
+    /// Bytes of the message type indicator.
+    #[must_use]
+    pub const fn mti_bytes(&self) -> usize {
+        self.mti.width()
+    }
+
+    /// Bytes of one bitmap.
+    #[must_use]
+    pub const fn bitmap_bytes(&self) -> usize {
+        self.bitmap.width()
+    }
+
     /// Whether the field holds tagged elements (TLV with tags of characters, or BER-TLV).
     #[must_use]
     pub fn is_tlv(&self, field: u8) -> bool {
@@ -209,7 +231,7 @@ impl Dialect {
     }
 
     /// What an element without a record of its own is called: `48.CN`, `55.9F26`. What is inside another goes by its last
-    /// tag too.
+    /// tag too, and a chip's tag by the name that all know it by, unless the dialect has its own.
     #[must_use]
     pub fn element_name(&self, path: &str) -> Option<&str> {
         let last = || {
@@ -217,7 +239,8 @@ impl Dialect {
             let (_, tag) = inside.rsplit_once('.')?;
             self.names.get(&format!("{field}.{tag}"))
         };
-        self.names.get(path).or_else(last).map(String::as_str)
+        let own = self.names.get(path).or_else(last).map(String::as_str);
+        own.or_else(|| path::chip_tag(self, path).and_then(chip::name))
     }
 
     /// Characters of a part by width, where the path leads to one.

@@ -53,6 +53,78 @@ impl Mti {
         class
     }
 
+    /// What the first digit says, for people.
+    #[must_use]
+    pub const fn version_words(self) -> &'static str {
+        match self.version() {
+            b'0' => "ISO 8583:1987",
+            b'1' => "ISO 8583:1993",
+            b'2' => "ISO 8583:2003",
+            b'8' => "a national version",
+            b'9' => "a private version",
+            _ => "a reserved version",
+        }
+    }
+
+    /// What the second digit says, for people.
+    #[must_use]
+    pub const fn class_words(self) -> &'static str {
+        match self.class() {
+            b'1' => "authorisation",
+            b'2' => "financial",
+            b'3' => "file action",
+            b'4' => "reversal or chargeback",
+            b'5' => "reconciliation",
+            b'6' => "administrative",
+            b'7' => "fee collection",
+            b'8' => "network management",
+            _ => "reserved class",
+        }
+    }
+
+    /// What the third digit says, for people.
+    #[must_use]
+    pub const fn function_words(self) -> &'static str {
+        let [_, _, function, _] = self.0;
+        match function {
+            b'0' => "request",
+            b'1' => "answer to a request",
+            b'2' => "advice",
+            b'3' => "answer to an advice",
+            b'4' => "notification",
+            b'5' => "acknowledgement of a notification",
+            b'6' => "instruction",
+            b'7' => "acknowledgement of an instruction",
+            _ => "reserved function",
+        }
+    }
+
+    /// What the fourth digit says, for people: who began, and whether this is said again.
+    #[must_use]
+    pub const fn origin_words(self) -> &'static str {
+        let [.., origin] = self.0;
+        match origin {
+            b'0' => "from the acquirer",
+            b'1' => "from the acquirer, repeated",
+            b'2' => "from the issuer",
+            b'3' => "from the issuer, repeated",
+            b'4' => "from another",
+            b'5' => "from another, repeated",
+            _ => "of reserved origin",
+        }
+    }
+
+    /// All four digits in words: `financial request from the acquirer (ISO 8583:1987)`. Of what answers, who began is meant.
+    #[must_use]
+    pub fn words(self) -> String {
+        let (class, function) = (self.class_words(), self.function_words());
+        let (origin, version) = (self.origin_words(), self.version_words());
+        if self.is_response() {
+            return format!("{class}, {function} {origin} ({version})");
+        }
+        format!("{class} {function} {origin} ({version})")
+    }
+
     /// Whether this answers another message: the third digit is odd.
     #[must_use]
     pub const fn is_response(self) -> bool {
@@ -130,6 +202,20 @@ mod tests {
         assert_eq!(Mti::new(b"0200").map(|mti| mti.as_str().to_owned()), Ok("0200".to_owned()));
         for wrong in [&b"020"[..], b"02000", b"02O0", b"", b"\x02\x00\x00\x00"] {
             assert_eq!(Mti::new(wrong), Err(MtiError));
+        }
+    }
+
+    #[test]
+    fn the_digits_are_told_in_words() {
+        let table = [
+            ("0200", "financial request from the acquirer (ISO 8583:1987)"),
+            ("0421", "reversal or chargeback advice from the acquirer, repeated (ISO 8583:1987)"),
+            ("1810", "network management, answer to a request from the acquirer (ISO 8583:1993)"),
+            ("2622", "administrative advice from the issuer (ISO 8583:2003)"),
+            ("9999", "reserved class, reserved function of reserved origin (a private version)"),
+        ];
+        for (mti, words) in table {
+            assert_eq!(mti.parse::<Mti>().unwrap().words(), words);
         }
     }
 

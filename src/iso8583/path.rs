@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::ber;
 use super::dialect::{Dialect, identifier};
-use super::structure::{BER_DEPTH, Structure, Widths, Within};
+use super::structure::{BER_DEPTH, Structure, Subfield, Widths, Within};
 use crate::ids::Short;
 
 /// A place in messages of one dialect: a field, or something inside it. Copying one is cheap, and it does not need its
@@ -171,6 +171,29 @@ fn ber(field: u8, depth: u8, key: &str) -> Result<Within<'static>, PathError> {
         (Some(_), _) => Ok(Within::Ber(0)),
         (None, _) => Err(PathError::NotBer { field }),
     }
+}
+
+/// The last tag of a path that leads into chip data: BER-TLV that a dialect declares, and not the inside of a data set,
+/// whose tags mean something else.
+pub(super) fn chip_tag<'p>(dialect: &Dialect, path: &'p str) -> Option<&'p str> {
+    fn is_chip<'d>(mut within: Within<'d>, keys: &str) -> bool {
+        for key in keys.split('.') {
+            match within {
+                Within::Ber(_) | Within::Declared(Structure::Ber { .. }) => return true,
+                Within::Declared(structure) => {
+                    let inside = Dialect::subfield(structure, key).and_then(Subfield::within);
+                    let Some(inside) = inside else { return false };
+                    within = inside;
+                }
+            }
+        }
+        false
+    }
+    let (number, keys) = path.split_once('.')?;
+    let structures = dialect.layouts(number.parse().ok()?).filter_map(|layout| dialect.structure(layout));
+    let (_, tag) = path.rsplit_once('.')?;
+    let mut within = structures.map(Within::Declared);
+    within.any(|within| is_chip(within, keys)).then_some(tag)
 }
 
 impl fmt::Display for FieldPath {

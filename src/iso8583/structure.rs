@@ -94,6 +94,11 @@ impl Numbered {
         let place = self.places.get(usize::from(number).wrapping_sub(1))?;
         self.fields.get(usize::from(*place))
     }
+
+    /// All of them, ascending: each is keyed by its number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Subfield> {
+        self.fields.iter()
+    }
 }
 
 impl FromIterator<(u8, Subfield)> for Numbered {

@@ -9,7 +9,10 @@
     reason = "a test that fails may say so by panicking"
 )]
 
+mod compare;
 mod decode;
+mod doctor;
+mod redact;
 mod specs;
 
 use std::io::Write;

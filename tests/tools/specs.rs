@@ -82,14 +82,14 @@ fn a_dialect_is_shown_by_field() {
     assert_snapshot!(ran.out, @r#"
     small: For a test. And nothing else.
     framing: binary 2
-    ┌────┬────────────────────────────┬───────────┬───────────────────────────┐
-    │ DE ┆ name                       ┆ type      ┆ notes                     │
-    ╞════╪════════════════════════════╪═══════════╪═══════════════════════════╡
-    │  2 ┆ primary account number     ┆ n..19     ┆ card number: shown masked │
-    │ 11 ┆ systems trace audit number ┆ n 6       ┆                           │
-    │ 48 ┆ additional data            ┆ ans...999 ┆ tagged elements           │
-    │ 52 ┆ PIN data                   ┆ b 8       ┆ card data: never kept     │
-    └────┴────────────────────────────┴───────────┴───────────────────────────┘
+    ┌─────┬────────────────────────────┬───────────┬────────────────────────────────────────────┐
+    │ DE  ┆ name                       ┆ type      ┆ notes                                      │
+    ╞═════╪════════════════════════════╪═══════════╪════════════════════════════════════════════╡
+    │   2 ┆ primary account number     ┆ n..19     ┆ card number: shown masked                  │
+    │  11 ┆ systems trace audit number ┆ n 6       ┆                                            │
+    │  48 ┆ additional data            ┆ ans...999 ┆ elements: tag of 2 characters, length of 3 │
+    │  52 ┆ PIN data                   ┆ b 8       ┆ card data: never kept                      │
+    └─────┴────────────────────────────┴───────────┴────────────────────────────────────────────┘
     "#);
     let json = run(&["specs", "show", "small", "--specs", specs, "--json"], b"");
     let json: Value = serde_json::from_str(&json.out).unwrap();

@@ -1,8 +1,20 @@
 //! The message tools: ISO 8583 messages for people and for programs.
 
+mod compare;
+mod convert;
+mod culprit;
 mod decode;
+mod diff;
+mod doctor;
+mod doubt;
+mod dump;
 mod encode;
+mod fit;
 mod input;
+mod likely;
+mod redact;
+mod show;
+mod unframe;
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
@@ -13,11 +25,16 @@ use thiserror::Error;
 
 use super::CliError;
 use crate::config::Specs;
-use crate::iso8583::{self, Dialect, JsonError, Mirror, Mti};
+use crate::iso8583::{self, Dialect, Framing, JsonError, Mirror, Mti};
+pub use convert::{ConvertArgs, convert};
 pub use decode::{DecodeArgs, decode};
+pub use diff::{DiffArgs, diff};
+pub use doctor::{DoctorArgs, doctor};
 pub use encode::{EncodeArgs, encode};
 pub use input::{Format, Found, InputError, Place};
 use input::{Input, Judge, MESSAGE_BYTES_MAX, Reading};
+pub use redact::{RedactArgs, redact};
+use unframe::{Unframed, unframed};
 
 /// Exit code for a message that is refused.
 const REFUSED: u8 = 2;
@@ -33,9 +50,9 @@ pub struct DialectArgs {
     pub specs: Option<PathBuf>,
 }
 
-/// What every tool that reads messages is told.
+/// Where messages are read from, for every tool that does.
 #[derive(Args, Clone, Debug)]
-pub struct ReadArgs {
+pub struct FromArgs {
     /// The dialect.
     #[command(flatten)]
     pub with: DialectArgs,
@@ -45,6 +62,14 @@ pub struct ReadArgs {
     /// Of a capture, only connections from or to this port
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+}
+
+/// What every tool that shows messages is told.
+#[derive(Args, Clone, Debug)]
+pub struct ReadArgs {
+    /// Where they are read from.
+    #[command(flatten)]
+    pub from: FromArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -64,25 +89,58 @@ impl DialectArgs {
     }
 }
 
-impl ReadArgs {
+impl FromArgs {
     /// Finds the messages of `argument`, and tells on standard error what was passed over.
     fn read(&self, argument: &str, dialect: &Dialect) -> Result<Vec<Found>, MessageToolError> {
+        self.read_source(input::open(argument)?, argument, dialect)
+    }
+
+    /// As [`FromArgs::read`], of what `argument` was opened as.
+    fn read_source(
+        &self,
+        opened: input::Source,
+        argument: &str,
+        dialect: &Dialect,
+    ) -> Result<Vec<Found>, MessageToolError> {
         let mirror = RefCell::new(Mirror::new());
         let score = |bytes: &[u8]| score(dialect, bytes, &mut mirror.borrow_mut());
         let judge = Judge { score: &score };
         let reading = Reading { format: self.format, port: self.port, framing: dialect.framing(), judge };
-        let Input { found, remarks } = input::read(argument, &reading)?;
-        let mut errors = io::stderr().lock();
-        for remark in remarks {
-            let _ = writeln!(errors, "billswitch: {remark}");
-        }
+        let Input { found, remarks } = input::read_source(opened, argument, &reading)?;
+        remark(&remarks);
         Ok(found)
+    }
+}
+
+/// What the input is said to be.
+#[derive(Clone, Copy)]
+struct Source {
+    /// Found out if not said.
+    format: Option<Format>,
+    /// Of a capture, only connections from or to this port.
+    port: Option<u16>,
+}
+
+impl Source {
+    /// Finds the messages of which the judge makes most.
+    fn read(self, argument: &str, framing: Framing, judge: Judge<'_>) -> Result<Input, MessageToolError> {
+        let reading = Reading { format: self.format, port: self.port, framing, judge };
+        Ok(input::read(argument, &reading)?)
+    }
+}
+
+/// Tells on standard error what was passed over.
+fn remark(remarks: &[String]) {
+    let mut errors = io::stderr().lock();
+    for remark in remarks {
+        // If nobody can be told, nobody asks.
+        let _ = writeln!(errors, "billswitch: {remark}");
     }
 }
 
 /// How much of a message the dialect finds in bytes, as [`Judge`] wants it.
 fn score(dialect: &Dialect, bytes: &[u8], mirror: &mut Mirror) -> usize {
-    let decoded = iso8583::decode(dialect, unframed(dialect, bytes).1, mirror);
+    let decoded = iso8583::decode(dialect, unframed(dialect, bytes).message, mirror);
     match decoded.fault {
         None => Judge::SOUND,
         Some(_) if decoded.message.mti() == Mti::UNREADABLE => 0,
@@ -110,6 +168,11 @@ pub enum MessageToolError {
     /// JSON, but not a message of this dialect.
     #[error("{0}")]
     Message(JsonError),
+    /// A capture, which `redact` does not rewrite.
+    #[error(
+        "a capture is not rewritten: `serve --record` writes captures redacted; or redact what `tshark -T fields -e tcp.payload` prints"
+    )]
+    RedactsNoCapture,
     /// The answer could not be written.
     #[error("standard output: {0}")]
     Output(#[source] io::Error),
@@ -117,57 +180,11 @@ pub enum MessageToolError {
 
 /// Prints. A reader that stops listening (`| head`) is no fault of ours, and need not be told the rest.
 fn print(text: &str) -> Result<(), MessageToolError> {
+    print_bytes(text.as_bytes())
+}
+
+/// As [`print`], of what need not be text.
+fn print_bytes(bytes: &[u8]) -> Result<(), MessageToolError> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(MessageToolError::Output)
-}
-
-/// Whether these bytes begin as a message does.
-fn begins(bytes: &[u8]) -> bool {
-    bytes.first_chunk::<4>().is_some_and(|mti| Mti::new(mti).is_ok())
-}
-
-/// Takes off what frames a message: as the dialect's framing does, if the bytes are one whole frame of it; else a
-/// two-byte length header, if what follows it begins like a message and the start does not. Gives the length that such
-/// a header says.
-fn unframed<'b>(dialect: &Dialect, bytes: &'b [u8]) -> (Option<usize>, &'b [u8]) {
-    if let Ok(Some(frame)) = dialect.framing().next(bytes, MESSAGE_BYTES_MAX)
-        && frame.consumed == bytes.len()
-        && let Some(message) = bytes.get(frame.start..frame.end)
-    {
-        return (None, message);
-    }
-    match bytes.split_first_chunk::<2>() {
-        Some((header, frame)) if begins(frame) => {
-            let length = usize::from(u16::from_be_bytes(*header));
-            if length == frame.len() || !begins(bytes) { (Some(length), frame) } else { (None, bytes) }
-        }
-        Some(_) | None => (None, bytes),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::iso8583::shipped;
-
-    #[test]
-    fn a_length_header_is_told_from_a_message() {
-        let onelink = shipped::dialect("onelink").unwrap().unwrap();
-        let unframed = |bytes| unframed(&onelink, bytes);
-        assert_eq!(unframed(b"\x00\x060800\x82\x20"), (None, &b"0800\x82\x20"[..]));
-        assert_eq!(unframed(b"\x00\x330800\x82\x20"), (Some(51), &b"0800\x82\x20"[..]));
-        assert_eq!(unframed(b"0800\x82\x20"), (None, &b"0800\x82\x20"[..]));
-        assert_eq!(unframed(b"08008220"), (None, &b"08008220"[..]));
-        assert_eq!(unframed(b"\x08"), (None, &b"\x08"[..]));
-    }
-
-    #[test]
-    fn a_frame_is_opened_as_the_dialect_frames_it() {
-        let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
-        let text = "name = \"ended\"\nextends = \"iso87-ascii\"\nframing = \"end FF\"\n";
-        let ended = Dialect::parse("ended.toml", text, &base).unwrap();
-        assert_eq!(unframed(&ended, b"08008220\xff"), (None, &b"08008220"[..]));
-        assert_eq!(unframed(&ended, b"08008220"), (None, &b"08008220"[..]), "bare");
-        assert_eq!(unframed(&ended, b"\x00\x0808008220"), (Some(8), &b"08008220"[..]), "as others frame");
-    }
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(MessageToolError::Output)
 }

@@ -19,8 +19,7 @@ use clap::ValueEnum;
 use crate::iso8583::Framing;
 pub use error::InputError;
 pub use place::{Found, Place};
-use source::Source;
-pub(super) use source::{named, open};
+pub(super) use source::{Source, named, open};
 
 /// Most bytes of a file or of standard input: 64 MiB.
 pub(super) const FILE_BYTES_MAX: usize = 64 << 20;
@@ -109,7 +108,19 @@ pub(super) struct Reading<'a> {
 ///
 /// [`InputError`] if there is no message, or if what there is cannot be one.
 pub(super) fn read(argument: &str, reading: &Reading<'_>) -> Result<Input, InputError> {
-    let source = source::open(argument)?;
+    read_source(source::open(argument)?, argument, reading)
+}
+
+/// As [`read`], of what `argument` was opened as.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(super) fn read_source(
+    source: Source,
+    argument: &str,
+    reading: &Reading<'_>,
+) -> Result<Input, InputError> {
     let input = match reading.format {
         None => guess(source, reading)?,
         Some(format) => {
