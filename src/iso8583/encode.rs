@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::BytesMut;
 
-use super::build::{self, Builder};
+use super::build::Builder;
 use super::cursor::Cursor;
 use super::decode::FRAME_MAX;
 use super::dialect::{Dialect, Tertiary};
@@ -14,6 +14,7 @@ use super::message::{Elements, Fields};
 use super::mti::Mti;
 use super::octets::{copy, write_decimal};
 use super::preamble;
+use super::put;
 use super::rules::{self, Breach, Holding};
 use super::structure::Within;
 use super::table::Layout;
@@ -224,7 +225,7 @@ impl<'d, 'b> Writer<'d, 'b> {
             }
         }
         if layout.digits == 0 && len < max {
-            return build::fill(&mut self.cursor, layout.class, max, value);
+            return put::fill(&mut self.cursor, layout.class, max, value);
         }
         let prefix = usize::from(layout.digits);
         let room = self.cursor.room(prefix.saturating_add(len));
@@ -246,9 +247,9 @@ impl<'d, 'b> Writer<'d, 'b> {
             return Ok(());
         }
         let within = self.dialect.structure(layout).map(Within::Declared);
-        build::put_value(&mut self.cursor, layout, within, value)?;
+        put::put_value(&mut self.cursor, layout, within, value)?;
         if layout.watched {
-            let value = build::filled_up(layout, value)?;
+            let value = put::filled_up(layout, value)?;
             self.holding.learn(&self.dialect.conditions, self.mti, field, &value);
         }
         Ok(())
@@ -279,7 +280,7 @@ impl<'d, 'b> Writer<'d, 'b> {
         open.builder.finish(&mut self.cursor)?;
         let mut len = self.cursor.at.saturating_sub(value_at);
         let max = usize::from(layout.max);
-        if layout.prefix.is_none() && len < max && build::zeros_end(open.builder.within) {
+        if layout.prefix.is_none() && len < max && put::zeros_end(open.builder.within) {
             self.cursor.room(max.saturating_sub(len)).fill(0);
             len = max;
         }
@@ -287,12 +288,12 @@ impl<'d, 'b> Writer<'d, 'b> {
             return Err(EncodeReason::TooLong { len, max });
         }
         let text = self.cursor.written(value_at);
-        build::check(layout, open.builder.within, text)?;
+        put::check(layout, open.builder.within, text)?;
         if layout.watched {
-            let text = build::filled_up(layout, text)?;
+            let text = put::filled_up(layout, text)?;
             self.holding.learn(&self.dialect.conditions, self.mti, field, &text);
         }
-        build::rewrite(&mut self.cursor, layout, value_at)?;
+        put::rewrite(&mut self.cursor, layout, value_at)?;
         if let Some(prefix) = layout.prefix {
             if layout.filled {
                 let behind = layout.wire_bytes(max).saturating_sub(layout.wire_bytes(len));

@@ -29,6 +29,7 @@ mod packed;
 mod pages;
 mod path;
 mod preamble;
+mod put;
 mod rules;
 pub mod shipped;
 mod structure;
