@@ -14,8 +14,12 @@
 
 mod answers;
 mod client;
+mod codec;
 mod daemon;
 mod dissector;
+#[path = "../fuzz/mutate.rs"]
+#[allow(dead_code, reason = "only its dice are thrown here")]
+mod mutate;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;
