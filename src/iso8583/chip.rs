@@ -114,18 +114,18 @@ mod tests {
     #[test]
     fn tags_have_names_in_chip_data_and_nowhere_else() {
         let dialect = |name: &str| shipped::dialect(name).unwrap().unwrap();
-        let bcd = dialect("iso87-bcd");
-        assert_eq!(bcd.element_name("55.9F26"), Some("application cryptogram"));
-        assert_eq!(bcd.element_name("55.70.95"), Some("terminal verification results"), "inside another");
-        assert_eq!(bcd.element_name("55.DF01"), None);
-        assert_eq!(bcd.element_name("48.95"), None, "not chip data");
+        let pos = dialect("tpdu-pos");
+        assert_eq!(pos.element_name("55.9F26"), Some("application cryptogram"));
+        assert_eq!(pos.element_name("55.70.95"), Some("terminal verification results"), "inside another");
+        assert_eq!(pos.element_name("55.DF01"), None);
+        assert_eq!(pos.element_name("48.95"), None, "not chip data");
         assert_eq!(dialect("iso2003-ascii").element_name("34.01.80"), None, "a data set has its own tags");
     }
 
     #[test]
     fn a_dialect_may_call_a_tag_otherwise() {
         let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
-        let text = "name = \"mine\"\nextends = \"iso87-bcd\"\n[names]\n\"55.9F26\" = \"our cryptogram\"\n";
+        let text = "name = \"mine\"\nextends = \"tpdu-pos\"\n[names]\n\"55.9F26\" = \"our cryptogram\"\n";
         let mine = Dialect::parse("mine.toml", text, &base).unwrap();
         assert_eq!(mine.element_name("55.9F26"), Some("our cryptogram"));
         assert_eq!(mine.element_name("55.82"), Some("application interchange profile"));

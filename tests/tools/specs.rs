@@ -138,9 +138,9 @@ fn what_is_wrong_is_told_by_file_line_and_the_line_itself() {
     let ran = run(&["specs", "check", "--specs", folder.path().to_str().unwrap()], b"");
     assert_eq!((ran.status, ran.err.as_str()), (2, ""));
     assert_snapshot!(told(&ran.out, folder.path()), @r#"
-    SPECS/dialects/child.toml:4: DE 12: not a field type: write a class (a, n, an, ns, as, ans, x+n, z, b) and a length, as in `n 6` or `ans...999`
+    SPECS/dialects/child.toml:4: DE 12: not a field type: write a class (a, n, an, ns, as, ans, char, x+n, z, b) and a length, as in `n 6` or `ans...999`
          4 | 12 = { name = "time", type = "n6" }
-    child.toml:4: DE 12: not a field type: write a class (a, n, an, ns, as, ans, x+n, z, b) and a length, as in `n 6` or `ans...999` (which SPECS/dialects/heir.toml extends)
+    child.toml:4: DE 12: not a field type: write a class (a, n, an, ns, as, ans, char, x+n, z, b) and a length, as in `n 6` or `ans...999` (which SPECS/dialects/heir.toml extends)
          4 | 12 = { name = "time", type = "n6" }
     ok: SPECS/dialects/mine.toml: dialect, 126 fields
     SPECS/dialects/other.toml:1: the name is `small`, but it is found by that of its file, `other`
