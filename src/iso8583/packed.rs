@@ -51,11 +51,6 @@ impl Odd {
         self.nibble == 0
     }
 
-    /// Whether a zero in its place leaves a number what it is.
-    pub(super) const fn is_leading(self) -> bool {
-        !self.right
-    }
-
     /// Whether there is filling that cannot be a digit.
     pub(super) fn fills(self, bytes: &[u8]) -> bool {
         self.apart(bytes)

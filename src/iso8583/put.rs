@@ -85,19 +85,14 @@ pub(super) fn check(layout: &Layout, within: Within<'_>, value: &[u8]) -> Result
     judge::judge(layout, within, value).map_err(|broken| EncodeReason::BadElement { at: broken.at })
 }
 
-/// A value as it is read back: of a fixed length it is filled up, and of whole bytes of digits may be.
+/// A value as it is read back: of a fixed length it is filled up.
 ///
 /// # Errors
 ///
 /// As [`put_value`].
 pub(super) fn filled_up<'v>(layout: &Layout, value: &'v [u8]) -> Result<Cow<'v, [u8]>, EncodeReason> {
-    let (len, max) = (value.len(), usize::from(layout.max));
-    let need = match layout.prefix {
-        None => max,
-        Some(prefix) if prefix.counts_bytes && layout.has_odd_zero(len) => len.saturating_add(1),
-        Some(_) => len,
-    };
-    if need == len {
+    let need = usize::from(layout.max);
+    if layout.prefix.is_some() || value.len() == need {
         return Ok(Cow::Borrowed(value));
     }
     let mut out = BytesMut::new();

@@ -45,11 +45,6 @@ impl Layout {
         odd && matches!(self.form, Form::Bcd { odd, .. } if odd.is_zero())
     }
 
-    /// Whether such a zero stands before a number, and so is as good as none.
-    pub(super) fn leads(&self) -> bool {
-        self.class == Class::N && matches!(self.form, Form::Bcd { odd, .. } if odd.is_leading())
-    }
-
     /// Whether [`write`] itself refuses what is not of the field's class.
     #[inline]
     pub(super) const fn is_judged_by_writing(&self) -> bool {
@@ -125,7 +120,8 @@ fn units_of(layout: &Layout, wire: usize, value: &[u8]) -> Option<usize> {
         Form::Bcd { odd, .. } => {
             let digits = wire.saturating_mul(2);
             // One is filling if it is none, or if there may not be so many.
-            let filled = odd.fills(value) || digits == usize::from(layout.max).saturating_add(1);
+            let filled =
+                (!odd.is_zero() && odd.fills(value)) || digits == usize::from(layout.max).saturating_add(1);
             Some(if filled { digits.saturating_sub(1) } else { digits })
         }
         Form::Hex => wire.is_multiple_of(2).then_some(wire / 2),
@@ -272,7 +268,7 @@ pub(super) fn write_prefix(
     units: usize,
     to: &mut [u8],
 ) -> Result<(), EncodeReason> {
-    if prefix.counts_bytes && layout.has_odd_zero(units) && !layout.leads() {
+    if prefix.counts_bytes && layout.has_odd_zero(units) {
         return Err(EncodeReason::TooShort { len: units, need: units.saturating_add(1) });
     }
     let counted = if prefix.counts_bytes { layout.wire_bytes(units) } else { units };
