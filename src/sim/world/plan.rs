@@ -222,7 +222,7 @@ impl Plan {
         }
         for _ in 0..dice.below(8) {
             let at = dice.between(300, span);
-            moves.push((at, happening(&mut dice, few_bills)));
+            moves.push((at, happening(&mut dice, few_bills, crashes)));
         }
         if crashes {
             for _ in 0..dice.between(1, 4) {
@@ -255,7 +255,7 @@ fn intent(dice: &mut Dice, number: u64, bills: u64, crashes: bool) -> Intent {
     }
 }
 
-fn happening(dice: &mut Dice, bills: u64) -> Move {
+fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
     let (link, biller) = (dice.index(LINKS), dice.index(BILLERS));
     match dice.below(11) {
         0 | 1 => Move::Inquire { link, biller, bill: dice.below(bills) },
@@ -266,7 +266,7 @@ fn happening(dice: &mut Dice, bills: u64) -> Move {
         6 => Move::BillerDies { biller, for_ms: dice.between(500, 6_000), refuses: dice.one_in(2) },
         7 => Move::ClockJumps { by_ms: jump(dice) },
         8 => Move::Block { biller, for_ms: dice.between(500, 5_000) },
-        9 => Move::Drain { down_ms: dice.between(100, 2_000) },
+        9 if crashes => Move::Drain { down_ms: dice.between(100, 2_000) },
         _ => Move::CutOver,
     }
 }
