@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use thiserror::Error;
 
 /// Why a text is not an identity of the kind asked for.
@@ -139,7 +139,7 @@ pub struct PaymentKey(Arc<[u8]>);
 const SEPARATOR: u8 = 0x1f;
 
 impl PaymentKey {
-    /// Joins the parts. Each is printable ASCII, as its dialect has checked.
+    /// Joins the parts. Each is printable ASCII: whoever reads them from a message sees to that.
     #[must_use]
     pub fn new(parts: &KeyParts<'_>) -> Self {
         let mut key = Vec::with_capacity(96);
@@ -200,7 +200,8 @@ impl fmt::Display for PaymentKey {
 
 impl Serialize for PaymentKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(std::str::from_utf8(&self.0).unwrap_or_default())
+        let text = std::str::from_utf8(&self.0).map_err(|_| ser::Error::custom("a key that is not text"))?;
+        serializer.serialize_str(text)
     }
 }
 
@@ -255,6 +256,12 @@ impl BusinessDate {
     #[must_use]
     pub fn compact(self) -> String {
         format!("{:04}{:02}{:02}", self.0.year(), self.0.month(), self.0.day())
+    }
+
+    /// `MMdd`, as DE 15 carries it.
+    #[must_use]
+    pub fn month_day(self) -> String {
+        format!("{:02}{:02}", self.0.month(), self.0.day())
     }
 
     /// Days since 1970-01-01.

@@ -10,7 +10,8 @@ use jiff::tz::TimeZone;
 use super::tables::{grouped, pairs, table};
 use super::{CliError, Place};
 use crate::control::{
-    BillerReply, Client, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply, VerifyReply,
+    BillerReply, Client, ExceptionReply, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply,
+    VerifyReply,
 };
 use crate::server::control_socket;
 
@@ -54,6 +55,7 @@ fn json(reply: &Reply) -> std::io::Result<String> {
         Reply::Links(reply) => serde_json::to_value(reply),
         Reply::Billers(reply) => serde_json::to_value(reply),
         Reply::Payments(reply) => serde_json::to_value(reply),
+        Reply::Exceptions(reply) => serde_json::to_value(reply),
         Reply::Legs(reply) => serde_json::to_value(reply),
         Reply::Verified(reply) => serde_json::to_value(reply),
         Reply::Imported(reply) => serde_json::to_value(reply),
@@ -74,6 +76,8 @@ fn people(reply: &Reply, zone: &TimeZone) -> String {
         Reply::Payments(payments) => {
             payments.iter().map(|payment| payment_text(payment, zone)).collect::<Vec<_>>().join("\n\n")
         }
+        Reply::Exceptions(found) if found.is_empty() => "no exceptions".to_owned(),
+        Reply::Exceptions(found) => exceptions_text(found, zone),
         Reply::Legs(legs) => legs_table(legs, zone).to_string(),
         Reply::Verified(verified) => verified_text(verified),
         Reply::Imported(_) | Reply::Scroll(_) => String::new(),
@@ -175,6 +179,24 @@ fn legs_table(legs: &[LegReply], zone: &TimeZone) -> Table {
         ]);
     }
     rows
+}
+
+fn exceptions_text(found: &[ExceptionReply], zone: &TimeZone) -> String {
+    let texts = found.iter().map(|it| {
+        let payment = &it.payment;
+        pairs([
+            ("leg", it.leg.to_string()),
+            ("payment", payment.key.to_string()),
+            ("bill", format!("{} {}", payment.biller, payment.consumer)),
+            ("amount", format!("{} on {}", payment.amount, payment.date)),
+            ("acquirer", payment.link.to_string()),
+            ("since", it.at.civil(zone).to_string()),
+            ("why", it.why.clone()),
+            ("next", it.next.clone()),
+        ])
+        .to_string()
+    });
+    texts.collect::<Vec<_>>().join("\n\n")
 }
 
 fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {

@@ -213,12 +213,9 @@ impl Check<'_> {
             surcharge_head: biller.surcharge_head,
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
             reversible: biller.reversible,
-            reversal_retry_ms: self.bounded(&biller.reversal_retry_ms, "reversal_retry_ms", pause)?,
-            reversal_attempts_max: self.bounded(
-                &biller.reversal_attempts_max,
-                "reversal_attempts_max",
-                attempts,
-            )?,
+            in_doubt: biller.in_doubt,
+            retry_ms: self.bounded(&biller.retry_ms, "retry_ms", pause)?,
+            attempts_max: self.bounded(&biller.attempts_max, "attempts_max", attempts)?,
         };
         Ok(BillerConfig { code, name: biller.name.clone(), terms })
     }

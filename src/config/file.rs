@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
+use crate::switch::InDoubt;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,8 +67,8 @@ defaults! {
     unanswerable_max = 10;
     link_connections_max = 8;
     reply_timeout_ms = 20_000;
-    reversal_retry_ms = 5_000;
-    reversal_attempts_max = 20;
+    retry_ms = 5_000;
+    attempts_max = 20;
 }
 
 #[derive(Deserialize)]
@@ -109,10 +110,12 @@ pub(super) struct BillerTable {
     pub(super) reply_timeout_ms: Spanned<u32>,
     #[serde(default = "yes")]
     pub(super) reversible: bool,
-    #[serde(default = "reversal_retry_ms")]
-    pub(super) reversal_retry_ms: Spanned<u32>,
-    #[serde(default = "reversal_attempts_max")]
-    pub(super) reversal_attempts_max: Spanned<u32>,
+    #[serde(default = "reverse")]
+    pub(super) in_doubt: InDoubt,
+    #[serde(default = "retry_ms")]
+    pub(super) retry_ms: Spanned<u32>,
+    #[serde(default = "attempts_max")]
+    pub(super) attempts_max: Spanned<u32>,
 }
 
 /// How a department is reached.
@@ -126,6 +129,10 @@ pub(super) enum AdapterKind {
 /// 586 is the Pakistani rupee in ISO 4217.
 fn rupees() -> Short<3> {
     Short::new(b"586").unwrap_or_default()
+}
+
+const fn reverse() -> InDoubt {
+    InDoubt::Reverse
 }
 
 const fn yes() -> bool {

@@ -88,6 +88,7 @@ impl Client {
             | Reply::Links(_)
             | Reply::Billers(_)
             | Reply::Payments(_)
+            | Reply::Exceptions(_)
             | Reply::Legs(_)
             | Reply::Verified(_)
             | Reply::Imported(_)

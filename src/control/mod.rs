@@ -7,14 +7,17 @@ mod replies;
 use serde::{Deserialize, Serialize};
 
 pub use client::{Client, ControlError};
-pub use replies::{BillerReply, ImportReply, LegReply, LinkReply, PaymentReply, StatusReply, VerifyReply};
+pub use replies::{
+    BillerReply, ExceptionReply, ImportReply, LegReply, LinkReply, PaymentReply, StatusReply, VerifyReply,
+};
 
 use crate::biller::book::Row;
 use crate::ids::{BillerCode, BusinessDate};
 use crate::settle::ScrollLine;
+use crate::switch::Resolution;
 
 /// Version of the requests and replies; both sides must agree.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Longest request, its end of line included.
 pub const LINE_BYTES_MAX: u64 = 4 << 20;
@@ -49,6 +52,19 @@ pub enum Request {
         /// Systems trace audit number (DE 11)
         #[arg(long, group = "number")]
         stan: Option<String>,
+    },
+    /// The payments that only a person can resolve, and why each is one
+    Exceptions,
+    /// Say what has become of an exception, once you have found out at the department
+    Resolve {
+        /// Its leg, as `exceptions` shows it
+        leg: u64,
+        /// stands: it is posted, and stays. undone: nothing is posted. again: ask the department once more
+        #[arg(long = "as", value_enum)]
+        resolution: Resolution,
+        /// How you know, for the journal: `seen in the department's list, A. Khan`
+        #[arg(long, value_parser = why)]
+        why: String,
     },
     /// Read or check the journal
     #[command(subcommand)]
@@ -88,6 +104,18 @@ pub enum JournalRequest {
     Verify,
 }
 
+/// Longest reason given for a resolution, in characters.
+const WHY_CHARS_MAX: usize = 200;
+
+/// A reason that says something, and has no line of its own to break out of.
+fn why(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > WHY_CHARS_MAX || text.chars().any(char::is_control) {
+        return Err(format!("one line of 1 to {WHY_CHARS_MAX} characters"));
+    }
+    Ok(text.to_owned())
+}
+
 /// A request as it travels.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Envelope {
@@ -108,6 +136,8 @@ pub enum Reply {
     Billers(Vec<BillerReply>),
     /// To `txn`.
     Payments(Vec<PaymentReply>),
+    /// To `exceptions`.
+    Exceptions(Vec<ExceptionReply>),
     /// To `journal tail`.
     Legs(Vec<LegReply>),
     /// To `journal verify`.

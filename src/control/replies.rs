@@ -96,6 +96,21 @@ pub struct PaymentReply {
     pub legs: Vec<LegReply>,
 }
 
+/// A payment that only a person can resolve.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ExceptionReply {
+    /// Its latest leg: `resolve` asks for it.
+    pub leg: u64,
+    /// Since when, wall clock.
+    pub at: UnixMillis,
+    /// Why it is one.
+    pub why: String,
+    /// What is known, and what to find out.
+    pub next: String,
+    /// The payment.
+    pub payment: Payment,
+}
+
 /// One leg.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct LegReply {

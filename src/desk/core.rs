@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use super::{Desk, Standing};
 use crate::biller::book::{self, Receipts};
 use crate::clock::{Now, UnixMillis};
-use crate::ids::{BillerCode, LinkName};
+use crate::ids::{BillerCode, LinkName, PaymentKey};
 use crate::journal::{JournalError, Store, Turn, ledger};
 use crate::switch::{
-    Action, Alarm, Answer, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, Reason, Record,
-    Request, Switch,
+    Action, Alarm, Answer, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, Payment, Prior,
+    Reason, Record, Request, Resolution, State, Switch, What,
 };
 
 /// What may leave once its turn is durable. `W` is whoever waits for an answer.
@@ -97,7 +97,7 @@ impl<W> Core<W> {
         ask.id = AskId(self.asks);
         self.waiting.insert(ask.id, waiting);
         let prior = match &mut ask.request {
-            Request::Payment(request) => {
+            Request::Payment(request) | Request::Advice(request) => {
                 self.desk.prior(&request.key, false).map(|prior| request.prior = prior)
             }
             Request::Reversal(request) => {
@@ -106,6 +106,7 @@ impl<W> Core<W> {
             Request::SignOn
             | Request::SignOff
             | Request::Echo
+            | Request::CutOver { .. }
             | Request::Inquiry(_)
             | Request::Refused { .. } => Ok(()),
         };
@@ -138,21 +139,39 @@ impl<W> Core<W> {
         if *connections == 0 { self.step(now, Event::LinkDown(link)) } else { Ok(()) }
     }
 
-    /// Carries out the operator's word.
+    /// Does what an operator has found out about a payment; says why not, if it is not with people.
     ///
     /// # Errors
     ///
     /// As [`Core::step`].
-    pub fn operate(&mut self, now: Now, operation: Operation) -> Result<(), JournalError> {
-        self.step(now, Event::Operator(operation))?;
-        let (key, value) = match operation {
-            Operation::Drain => return Ok(()),
-            Operation::CutOver => Standing::date_entry(self.switch.date()),
-            Operation::Block(biller) => Standing::blocked_entry(biller, true),
-            Operation::Unblock(biller) => Standing::blocked_entry(biller, false),
+    pub fn resolve(
+        &mut self,
+        now: Now,
+        key: &PaymentKey,
+        resolution: Resolution,
+        why: Box<str>,
+    ) -> Result<Result<Payment, String>, JournalError> {
+        let known = match self.desk.prior(key, false) {
+            Ok(known) => known,
+            Err(error) => return Ok(Err(error.to_string())),
         };
-        self.desk.put(key, value);
-        Ok(())
+        let Prior::Known(payment) = known else { return Ok(Err("there is no such payment".to_owned())) };
+        if payment.state != State::Exception {
+            let state = payment.state.name();
+            return Ok(Err(format!("the payment is {state}: only an exception is resolved")));
+        }
+        if resolution == Resolution::Undone && self.switch.is_embedded(&payment.biller) {
+            return Ok(Err(
+                "its bill stands in our own book as paid: resolve it with `again`, which gives it back"
+                    .to_owned(),
+            ));
+        }
+        self.step(now, Event::Operator(Operation::Resolve { payment, resolution, why }))?;
+        Ok(match self.desk.prior(key, false) {
+            Ok(Prior::Known(payment)) => Ok(*payment),
+            Ok(Prior::Unknown | Prior::SomebodyElses) => Err("the payment is gone".to_owned()),
+            Err(error) => Err(error.to_string()),
+        })
     }
 
     /// Steps the switch, and lets the bill books answer within the turn.
@@ -166,8 +185,7 @@ impl<W> Core<W> {
             let mut output = Output::default();
             self.switch.step(now, event, &mut output);
             for record in &output.records {
-                (self.watch)(record);
-                self.desk.record(record)?;
+                self.record(record)?;
             }
             for action in output.actions {
                 match action {
@@ -184,14 +202,29 @@ impl<W> Core<W> {
         Ok(())
     }
 
+    fn record(&mut self, record: &Record) -> Result<(), JournalError> {
+        (self.watch)(record);
+        let standing = if record.what == What::CutOver {
+            Some(Standing::date_entry(record.date))
+        } else if let What::Blocked(biller, blocked) = &record.what {
+            Some(Standing::blocked_entry(*biller, *blocked))
+        } else {
+            None
+        };
+        if let Some((key, value)) = standing {
+            self.desk.put(key, value);
+        }
+        self.desk.record(record)
+    }
+
     /// An order to a bill book: part of the turn.
     fn carry_out(&mut self, at: UnixMillis, order: Order) -> Outcome {
         match order {
             Order::LookUp(bill) => book::look_up(&self.desk, &bill),
             Order::Reverse(payment) => book::reverse(&mut self.desk, &payment),
-            Order::Post { payment, heads } => {
+            Order::Post { payment, again: _ } => {
                 let before = self.receipts;
-                let outcome = book::post(&mut self.desk, &payment, heads, at, &mut self.receipts);
+                let outcome = book::post(&mut self.desk, &payment, at, &mut self.receipts);
                 if self.receipts != before {
                     let (key, value) = Standing::receipts_entry(self.receipts);
                     self.desk.put(key, value);

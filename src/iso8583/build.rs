@@ -1,7 +1,11 @@
 //! Building what is inside a field, piece by piece, in the order of the wire.
 
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+
 use super::ber;
-use super::charset::Class;
+use super::charset::{Alphabet, Class};
 use super::cursor::Cursor;
 use super::dialect::Dialect;
 use super::encode_error::EncodeReason;
@@ -14,9 +18,9 @@ use super::wire::{self, Side};
 /// A structure that is being written.
 #[derive(Clone, Copy)]
 pub(super) struct Builder<'d> {
-    within: Within<'d>,
+    pub(super) within: Within<'d>,
     /// Characters that may stand in it, where it is text.
-    class: Class,
+    alphabet: Alphabet,
     /// Where in the buffer it starts.
     from: usize,
     /// The last subfield under a bitmap.
@@ -27,13 +31,13 @@ pub(super) struct Builder<'d> {
 }
 
 impl<'d> Builder<'d> {
-    pub(super) fn new(within: Within<'d>, class: Class, cursor: &mut Cursor<'_>) -> Self {
+    pub(super) fn new(within: Within<'d>, alphabet: Alphabet, cursor: &mut Cursor<'_>) -> Self {
         let from = cursor.at;
         if let Within::Declared(Structure::Bitmap(inside)) = within {
-            // The bitmap is patched when it is known.
-            cursor.room(inside.head());
+            // The bitmap is patched when it is known, and what stands before it if it is given.
+            cursor.room(inside.head()).fill(if alphabet.class == Class::B { 0 } else { b'0' });
         }
-        Self { within, class, from, last: 0, bits: 0, parts: 0 }
+        Self { within, alphabet, from, last: 0, bits: 0, parts: 0 }
     }
 
     /// Writes one piece; the key is as in a path, the value characters, or bytes of what is binary.
@@ -150,11 +154,11 @@ impl<'d> Builder<'d> {
     }
 
     fn fits(&self, key: &[u8], value: &[u8]) -> Result<(), EncodeReason> {
-        if self.class.holds(key) && self.class.holds(value) {
+        if self.alphabet.holds(key) && self.alphabet.holds(value) {
             return Ok(());
         }
-        let at = self.class.first_bad(value).unwrap_or(0);
-        Err(EncodeReason::Character { class: self.class, at })
+        let at = self.alphabet.first_bad(value).unwrap_or(0);
+        Err(EncodeReason::Character { class: self.alphabet.class, at })
     }
 
     fn unusual(
@@ -207,7 +211,7 @@ impl<'d> Builder<'d> {
 
     /// Fills the next part.
     fn blank(&mut self, cursor: &mut Cursor<'_>, width: usize) {
-        cursor.room(width).fill(if self.class == Class::N { b'0' } else { b' ' });
+        cursor.room(width).fill(if self.alphabet.class == Class::N { b'0' } else { b' ' });
         self.parts = self.parts.saturating_add(1);
     }
 
@@ -225,11 +229,11 @@ impl<'d> Builder<'d> {
         self.parts = self.parts.saturating_add(1);
         self.fits(&[], value)?;
         let (len, need) = (value.len(), usize::from(part.len));
-        if len < need && self.class != Class::N {
+        if len < need && self.alphabet.class != Class::N {
             // Which side to fill would be a guess: text parts hold numbers too.
             return Err(EncodeReason::TooShort { len, need });
         }
-        fill(cursor, self.class, usize::from(part.len), value)
+        fill(cursor, self.alphabet.class, usize::from(part.len), value)
     }
 
     fn subfield(
@@ -239,8 +243,22 @@ impl<'d> Builder<'d> {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), EncodeReason> {
-        let number = std::str::from_utf8(key).ok().and_then(|key| key.parse::<u8>().ok()).unwrap_or(0);
-        let field = inside.fields.get(&number).ok_or(EncodeReason::NoSuchElement)?;
+        if inside.is_header(key) && self.last == 0 {
+            let (len, need) = (value.len(), usize::from(inside.header));
+            self.fits(&[], value)?;
+            return match cursor.written(self.from).get_mut(..need) {
+                Some(place) if len == need => {
+                    copy(place, value);
+                    Ok(())
+                }
+                Some(_) | None if len > need => Err(EncodeReason::TooLong { len, max: need }),
+                Some(_) | None => Err(EncodeReason::TooShort { len, need }),
+            };
+        }
+        let text = std::str::from_utf8(key).map_err(|_| EncodeReason::NoSuchElement)?;
+        let number = text.parse::<u8>().map_err(|_| EncodeReason::NoSuchElement)?;
+        let field = inside.fields.get(number).filter(|field| field.key == text);
+        let field = field.ok_or(EncodeReason::NoSuchElement)?;
         if number <= self.last {
             return Err(EncodeReason::NotAscending { last: self.last });
         }
@@ -298,7 +316,7 @@ pub(super) fn put_value(
     if len > max {
         return Err(EncodeReason::TooLong { len, max });
     }
-    if !layout.holds(value) {
+    if !layout.is_judged_by_writing() && !layout.holds(value) {
         let at = layout.first_bad(value).unwrap_or(0);
         return Err(EncodeReason::Character { class: layout.class, at });
     }
@@ -307,11 +325,19 @@ pub(super) fn put_value(
     }
     let Some(prefix) = layout.prefix else {
         if len == max {
-            return written(cursor, layout, value);
+            return write(layout, value, cursor.room(usize::from(layout.wire_max)));
         }
         // Filled up as characters first: where digits go is known of them only.
         let from = cursor.at;
-        fill(cursor, layout.class, max, value)?;
+        match within {
+            None | Some(Within::Declared(Structure::Widths(_))) => fill(cursor, layout.class, max, value)?,
+            Some(within) if zeros_end(within) => {
+                copy(cursor.room(len), value);
+                cursor.room(max.saturating_sub(len)).fill(0);
+            }
+            // What is inside would not end where the field does.
+            Some(_) => return Err(EncodeReason::TooShort { len, need: max }),
+        }
         return rewrite(cursor, layout, from);
     };
     wire::write_prefix(layout, prefix, len, cursor.room(usize::from(prefix.bytes)))?;
@@ -323,8 +349,58 @@ pub(super) fn put_value(
     Ok(())
 }
 
+/// Whether zeros may stand behind what is inside.
+pub(super) const fn zeros_end(within: Within<'_>) -> bool {
+    matches!(within, Within::Declared(Structure::Ber { .. }))
+}
+
+/// Judges what has been written piece by piece, where the pieces were not all judged one by one.
+///
+/// # Errors
+///
+/// If the field cannot hold it.
+pub(super) fn check(layout: &Layout, within: Within<'_>, value: &[u8]) -> Result<(), EncodeReason> {
+    if matches!(within, Within::Declared(Structure::Widths(_) | Structure::Tlv(_))) {
+        return Ok(());
+    }
+    if !layout.holds(value) {
+        let at = layout.first_bad(value).unwrap_or(0);
+        return Err(EncodeReason::Character { class: layout.class, at });
+    }
+    if matches!(within, Within::Declared(Structure::Parts(_) | Structure::Bitmap(_))) {
+        return Ok(());
+    }
+    judge::judge(layout, within, value).map_err(|broken| EncodeReason::BadElement { at: broken.at })
+}
+
+/// A value as it is read back: of a fixed length it is filled up, and of whole bytes of digits may be.
+///
+/// # Errors
+///
+/// As [`put_value`].
+pub(super) fn filled_up<'v>(layout: &Layout, value: &'v [u8]) -> Result<Cow<'v, [u8]>, EncodeReason> {
+    let (len, max) = (value.len(), usize::from(layout.max));
+    let need = match layout.prefix {
+        None => max,
+        Some(prefix) if prefix.counts_bytes && layout.has_odd_zero(len) => len.saturating_add(1),
+        Some(_) => len,
+    };
+    if need == len {
+        return Ok(Cow::Borrowed(value));
+    }
+    let mut out = BytesMut::new();
+    let mut cursor = Cursor::at_end(&mut out);
+    fill(&mut cursor, layout.class, need, value)?;
+    out.truncate(need);
+    Ok(Cow::Owned(out.to_vec()))
+}
+
 fn written(cursor: &mut Cursor<'_>, layout: &Layout, value: &[u8]) -> Result<(), EncodeReason> {
-    let room = cursor.room(layout.wire_bytes(value.len()));
+    write(layout, value, cursor.room(layout.wire_bytes(value.len())))
+}
+
+#[inline]
+fn write(layout: &Layout, value: &[u8], room: &mut [u8]) -> Result<(), EncodeReason> {
     wire::write(layout, value, room).map_err(|at| EncodeReason::Character { class: layout.class, at })
 }
 

@@ -151,6 +151,29 @@ impl Class {
     }
 }
 
+/// The characters that may stand in a value: of a class, in ASCII or in ISO 8859-1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alphabet {
+    pub(super) class: Class,
+    pub(super) latin1: bool,
+}
+
+impl Alphabet {
+    /// Any bytes.
+    pub(super) const BYTES: Self = Self { class: Class::B, latin1: false };
+
+    /// Whether all of a value may stand there.
+    #[inline]
+    pub(super) fn holds(self, value: &[u8]) -> bool {
+        self.class.holds(value) || (self.latin1 && self.class.holds_latin1(value))
+    }
+
+    /// Where the first character stands that may not.
+    pub(super) fn first_bad(self, value: &[u8]) -> Option<usize> {
+        if self.latin1 { self.class.first_bad_latin1(value) } else { self.class.first_bad(value) }
+    }
+}
+
 /// `C` or `D`, then digits.
 fn signed(value: &[u8]) -> bool {
     match value.split_first() {

@@ -9,7 +9,7 @@ use super::message::{Decoded, Elements, FIRST, Message, Mirror, Span};
 use super::octets::decimal;
 use super::preamble::{self, Parsed, announcing, bytes, stop};
 use super::rules::{self, Breach, Holding};
-use super::structure::Within;
+use super::structure::{Broken, Within};
 use super::table::{Layout, Tlv};
 use super::wire;
 
@@ -61,25 +61,32 @@ fn fill(decoded: &mut Decoded<'_, '_>, mirror: &mut [u8]) -> Result<(), DecodeEr
             let field = u8::try_from(index).unwrap_or(0).wrapping_add(before).wrapping_add(1);
             let layout = match dialect.table.layout(field) {
                 Some(layout) if layout.plain => layout,
-                _ => {
+                other => {
                     let at = frame.len().saturating_sub(rest.len());
-                    let found = unusual(message, mirror, field, at)?;
-                    if let Some(bad) = found.bad {
-                        fault.get_or_insert(bad);
+                    let (after, sound) = match other {
+                        Some(layout) if layout.recoded => {
+                            if let Some(word) = message.mirrored.words.get_mut(word) {
+                                *word |= bit;
+                            }
+                            recoded(message, layout, fault, mirror, (field, at))?
+                        }
+                        Some(_) | None => unusual(message, fault, mirror, (field, at))?,
+                    };
+                    rest = frame.get(after..).unwrap_or_default();
+                    message.end = after;
+                    if let Some(word) = message.laid_out.words.get_mut(word) {
+                        *word |= bit;
                     }
-                    rest = frame.get(found.after..).unwrap_or_default();
-                    message.end = found.after;
+                    if sound && let Some(word) = message.present.words.get_mut(word) {
+                        *word |= bit;
+                    }
                     continue;
                 }
             };
             let (window, len) = length(layout, rest).map_err(|cause| located(frame, field, cause))?;
             let (after, value) = bytes(len, window).map_err(|cause| located(frame, field, cause))?;
             let start = frame.len().saturating_sub(window.len());
-            if let Some(span) = message.spans.get_mut(usize::from(field)) {
-                // Both fit: the frame is no longer than sixteen bits tell.
-                let start = u16::try_from(start).unwrap_or(u16::MAX);
-                *span = Span { start, len: u16::try_from(len).unwrap_or(0) };
-            }
+            keep_span(message, field, start, len);
             let sound = layout.class.holds(value) && elements_fit(layout.tlv, value);
             if let Some(word) = message.laid_out.words.get_mut(word) {
                 *word |= bit;
@@ -123,20 +130,58 @@ fn start<'a>(message: &mut Message<'_, 'a>) -> Result<&'a [u8], DecodeError> {
     Ok(rest)
 }
 
-/// What reading a field gave that is not plain.
-struct Found {
-    after: usize,
-    bad: Option<DecodeError>,
+/// Reads a field whose characters are in another form on the wire, and of which there is no more to be said. Says where
+/// the next one starts, and whether this one's content is good.
+#[inline(never)]
+fn recoded(
+    message: &mut Message<'_, '_>,
+    layout: &Layout,
+    fault: &mut Option<DecodeError>,
+    mirror: &mut [u8],
+    (field, from): (u8, usize),
+) -> Result<(usize, bool), DecodeError> {
+    let rest = message.frame.get(from..).unwrap_or_default();
+    let place = wire::locate(layout, rest).map_err(|(at, reason)| DecodeError {
+        field,
+        offset: from.saturating_add(at),
+        reason,
+    })?;
+    let bytes = rest.get(place.at..place.at.saturating_add(place.wire)).unwrap_or_default();
+    let start = from.saturating_add(place.at);
+    keep_span(message, field, start, place.units);
+    let slot = start.saturating_mul(2);
+    let text = mirror.get_mut(slot..slot.saturating_add(place.units)).unwrap_or_default();
+    let judged = judge::transcribe(layout, bytes, text);
+    Ok((from.saturating_add(place.after), sound(judged, fault, field, start)))
 }
 
-/// Reads a field whose characters are not as they are on the wire, or which has structure or conditions.
+#[inline]
+fn keep_span(message: &mut Message<'_, '_>, field: u8, start: usize, len: usize) {
+    if let Some(span) = message.spans.get_mut(usize::from(field)) {
+        // Both fit: the frame is no longer than sixteen bits tell.
+        let start = u16::try_from(start).unwrap_or(u16::MAX);
+        *span = Span { start, len: u16::try_from(len).unwrap_or(0) };
+    }
+}
+
+/// Whether a judgement was good; if not, it is a fault of the value that starts there.
+#[inline]
+fn sound(judged: Result<(), Broken>, fault: &mut Option<DecodeError>, field: u8, start: usize) -> bool {
+    let Err(broken) = judged else { return true };
+    let offset = start.saturating_add(broken.at);
+    fault.get_or_insert(DecodeError { field, offset, reason: broken.reason });
+    false
+}
+
+/// Reads a field that has structure or conditions, and whose characters may not be as they are on the wire. Says where
+/// the next one starts, and whether this one's content is good.
 #[inline(never)]
 fn unusual(
     message: &mut Message<'_, '_>,
+    fault: &mut Option<DecodeError>,
     mirror: &mut [u8],
-    field: u8,
-    from: usize,
-) -> Result<Found, DecodeError> {
+    (field, from): (u8, usize),
+) -> Result<(usize, bool), DecodeError> {
     let (dialect, frame) = (message.dialect, message.frame);
     let lost = |at, reason| DecodeError { field, offset: from.saturating_add(at), reason };
     let layout = dialect.layout_in(field, message.holding).ok_or_else(|| lost(0, Reason::Undefined))?;
@@ -144,36 +189,28 @@ fn unusual(
         .map_err(|(at, reason)| lost(at, reason))?;
     let start = from.saturating_add(place.at);
     let bytes = frame.get(start..start.saturating_add(place.wire)).unwrap_or_default();
-    if let Some(span) = message.spans.get_mut(usize::from(field)) {
-        let start = u16::try_from(start).unwrap_or(u16::MAX);
-        *span = Span { start, len: u16::try_from(place.units).unwrap_or(0) };
-    }
+    keep_span(message, field, start, place.units);
     let within = dialect.structure(layout).map(Within::Declared);
-    let broken = judge::value(layout, within, bytes, place.units, start, mirror).err();
-    message.laid_out.insert(field);
+    let judged = judge::value(layout, within, bytes, place.units, start, Some(mirror));
     if layout.is_mirrored() {
         message.mirrored.insert(field);
     }
-    if broken.is_none() {
-        message.present.insert(field);
-        if layout.watched {
-            let at = start.saturating_mul(2);
-            let mirrored = mirror.get(at..at.saturating_add(place.units)).unwrap_or_default();
-            let value = if layout.is_mirrored() { mirrored } else { bytes };
-            message.holding.learn(&dialect.conditions, message.mti, field, value);
-        }
-        if dialect.tertiary == Tertiary::Field(field)
-            && let ([.., third], Some(word)) = (&mut message.announced.words, bytes.first_chunk::<8>())
-        {
-            *third = u64::from_be_bytes(*word);
-        }
+    let after = from.saturating_add(place.after);
+    if !sound(judged, fault, field, start) {
+        return Ok((after, false));
     }
-    let bad = broken.map(|broken| DecodeError {
-        field,
-        offset: start.saturating_add(broken.at),
-        reason: broken.reason,
-    });
-    Ok(Found { after: from.saturating_add(place.after), bad })
+    if layout.watched {
+        let at = start.saturating_mul(2);
+        let mirrored = mirror.get(at..at.saturating_add(place.units)).unwrap_or_default();
+        let value = if layout.is_mirrored() { mirrored } else { bytes };
+        message.holding.learn(&dialect.conditions, message.mti, field, value);
+    }
+    if dialect.tertiary == Tertiary::Field(field)
+        && let ([.., third], Some(word)) = (&mut message.announced.words, bytes.first_chunk::<8>())
+    {
+        *third = u64::from_be_bytes(*word);
+    }
+    Ok((after, true))
 }
 
 /// Whether the fields that are there are those that messages of this type have.

@@ -288,14 +288,21 @@ impl Dialect {
 
     /// Subfields that a path may name behind this field, wherever the structure declares them.
     pub(super) fn subfield<'s>(structure: &'s Structure, key: &str) -> Option<&'s Subfield> {
-        let number = key.parse::<u8>().ok();
         match structure {
             Structure::Parts(parts) => parts.iter().find(|part| part.key == key),
-            Structure::Bitmap(inside) => inside.fields.get(&number.filter(|n| n.to_string() == key)?),
-            Structure::Datasets(sets) => sets.known.get(&u8::from_str_radix(key, 16).ok()?),
+            Structure::Bitmap(inside) => {
+                inside.fields.get(key.parse().ok()?).filter(|field| field.key == key)
+            }
+            Structure::Datasets(sets) => sets.known.get(&identifier(key)?),
             Structure::Widths(_) | Structure::Tlv(_) | Structure::Ber { .. } => None,
         }
     }
+}
+
+/// The identifier of a data set, in two characters of hex.
+pub(super) fn identifier(text: &str) -> Option<u8> {
+    let hex = text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u8::from_str_radix(text, 16).ok().filter(|_| hex)
 }
 
 impl fmt::Debug for Dialect {

@@ -189,6 +189,12 @@ impl<'d, 'b> Writer<'d, 'b> {
     /// The first error of the message, if any call before had one; [`EncodeReason::TooLong`] for a message of
     /// more than 65,535 bytes.
     pub fn finish(mut self) -> Result<(), EncodeError> {
+        let [_, _, third] = self.announced.words;
+        if let Tertiary::Field(carrier) = self.dialect.tertiary
+            && (third != 0 || self.third_given.is_some())
+        {
+            self.announced.insert(carrier);
+        }
         if !self.dialect.presence.is_empty() {
             let breach = rules::breach(&self.dialect.presence, self.mti, self.announced, self.holding);
             match breach {
@@ -224,6 +230,11 @@ impl<'d, 'b> Writer<'d, 'b> {
         let layout = match self.dialect.table.layout(field) {
             // After an error and inside a field the last is above all others.
             Some(layout) if layout.plain && field > self.last => layout,
+            Some(layout) if layout.recoded && field > self.last => {
+                self.announced.insert(field);
+                self.last = field;
+                return build::put_value(&mut self.cursor, layout, None, value);
+            }
             Some(_) | None => return self.put_unusual(field, value),
         };
         self.announced.insert(field);
@@ -255,8 +266,7 @@ impl<'d, 'b> Writer<'d, 'b> {
         Ok(())
     }
 
-    /// A field whose characters are not as they are on the wire, which has structure or conditions, or that cannot be
-    /// written.
+    /// A field that has structure or conditions, or that cannot be written.
     #[inline(never)]
     fn put_unusual(&mut self, field: u8, value: &[u8]) -> Result<(), EncodeReason> {
         let layout = self.admit(field)?;
@@ -270,7 +280,8 @@ impl<'d, 'b> Writer<'d, 'b> {
         let within = self.dialect.structure(layout).map(Within::Declared);
         build::put_value(&mut self.cursor, layout, within, value)?;
         if layout.watched {
-            self.holding.learn(&self.dialect.conditions, self.mti, field, value);
+            let value = build::filled_up(layout, value)?;
+            self.holding.learn(&self.dialect.conditions, self.mti, field, &value);
         }
         Ok(())
     }
@@ -283,7 +294,7 @@ impl<'d, 'b> Writer<'d, 'b> {
         self.last = CLOSED;
         self.cursor.room(layout.prefix.map_or(0, |prefix| usize::from(prefix.bytes)));
         let value_at = self.cursor.at;
-        let builder = Builder::new(Within::Declared(structure), layout.class, &mut self.cursor);
+        let builder = Builder::new(Within::Declared(structure), layout.alphabet(), &mut self.cursor);
         self.open = Some(Open { field, layout, builder, prefix_at, value_at });
         Ok(())
     }
@@ -298,10 +309,20 @@ impl<'d, 'b> Writer<'d, 'b> {
         let Open { field, layout, prefix_at, value_at, .. } = open;
         self.last = field;
         open.builder.finish(&mut self.cursor)?;
-        let len = self.cursor.at.saturating_sub(value_at);
+        let mut len = self.cursor.at.saturating_sub(value_at);
         let max = usize::from(layout.max);
+        if layout.prefix.is_none() && len < max && build::zeros_end(open.builder.within) {
+            self.cursor.room(max.saturating_sub(len)).fill(0);
+            len = max;
+        }
         if len > max {
             return Err(EncodeReason::TooLong { len, max });
+        }
+        let text = self.cursor.written(value_at);
+        build::check(layout, open.builder.within, text)?;
+        if layout.watched {
+            let text = build::filled_up(layout, text)?;
+            self.holding.learn(&self.dialect.conditions, self.mti, field, &text);
         }
         build::rewrite(&mut self.cursor, layout, value_at)?;
         if let Some(prefix) = layout.prefix {
@@ -355,8 +376,7 @@ impl<'d, 'b> Writer<'d, 'b> {
             return Err(EncodeReason::CarriesBitmap);
         }
         let carried = third != 0 || self.third_given.is_some();
-        if let (Tertiary::Field(carrier), Some(at), true) = (self.dialect.tertiary, self.third_at, carried) {
-            self.announced.insert(carrier);
+        if let (Tertiary::Field(_), Some(at), true) = (self.dialect.tertiary, self.third_at, carried) {
             self.cursor.insert(at, 8);
             copy(self.cursor.written(at).get_mut(..8).unwrap_or_default(), &third.to_be_bytes());
         }

@@ -45,9 +45,6 @@ pub enum EncodeReason {
         /// Most bytes of the field.
         max: usize,
     },
-    /// An odd number of packed digits behind a length that counts bytes.
-    #[error("an odd number of digits, and the length counts bytes: say which zero is meant")]
-    OddDigits,
     /// Shorter than a field that cannot be filled up.
     #[error("{len} bytes instead of {need}")]
     TooShort {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::build::Builder;
-use super::charset::Class;
+use super::charset::{Alphabet, Class};
 use super::cursor::Cursor;
 use super::dialect::Dialect;
 use super::encode::Writer;
@@ -144,26 +144,24 @@ fn field_bytes(dialect: &Dialect, holding: Holding, field: u8, value: &Value) ->
         return Err(fault(&place, JsonReason::Encode(error)));
     };
     let within = dialect.structure(layout).map(Within::Declared);
-    value_bytes(layout.class, within, value, &place)
+    value_bytes(layout.alphabet(), within, value, &place)
 }
 
 fn value_bytes(
-    class: Class,
+    alphabet: Alphabet,
     within: Option<Within<'_>>,
     value: &Value,
     place: &str,
 ) -> Result<Vec<u8>, JsonError> {
     match (value, within) {
-        (Value::String(text), _) if class == Class::B => {
+        (Value::String(text), _) if alphabet.class == Class::B => {
             hex::decode(text).map_err(|_| fault(place, JsonReason::Wants("hex, two characters a byte")))
         }
         (Value::String(text), _) => {
-            let byte = |c: char| u8::try_from(u32::from(c)).ok();
-            let bytes: Option<Vec<u8>> = text.chars().map(byte).collect();
-            bytes.ok_or_else(|| fault(place, JsonReason::Wants("characters of ISO 8859-1")))
+            latin1(text).ok_or_else(|| fault(place, JsonReason::Wants("characters of ISO 8859-1")))
         }
         (Value::Object(object), Some(within)) => {
-            inside(class, within, object.iter().map(|(key, value)| (key.as_str(), value)), place)
+            inside(alphabet, within, object.iter().map(|(key, value)| (key.as_str(), value)), place)
         }
         (Value::Array(pairs), Some(within)) => {
             let pair = |pair: &'_ Value| match pair.as_array().map(Vec::as_slice) {
@@ -171,7 +169,7 @@ fn value_bytes(
                 Some(_) | None => Err(fault(place, JsonReason::Wants("pairs of [key, value]"))),
             };
             let pairs: Vec<(String, Value)> = pairs.iter().map(pair).collect::<Result<_, _>>()?;
-            inside(class, within, pairs.iter().map(|(key, value)| (key.as_str(), value)), place)
+            inside(alphabet, within, pairs.iter().map(|(key, value)| (key.as_str(), value)), place)
         }
         (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_), _) => {
             let want =
@@ -181,16 +179,21 @@ fn value_bytes(
     }
 }
 
+/// A text as bytes, one a character.
+fn latin1(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
+}
+
 /// Puts a structured value together, from the inside out.
 fn inside<'v>(
-    class: Class,
+    alphabet: Alphabet,
     within: Within<'_>,
     pieces: impl Iterator<Item = (&'v str, &'v Value)>,
     place: &str,
 ) -> Result<Vec<u8>, JsonError> {
     let mut out = BytesMut::new();
     let mut cursor = Cursor::at_end(&mut out);
-    let mut builder = Builder::new(within, class, &mut cursor);
+    let mut builder = Builder::new(within, alphabet, &mut cursor);
     let mut pieces: Vec<_> = pieces.collect();
     if let Within::Declared(structure) = within {
         order(structure, &mut pieces, place)?;
@@ -202,9 +205,11 @@ fn inside<'v>(
             let unknown = reason == EncodeReason::NoSuchElement;
             fault(&place, if unknown { JsonReason::Unknown } else { JsonReason::Inside(reason) })
         };
-        let (class, within) = kind(class, within, key);
-        let bytes = value_bytes(class, within, value, &place)?;
-        builder.element(&mut cursor, key.as_bytes(), &bytes).map_err(refused)?;
+        let (alphabet, within) = kind(alphabet, within, key);
+        let bytes = value_bytes(alphabet, within, value, &place)?;
+        // A key that is no Latin-1 is none of the field's.
+        let key = latin1(key).unwrap_or_default();
+        builder.element(&mut cursor, &key, &bytes).map_err(refused)?;
     }
     builder.finish(&mut cursor).map_err(missing)?;
     let len = cursor.at;
@@ -217,6 +222,7 @@ fn order(structure: &Structure, pieces: &mut [(&str, &Value)], around: &str) -> 
     let place = |key: &str| match structure {
         Structure::Widths(widths) => widths.parts.iter().position(|part| part.name.as_deref() == Some(key)),
         Structure::Parts(parts) => parts.iter().position(|part| part.key == key),
+        Structure::Bitmap(inside) if inside.is_header(key.as_bytes()) => Some(0),
         Structure::Bitmap(_) => key.parse().ok(),
         Structure::Tlv(_) | Structure::Ber { .. } | Structure::Datasets(_) => Some(0),
     };
@@ -236,21 +242,25 @@ fn order(structure: &Structure, pieces: &mut [(&str, &Value)], around: &str) -> 
 }
 
 /// What the value under a key is: its class, and what is inside it.
-fn kind<'d>(around: Class, within: Within<'d>, key: &str) -> (Class, Option<Within<'d>>) {
+fn kind<'d>(around: Alphabet, within: Within<'d>, key: &str) -> (Alphabet, Option<Within<'d>>) {
     let ber = |depth: u8| {
         let tag = hex::decode(key).unwrap_or_default();
         let deeper = depth.checked_sub(1).filter(|_| super::ber::is_constructed(&tag));
-        (Class::B, deeper.map(Within::Ber))
+        (Alphabet::BYTES, deeper.map(Within::Ber))
     };
     match within {
         Within::Ber(depth) => ber(depth),
         Within::Declared(Structure::Ber { depth }) => ber(depth.saturating_sub(1)),
-        Within::Declared(Structure::Tlv(tlv)) => (if tlv.binary { Class::B } else { around }, None),
+        Within::Declared(Structure::Tlv(tlv)) => (if tlv.binary { Alphabet::BYTES } else { around }, None),
         Within::Declared(Structure::Widths(_)) => (around, None),
+        Within::Declared(Structure::Bitmap(inside)) if inside.is_header(key.as_bytes()) => (around, None),
         Within::Declared(structure) => match Dialect::subfield(structure, key) {
-            Some(field) => (field.layout.class, field.within()),
+            Some(field) => (field.layout.alphabet(), field.within()),
             // What is inside a data set, and not declared, is TLV.
-            None => (Class::B, matches!(structure, Structure::Datasets(_)).then_some(Within::Ber(BER_DEPTH))),
+            None => (
+                Alphabet::BYTES,
+                matches!(structure, Structure::Datasets(_)).then_some(Within::Ber(BER_DEPTH)),
+            ),
         },
     }
 }

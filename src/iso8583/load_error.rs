@@ -141,6 +141,9 @@ pub enum Conflict {
     /// Small fields in something that is not as it is on the wire.
     #[error("what is inside it has forms of its own, so it must be bytes: type `b`, or text in ASCII")]
     NotBytes,
+    /// Bytes within characters.
+    #[error("what is inside of text is text: a bitmap in hex, lengths and values in ASCII, bytes as hex")]
+    BytesInText,
     /// Parts overlap the end of the field.
     #[error("its parts take {parts} characters, but the field has {max}")]
     PartsTooWide {
@@ -203,6 +206,9 @@ pub enum Conflict {
         /// The field that is asked.
         asked: u8,
     },
+    /// A data set with a form of its own.
+    #[error("a data set is bytes behind its own length: it has no `type`, `as`, `odd`, `length` or `filled`")]
+    SetHasForm,
     /// A field that must be there and must not.
     #[error("it is both mandatory and forbidden")]
     MandatoryAndForbidden,

@@ -5,7 +5,7 @@ use super::charset::Class;
 use super::decode::decode;
 use super::dialect::{CardData, Dialect};
 use super::message::{Message, Mirror};
-use super::structure::Within;
+use super::structure::{Structure, Within};
 use super::table::Layout;
 use super::wire;
 
@@ -48,22 +48,30 @@ fn hidden(message: &Message<'_, '_>, field: u8, pans: &[CardNumbers<'_>]) -> Opt
     let data =
         message.dialect.field_in(field, message.holding).map_or(CardData::None, |field| field.card_data);
     let none = pans.iter().all(CardNumbers::is_empty);
-    if data == CardData::None && none && layout.inside.is_none() {
+    if data == CardData::None && none && layout.inside.is_none() && !layout.filled {
         return None;
     }
     let mut text = message.place(field)?.to_vec();
     let mut bytes = wire.to_vec();
+    let behind = filling_behind(layout, bytes.len());
     let within = message.dialect.structure(layout).map(Within::Declared);
     if layout.is_mirrored() && !message.present.has(field) {
         // Nobody knows what characters these are.
         bytes.fill(wire::filling(layout));
-        return Some((start, bytes));
+    } else {
+        hide(layout, within, &mut text, data, pans);
+        if wire::write(layout, &text, &mut bytes).is_err() {
+            bytes.fill(wire::filling(layout));
+        }
     }
-    hide(layout, within, &mut text, data, pans);
-    if wire::write(layout, &text, &mut bytes).is_err() {
-        bytes.fill(wire::filling(layout));
-    }
+    bytes.resize(bytes.len().saturating_add(behind), wire::filling(layout));
     Some((start, bytes))
+}
+
+/// Bytes of filling behind a value of so many. Nobody reads them, so anything may stand there.
+fn filling_behind(layout: &Layout, wire: usize) -> usize {
+    let all = if layout.filled { layout.wire_bytes(layout.max.into()) } else { 0 };
+    all.saturating_sub(wire)
 }
 
 /// Overwrites the card data of a value; it keeps its length and its structure.
@@ -74,15 +82,26 @@ fn hide(
     data: CardData,
     pans: &[CardNumbers<'_>],
 ) {
+    if data == CardData::None && matches!(within, Some(Within::Declared(Structure::Widths(_)))) {
+        // A card number may be cut up by the parts.
+        leaf(layout.class, text, data, pans);
+    }
     let pieces = within.and_then(|within| pieces(within, text));
     let Some(pieces) = pieces else { return leaf(layout.class, text, data, pans) };
     for (at, len, units, field, within) in pieces {
-        let Some(bytes) = text.get_mut(at..at.saturating_add(len)) else { continue };
         let Some(field) = field else {
-            hide(layout, within, bytes, data, pans);
+            if let Some(bytes) = text.get_mut(at..at.saturating_add(len)) {
+                hide(layout, within, bytes, data, pans);
+            }
             continue;
         };
         let data = data.max(field.field.card_data);
+        let end = at.saturating_add(len);
+        let behind = end.saturating_add(filling_behind(&field.layout, len));
+        if let Some(filling) = text.get_mut(end..behind) {
+            filling.fill(wire::filling(&field.layout));
+        }
+        let Some(bytes) = text.get_mut(at..end) else { continue };
         if !field.layout.is_mirrored() {
             hide(&field.layout, within, bytes, data, pans);
             continue;
@@ -116,14 +135,13 @@ fn leaf(class: Class, text: &mut [u8], data: CardData, pans: &[CardNumbers<'_>])
                 pans.hide_in(text, class == Class::B, b'0');
             }
         }
-        CardData::Pan => {
-            let kept = is_card_number(text);
-            let last = if kept { text.len().saturating_sub(4) } else { text.len() };
-            if let Some(middle) = text.get_mut(if kept { 6 } else { 0 }..last) {
+        CardData::Pan if is_card_number(text) => {
+            let last = text.len().saturating_sub(4);
+            if let Some(middle) = text.get_mut(6..last) {
                 middle.fill(b'0');
             }
         }
-        CardData::Never => match class {
+        CardData::Pan | CardData::Never => match class {
             Class::Xn => {
                 if let Some((_, digits)) = text.split_first_mut() {
                     digits.fill(b'0');

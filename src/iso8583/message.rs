@@ -7,7 +7,7 @@ use super::dialect::{CardData, Dialect};
 use super::fault::{DecodeError, Reason};
 use super::mti::Mti;
 use super::octets::decimal;
-use super::path::FieldPath;
+use super::path::{FieldPath, first_key};
 use super::rules::Holding;
 use super::structure::{Broken, Within};
 use super::table::{FIELD_MAX, Layout, Tlv};
@@ -234,11 +234,7 @@ impl<'d, 'a> Message<'d, 'a> {
         frame_at: Option<usize>,
         keys: &[u8],
     ) -> Option<&'a [u8]> {
-        let dot = keys.iter().position(|byte| *byte == b'.');
-        let (key, deeper) = match dot.and_then(|dot| keys.split_at_checked(dot)) {
-            Some((key, deeper)) => (key, deeper.get(1..)),
-            None => (keys, None),
-        };
+        let (key, deeper) = first_key(within, keys);
         let mut found = None;
         let _found_or_broken = within.each(value, &mut |piece| {
             if !piece.key.is(key) {

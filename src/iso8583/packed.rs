@@ -46,6 +46,22 @@ impl Odd {
         if self.right { of.split_last_mut() } else { of.split_first_mut() }
     }
 
+    /// Whether the filling is a zero, which may as well be a digit.
+    pub(super) const fn is_zero(self) -> bool {
+        self.nibble == 0
+    }
+
+    /// Whether a zero in its place leaves a number what it is.
+    pub(super) const fn is_leading(self) -> bool {
+        !self.right
+    }
+
+    /// Whether there is filling that cannot be a digit.
+    pub(super) fn fills(self, bytes: &[u8]) -> bool {
+        self.apart(bytes)
+            .is_some_and(|(shared, _)| (if self.right { shared & 0xf } else { shared >> 4 }) == 0xf)
+    }
+
     /// The digit in a byte that it shares with filling, if that is filling.
     #[inline]
     const fn digit_in(self, byte: u8) -> Option<u8> {

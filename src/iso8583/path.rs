@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::ber;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, identifier};
 use super::structure::{BER_DEPTH, Structure, Widths, Within};
 use crate::ids::Short;
 
@@ -90,6 +90,12 @@ impl FieldPath {
         Ok(Self { text: Short::new(text.as_bytes()).map_err(|_| PathError::Malformed)?, field })
     }
 
+    /// Whether it leads to a whole field.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.inside().is_none()
+    }
+
     /// The data element that the path begins at.
     #[must_use]
     pub const fn field(&self) -> u8 {
@@ -104,10 +110,22 @@ impl FieldPath {
     }
 }
 
+/// The first of some keys with dots between them, and the rest. A tag of characters may have a dot, and nothing is inside
+/// of what it names.
+pub(super) fn first_key<'k>(within: Within<'_>, keys: &'k [u8]) -> (&'k [u8], Option<&'k [u8]>) {
+    let whole = matches!(within, Within::Declared(Structure::Tlv(tlv)) if !tlv.binary);
+    let dot = keys.iter().position(|byte| *byte == b'.').filter(|_| !whole);
+    match dot.and_then(|dot| keys.split_at_checked(dot)) {
+        Some((key, deeper)) => (key, deeper.get(1..)),
+        None => (keys, None),
+    }
+}
+
 /// Whether keys with dots between them lead somewhere in a structure.
 fn check(field: u8, within: Within<'_>, keys: &str) -> Result<(), PathError> {
-    let (key, deeper) = match keys.split_once('.') {
-        Some((key, deeper)) => (key, Some(deeper)),
+    let (first, _) = first_key(within, keys.as_bytes());
+    let (key, deeper) = match keys.split_at_checked(first.len()) {
+        Some((key, deeper)) => (key, deeper.get(1..)),
         None => (keys, None),
     };
     let no_such = PathError::NoSuchPart { field };
@@ -125,13 +143,14 @@ fn check(field: u8, within: Within<'_>, keys: &str) -> Result<(), PathError> {
             parts.iter().find(|part| part.name.as_deref() == Some(key)).ok_or(no_such)?;
             None
         }
+        Within::Declared(Structure::Bitmap(inside)) if inside.is_header(key.as_bytes()) => None,
         Within::Declared(structure) => {
             let subfield = Dialect::subfield(structure, key);
             // What is inside a data set, and not declared, is TLV.
             let set = matches!(structure, Structure::Datasets(_)).then_some(Within::Ber(BER_DEPTH));
             match subfield {
                 Some(subfield) => subfield.within().or(set),
-                None => Some(set.ok_or(no_such)?),
+                None => Some(set.filter(|_| identifier(key).is_some()).ok_or(no_such)?),
             }
         }
     };

@@ -77,8 +77,38 @@ pub(super) struct Subfields {
     pub(super) bytes: u8,
     /// Bytes before it.
     pub(super) header: u8,
-    /// By number, from 1.
-    pub(super) fields: BTreeMap<u8, Subfield>,
+    pub(super) fields: Numbered,
+}
+
+/// Subfields by number, from 1: found without a search, since every message asks.
+#[derive(Clone, Debug)]
+pub(super) struct Numbered {
+    /// Where each stands, by its number less one.
+    places: [u8; 128],
+    fields: Vec<Subfield>,
+}
+
+impl Numbered {
+    #[inline]
+    pub(super) fn get(&self, number: u8) -> Option<&Subfield> {
+        let place = self.places.get(usize::from(number).wrapping_sub(1))?;
+        self.fields.get(usize::from(*place))
+    }
+}
+
+impl FromIterator<(u8, Subfield)> for Numbered {
+    /// Numbers above 128 have no bit, and no place.
+    fn from_iter<I: IntoIterator<Item = (u8, Subfield)>>(fields: I) -> Self {
+        let mut made = Self { places: [u8::MAX; 128], fields: Vec::new() };
+        for (number, field) in fields {
+            if let Some(place) = made.places.get_mut(usize::from(number).wrapping_sub(1)) {
+                // No more than 128 of them come here.
+                *place = u8::try_from(made.fields.len()).unwrap_or(u8::MAX);
+                made.fields.push(field);
+            }
+        }
+        made
+    }
 }
 
 /// Identifier, length, content; then the next (ISO 8583:2003 and 2023).
@@ -197,16 +227,6 @@ impl<'d> Within<'d> {
     }
 }
 
-impl Structure {
-    /// Whether its pieces are written in forms of their own, so that it divides bytes of the wire and not characters.
-    pub(super) const fn is_typed(&self) -> bool {
-        match self {
-            Self::Parts(_) | Self::Bitmap(_) | Self::Datasets(_) => true,
-            Self::Widths(_) | Self::Tlv(_) | Self::Ber { .. } => false,
-        }
-    }
-}
-
 fn by_width<'d, 'v>(parts: &'d [Part], value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
     for part in parts {
         let at = usize::from(part.start);
@@ -281,7 +301,15 @@ fn objects<'d, 'v>(value: &'v [u8], depth: u8, visit: Visit<'_, 'd, 'v>) -> Resu
     }
 }
 
+/// What stands before a bitmap inside a field goes by this name.
+pub(super) const HEADER: &str = "header";
+
 impl Subfields {
+    /// Whether this is the key of what stands before the bitmap.
+    pub(super) fn is_header(&self, key: &[u8]) -> bool {
+        self.header > 0 && key == HEADER.as_bytes()
+    }
+
     /// Characters or bytes of the bitmap with what stands before it.
     pub(super) fn head(&self) -> usize {
         usize::from(self.header).saturating_add(self.width())
@@ -307,12 +335,16 @@ impl Subfields {
 
     fn each<'d, 'v>(&'d self, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
         let mut bits = self.bits(value).ok_or(Broken::at(0))?;
+        if let Some(bytes) = value.get(..usize::from(self.header)).filter(|bytes| !bytes.is_empty()) {
+            let key = Key::Name(HEADER);
+            visit(Piece { key, at: 0, bytes, units: bytes.len(), field: None, within: None })?;
+        }
         let mut at = self.head();
         while bits != 0 {
             let index = bits.leading_zeros();
             bits &= !(1_u128 << 127).checked_shr(index).unwrap_or(0);
             let number = u8::try_from(index).unwrap_or(u8::MAX).saturating_add(1);
-            let field = self.fields.get(&number).ok_or(Broken::at(at))?;
+            let field = self.fields.get(number).ok_or(Broken::at(at))?;
             at = one(field, value, at, visit)?;
         }
         if at == value.len() { Ok(()) } else { Err(Broken::at(at)) }

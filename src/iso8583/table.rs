@@ -8,7 +8,9 @@ use super::pages::Page;
 pub(super) const FIELD_MAX: u8 = 192;
 
 /// How one field lies on the wire.
+// Aligned so that the place of one in the table is a shift, and none lies across two cache lines.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(super) struct Layout {
     /// The fixed length, or the longest: characters, or bytes of class `b`.
     pub(super) max: u16,
@@ -21,6 +23,11 @@ pub(super) struct Layout {
     /// Elements inside a plain field.
     pub(super) tlv: Option<Tlv>,
     pub(super) form: Form,
+    /// Whether the value is in another form and nothing else is to be said of it: no structure, no filling, no
+    /// condition. The second shortest way through the decoder.
+    pub(super) recoded: bool,
+    /// Bytes on the wire of the longest value, or of any if the length is fixed.
+    pub(super) wire_max: u16,
     pub(super) prefix: Option<Prefix>,
     /// Whether the value is always followed by filling up to `max`.
     pub(super) filled: bool,

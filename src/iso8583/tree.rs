@@ -85,9 +85,10 @@ impl<'d> Grower<'_, 'd, '_> {
         data: CardData,
         path: &str,
     ) -> Shown {
-        if let Some(within) = within.filter(|within| is_told(*within, value)) {
+        if let Some(within) = within.filter(|within| is_told(*within, layout.class, value)) {
             let mut nodes = Vec::new();
-            let whole = within.each(value, &mut |piece| {
+            let hidden = self.hidden_across(within, layout.class, value, data);
+            let whole = within.each(hidden.as_deref().unwrap_or(value), &mut |piece| {
                 nodes.extend(self.piece(layout, &piece, frame_at, data, path));
                 Ok(())
             });
@@ -96,6 +97,19 @@ impl<'d> Grower<'_, 'd, '_> {
             }
         }
         self.leaf(layout.class, value, data)
+    }
+
+    /// A copy of a value that has parts by width, without the card numbers that they cut up.
+    fn hidden_across(
+        &self,
+        within: Within<'_>,
+        class: Class,
+        value: &[u8],
+        data: CardData,
+    ) -> Option<Vec<u8>> {
+        let pans = self.pans.as_ref().filter(|_| data == CardData::None)?;
+        let parts = matches!(within, Within::Declared(Structure::Widths(_)));
+        parts.then(|| mask::for_people(class, value, data, pans))
     }
 
     /// A piece of a structured value; none for blanks.
@@ -176,14 +190,15 @@ impl<'d> Grower<'_, 'd, '_> {
 
 /// Whether the pieces say everything: for parts by width, as many whole ones as must be there, and nothing in the blanks
 /// or after them.
-fn is_told(within: Within<'_>, value: &[u8]) -> bool {
+fn is_told(within: Within<'_>, class: Class, value: &[u8]) -> bool {
     let Within::Declared(Structure::Widths(widths)) = within else { return true };
     let gaps =
         widths.parts.iter().filter(|part| part.name.is_none() && usize::from(part.start) < value.len());
+    let filler = if class == Class::N { b'0' } else { b' ' };
     let blank = |start: u16, len: u16| {
         value
             .get(usize::from(start)..usize::from(start.saturating_add(len)))
-            .is_some_and(|gap| gap.iter().all(|byte| *byte == b' '))
+            .is_some_and(|gap| gap.iter().all(|byte| *byte == filler))
     };
     widths.ends_with_a_part(value.len()) && gaps.into_iter().all(|gap| blank(gap.start, gap.len))
 }

@@ -1,6 +1,6 @@
 //! One value on the wire: its length prefix, the form of its characters, its filling.
 
-use super::charset::Class;
+use super::charset::{Alphabet, Class};
 use super::encode_error::EncodeReason;
 use super::fault::Reason;
 use super::octets::{copy, decimal, write_binary, write_decimal};
@@ -22,7 +22,7 @@ pub(super) struct Place {
 
 impl Layout {
     /// Bytes on the wire of so many characters.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wire_bytes(&self, units: usize) -> usize {
         match self.form {
             Form::Plain | Form::Latin1 | Form::Ebcdic(_) => units,
@@ -39,21 +39,38 @@ impl Layout {
         matches!(self.form, Form::Ebcdic(_) | Form::Bcd { .. } | Form::Hex)
     }
 
+    /// Whether a zero fills up the last byte of so many digits, and is read as one more where only bytes are counted.
+    pub(super) fn has_odd_zero(&self, units: usize) -> bool {
+        let odd = !units.is_multiple_of(2) && units < usize::from(self.max);
+        odd && matches!(self.form, Form::Bcd { odd, .. } if odd.is_zero())
+    }
+
+    /// Whether such a zero stands before a number, and so is as good as none.
+    pub(super) fn leads(&self) -> bool {
+        self.class == Class::N && matches!(self.form, Form::Bcd { odd, .. } if odd.is_leading())
+    }
+
+    /// Whether [`write`] itself refuses what is not of the field's class.
+    #[inline]
+    pub(super) const fn is_judged_by_writing(&self) -> bool {
+        matches!((self.form, self.class), (Form::Bcd { .. }, Class::N | Class::Z))
+    }
+
     /// Whether all of a value is of the field's class; `value` is characters.
     #[inline]
     pub(super) fn holds(&self, value: &[u8]) -> bool {
-        match self.form {
-            Form::Plain | Form::Bcd { .. } | Form::Hex | Form::Absent => self.class.holds(value),
-            Form::Latin1 | Form::Ebcdic(_) => self.class.holds(value) || self.class.holds_latin1(value),
-        }
+        self.alphabet().holds(value)
+    }
+
+    /// The characters that it may hold.
+    #[inline]
+    pub(super) const fn alphabet(&self) -> Alphabet {
+        Alphabet { class: self.class, latin1: matches!(self.form, Form::Latin1 | Form::Ebcdic(_)) }
     }
 
     /// Where the first character stands that is not of the field's class.
     pub(super) fn first_bad(&self, value: &[u8]) -> Option<usize> {
-        match self.form {
-            Form::Plain | Form::Bcd { .. } | Form::Hex | Form::Absent => self.class.first_bad(value),
-            Form::Latin1 | Form::Ebcdic(_) => self.class.first_bad_latin1(value),
-        }
+        self.alphabet().first_bad(value)
     }
 }
 
@@ -62,80 +79,98 @@ impl Layout {
 /// # Errors
 ///
 /// Where the layout is lost, and why.
+#[inline(always)]
 pub(super) fn locate(layout: &Layout, input: &[u8]) -> Result<Place, (usize, Reason)> {
-    let max = usize::from(layout.max);
-    let have = input.len();
-    let bad_length = (0, Reason::BadLength);
-    let (at, units, value) = match layout.prefix {
-        None => (0, max, layout.wire_bytes(max)),
-        Some(prefix) => {
-            let at = usize::from(prefix.bytes);
-            let text = input.get(..at).ok_or((0, Reason::Truncated { need: at, have }))?;
-            let counted = number(prefix.form, text).ok_or(bad_length)?;
-            let own = if prefix.includes_itself { at } else { 0 };
-            let counted = counted.checked_sub(own).ok_or(bad_length)?;
-            let (units, wire) = if prefix.counts_bytes {
-                (units_of(layout, counted).ok_or(bad_length)?, counted)
-            } else {
-                (counted, layout.wire_bytes(counted))
-            };
-            if units > max {
-                return Err((0, Reason::TooLong { len: units, max }));
-            }
-            (at, units, wire)
-        }
-    };
-    let area = if layout.filled { layout.wire_bytes(max) } else { value };
-    let after = at.saturating_add(area);
-    if after > have {
-        return Err((at, Reason::Truncated { need: area, have: have.saturating_sub(at) }));
+    if let Some(prefix) = layout.prefix {
+        return behind(layout, prefix, input);
     }
-    Ok(Place { at, units, wire: value, after })
+    let (need, have) = (usize::from(layout.wire_max), input.len());
+    if need > have {
+        return Err((0, Reason::Truncated { need, have }));
+    }
+    Ok(Place { at: 0, units: usize::from(layout.max), wire: need, after: need })
 }
 
-/// Characters in so many bytes of the wire; `None` if there cannot be so many.
-fn units_of(layout: &Layout, wire: usize) -> Option<usize> {
+/// As [`locate`], for a value behind a length.
+#[inline(never)]
+fn behind(layout: &Layout, prefix: Prefix, input: &[u8]) -> Result<Place, (usize, Reason)> {
+    let max = usize::from(layout.max);
+    let bad_length = (0, Reason::BadLength);
+    let at = usize::from(prefix.bytes);
+    let text = input.get(..at).ok_or((0, Reason::Truncated { need: at, have: input.len() }))?;
+    let counted = number(prefix.form, text).ok_or(bad_length)?;
+    let own = if prefix.includes_itself { at } else { 0 };
+    let counted = counted.checked_sub(own).ok_or(bad_length)?;
+    let (units, wire) = if prefix.counts_bytes {
+        let value = input.get(at..at.saturating_add(counted)).unwrap_or_default();
+        (units_of(layout, counted, value).ok_or(bad_length)?, counted)
+    } else {
+        (counted, layout.wire_bytes(counted))
+    };
+    if units > max {
+        return Err((0, Reason::TooLong { len: units, max }));
+    }
+    let area = if layout.filled { usize::from(layout.wire_max) } else { wire };
+    let after = at.saturating_add(area);
+    if after > input.len() {
+        return Err((at, Reason::Truncated { need: area, have: input.len().saturating_sub(at) }));
+    }
+    Ok(Place { at, units, wire, after })
+}
+
+/// Characters in so many bytes of the wire, which are `value`; `None` if there cannot be so many.
+fn units_of(layout: &Layout, wire: usize, value: &[u8]) -> Option<usize> {
     match layout.form {
         Form::Plain | Form::Latin1 | Form::Ebcdic(_) => Some(wire),
-        Form::Bcd { .. } => Some(wire.saturating_mul(2)),
+        Form::Bcd { odd, .. } => {
+            let digits = wire.saturating_mul(2);
+            // One is filling if it is none, or if there may not be so many.
+            let filled = odd.fills(value) || digits == usize::from(layout.max).saturating_add(1);
+            Some(if filled { digits.saturating_sub(1) } else { digits })
+        }
         Form::Hex => wire.is_multiple_of(2).then_some(wire / 2),
         Form::Absent => (wire == 0).then_some(0),
     }
 }
 
+#[inline]
 fn number(form: PrefixForm, text: &[u8]) -> Option<usize> {
     match form {
         PrefixForm::Ascii => decimal(text),
+        // Six digits at most, so it cannot overflow.
         PrefixForm::Ebcdic => text.iter().try_fold(0_usize, |number, byte| {
             let digit = byte.wrapping_sub(0xf0);
-            (digit <= 9).then(|| number.saturating_mul(10).saturating_add(usize::from(digit)))
+            (digit <= 9).then(|| number.wrapping_mul(10).wrapping_add(usize::from(digit)))
         }),
         PrefixForm::Bcd => packed::bcd_number(text),
         PrefixForm::Binary => Some(text.iter().fold(0, |number, byte| (number << 8) | usize::from(*byte))),
     }
 }
 
-/// Turns a value of the wire into characters: `to` has as many as it has units. Only for forms that are mirrored.
+/// Turns a value of the wire into characters: `to` has as many as it has units. Only for forms that are mirrored. `true`
+/// if they are of the field's class, because no others can be read; `false` if that is still to be judged.
 ///
 /// # Errors
 ///
 /// The place of the first byte on the wire that is none of the form's.
-#[inline(never)]
-pub(super) fn read(layout: &Layout, wire: &[u8], to: &mut [u8]) -> Result<(), usize> {
+#[inline(always)]
+pub(super) fn read(layout: &Layout, wire: &[u8], to: &mut [u8]) -> Result<bool, usize> {
     match layout.form {
         Form::Plain | Form::Latin1 | Form::Absent => {
             copy(to, wire);
-            Ok(())
+            Ok(false)
         }
         Form::Ebcdic(page) => {
-            if layout.class != Class::N || !super::pages::digits(wire, to) {
+            let digits = layout.class == Class::N && super::pages::digits(wire, to);
+            if !digits {
                 page.to_latin1(wire, to);
             }
-            Ok(())
+            Ok(digits)
         }
-        Form::Hex => packed::unhex(wire, to),
+        Form::Hex => packed::unhex(wire, to).map(|()| layout.class == Class::B),
         Form::Bcd { odd, .. } => match layout.class {
-            Class::Z => packed::unpack_track(wire, to.len(), odd, to),
+            Class::N => packed::unpack(wire, to.len(), odd, to).map(|()| true),
+            Class::Z => packed::unpack_track(wire, to.len(), odd, to).map(|()| true),
             Class::Xn => {
                 let (Some((sign, digits)), Some((to_sign, to_digits))) =
                     (wire.split_first(), to.split_first_mut())
@@ -147,10 +182,11 @@ pub(super) fn read(layout: &Layout, wire: &[u8], to: &mut [u8]) -> Result<(), us
                     b'D' | 0xc4 => b'D',
                     _ => return Err(0),
                 };
-                packed::unpack(digits, to_digits.len(), odd, to_digits).map_err(|at| at.saturating_add(1))
+                packed::unpack(digits, to_digits.len(), odd, to_digits).map_err(|at| at.saturating_add(1))?;
+                Ok(true)
             }
-            Class::A | Class::N | Class::An | Class::Ns | Class::As | Class::Ans | Class::Char | Class::B => {
-                packed::unpack(wire, to.len(), odd, to)
+            Class::A | Class::An | Class::Ns | Class::As | Class::Ans | Class::Char | Class::B => {
+                packed::unpack(wire, to.len(), odd, to).map(|()| false)
             }
         },
     }
@@ -161,6 +197,7 @@ pub(super) fn read(layout: &Layout, wire: &[u8], to: &mut [u8]) -> Result<(), us
 /// # Errors
 ///
 /// The place of the first character that the form cannot hold.
+#[inline]
 pub(super) fn write(layout: &Layout, value: &[u8], to: &mut [u8]) -> Result<(), usize> {
     match layout.form {
         Form::Plain | Form::Latin1 | Form::Absent => {
@@ -228,18 +265,17 @@ pub(super) const fn filling(layout: &Layout) -> u8 {
 ///
 /// # Errors
 ///
-/// [`EncodeReason::TooLong`] if the prefix cannot tell it.
+/// [`EncodeReason::TooLong`] if the prefix cannot tell it, [`EncodeReason::TooShort`] if it would be taken for one more.
 pub(super) fn write_prefix(
     layout: &Layout,
     prefix: Prefix,
     units: usize,
     to: &mut [u8],
 ) -> Result<(), EncodeReason> {
-    let counted = if prefix.counts_bytes { layout.wire_bytes(units) } else { units };
-    if prefix.counts_bytes && units_of(layout, counted) != Some(units) {
-        // It would be read back with one digit more.
-        return Err(EncodeReason::OddDigits);
+    if prefix.counts_bytes && layout.has_odd_zero(units) && !layout.leads() {
+        return Err(EncodeReason::TooShort { len: units, need: units.saturating_add(1) });
     }
+    let counted = if prefix.counts_bytes { layout.wire_bytes(units) } else { units };
     let own = if prefix.includes_itself { to.len() } else { 0 };
     let number = counted.saturating_add(own);
     let most = prefix.most();
@@ -283,19 +319,23 @@ mod tests {
     use super::*;
 
     fn layout(class: Class, form: Form, max: u16, prefix: Option<Prefix>) -> Layout {
-        Layout {
+        let mut layout = Layout {
             max,
             class,
             plain: false,
             digits: 0,
             tlv: None,
             form,
+            recoded: false,
+            wire_max: 0,
             prefix,
             filled: false,
             inside: None,
             watched: false,
             varies: false,
-        }
+        };
+        layout.wire_max = u16::try_from(layout.wire_bytes(usize::from(max))).unwrap();
+        layout
     }
 
     fn prefix(form: PrefixForm, bytes: u8) -> Prefix {

@@ -101,6 +101,35 @@ pub fn open_payments(store: &Store) -> Result<Vec<(UnixMillis, Payment)>, Journa
     Ok(open)
 }
 
+/// The payments that are with people, each with the sequence of its latest leg, in order of their keys.
+///
+/// # Errors
+///
+/// [`JournalError`] if the store cannot be read.
+pub fn exceptions(store: &Store) -> Result<Vec<(u64, Record)>, JournalError> {
+    let mut found = Vec::new();
+    for entry in store.scan(&[PAYMENT_PREFIX]) {
+        let (_, value) = entry?;
+        if value.first() != Some(&state_tag(State::Exception)) {
+            continue;
+        }
+        let sequence = value.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let sequence = sequence.ok_or(JournalError::Leg { sequence: None })?;
+        found.push((sequence, record_at(store, sequence)?));
+    }
+    Ok(found)
+}
+
+/// The record of a leg.
+///
+/// # Errors
+///
+/// [`JournalError`] if the store cannot be read, or has no such leg.
+pub fn record_at(store: &Store, sequence: u64) -> Result<Record, JournalError> {
+    let leg = store.leg(sequence)?.ok_or(JournalError::Leg { sequence: Some(sequence) })?;
+    from_leg(sequence, &leg)
+}
+
 /// The keys of all payments, with what the store says of them, in order of time.
 pub fn payment_keys(store: &Store) -> impl Iterator<Item = Result<PaymentKey, JournalError>> + use<> {
     store
@@ -137,6 +166,7 @@ const fn state_tag(state: State) -> u8 {
         State::Sent => b's',
         State::Posted => b'P',
         State::Declined => b'N',
+        State::Confirming => b'c',
         State::Reversing => b'v',
         State::Reversed => b'V',
         State::ReversedFirst => b'F',

@@ -12,6 +12,8 @@ impl Profile {
     /// A fact that its field cannot hold is left out with all the others rather than the answer, and if need be so is
     /// all that the answer is not found by: the acquirer must hear the outcome.
     ///
+    /// Gives back why something had to be left out, if it had.
+    ///
     /// # Errors
     ///
     /// [`EncodeError`] if not even the outcome could be written; `out` is then as it was.
@@ -20,10 +22,14 @@ impl Profile {
         request: &Message<'_, '_>,
         answer: &Answer,
         out: &mut BytesMut,
-    ) -> Result<(), EncodeError> {
-        self.write(request, answer, &answer.about, Extent::All, out)
-            .or_else(|_| self.write(request, answer, &About::Nothing, Extent::All, out))
+    ) -> Result<Option<EncodeError>, EncodeError> {
+        let Err(first) = self.write(request, answer, &answer.about, Extent::All, out) else {
+            return Ok(None);
+        };
+        self.write(request, answer, &About::Nothing, Extent::All, out)
             .or_else(|_| self.write(request, answer, &About::Nothing, Extent::Outcome, out))
+            .or_else(|_| self.write(request, answer, &About::Nothing, Extent::Trace, out))
+            .map(|()| Some(first))
     }
 
     fn write(
@@ -38,7 +44,7 @@ impl Profile {
             Writer::answering(&self.dialect, self.answer_mti(request.mti()), request.header(), out);
         for step in &self.answer {
             match step {
-                Step::Echo(field) if extent == Extent::Outcome && !self.identifies(*field) => {}
+                Step::Echo(field) if !self.echoes(extent, *field) => {}
                 Step::Echo(field) => {
                     if let Some(value) = request.field(*field) {
                         writer.put(*field, value)?;
@@ -47,12 +53,16 @@ impl Profile {
                 Step::ResponseCode(field) => {
                     writer.put(*field, self.response_code(answer.reason).as_bytes())?;
                 }
+                Step::BadField(_) if extent == Extent::Trace => {}
                 Step::BadField(field) => {
                     if let Some(bad) = answer.bad_field {
                         writer.put(*field, &three_digits(bad))?;
                     }
                 }
-                Step::Fact(..) | Step::Elements(..) if extent == Extent::Outcome => {}
+                Step::Elements(field, facts) if extent == Extent::Outcome && self.identifies(*field) => {
+                    elements(&mut writer, *field, facts, request, about)?;
+                }
+                Step::Fact(..) | Step::Elements(..) if extent != Extent::All => {}
                 Step::Fact(field, told) => told.tell(request, about, &mut |value| {
                     // A writer remembers its first error until `finish`.
                     let _ = writer.put(*field, value);
@@ -62,7 +72,15 @@ impl Profile {
         }
         match extent {
             Extent::All => writer.finish(),
-            Extent::Outcome => writer.finish_as_it_is(),
+            Extent::Outcome | Extent::Trace => writer.finish_as_it_is(),
+        }
+    }
+
+    fn echoes(&self, extent: Extent, field: u8) -> bool {
+        match extent {
+            Extent::All => true,
+            Extent::Outcome => self.identifies(field),
+            Extent::Trace => self.paths.stan.0.iter().any(|path| path.field() == field),
         }
     }
 }
@@ -73,6 +91,8 @@ enum Extent {
     All,
     /// The outcome, and what the answer is found by.
     Outcome,
+    /// The outcome and the trace number: nothing less tells anybody anything.
+    Trace,
 }
 
 fn elements(
@@ -108,13 +128,15 @@ fn elements(
 }
 
 /// Longest piece with a width of its own: more than any name or reference has.
-const WIDTH_MAX: usize = 128;
+pub(super) const WIDTH_MAX: usize = 128;
 
 impl Told {
     /// Gives the value, or values, to `put`, as wide as they must be; nothing if there is none.
     fn tell(&self, request: &Message<'_, '_>, about: &About, put: &mut dyn FnMut(&[u8])) {
         match &self.from {
             From::Echo(path) => request.get(path).into_iter().for_each(put),
+            From::Text(_) if *about == About::Nothing => {}
+            From::Text(text) => put(text),
             From::Fact(fact) => fact.tell(about, &mut |value| self.wide(value, fact.is_number(), put)),
         }
     }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use thiserror::Error;
 use toml::Spanned;
 
+use super::answer::WIDTH_MAX;
 use super::tables::{AnswerTable, ClassesTable, CodesTable, FactTable, File, PlaceTable};
-use super::{Class, Fact, From, Kind, NetworkCode, Place, Profile, Step, Told};
+use super::{Class, Fact, From, Kind, NetworkCode, Paths, Place, Profile, Step, Told, Values};
 use crate::ids::ResponseCode;
 use crate::iso8583::{Dialect, FieldPath, Mti, Writer};
 use crate::switch::Reason;
@@ -97,6 +98,8 @@ impl Profile {
         check.known(&parsed.answer.echo)?;
         let classes = check.classes(&parsed.classes)?;
         let answer = check.answer(&parsed.answer)?;
+        check.keys(&paths, &classes)?;
+        let values = check.values(&parsed.values)?;
         let codes = check.codes(&parsed.codes, check.path(&parsed.answer.response_code)?.field())?;
         let network_codes = network_codes(&parsed.network_codes);
         let repeat_ignores = parsed.repeat.ignores.iter().map(|field| *field.get_ref()).collect();
@@ -105,6 +108,7 @@ impl Profile {
             dialect,
             paths,
             classes,
+            values,
             network_codes,
             repeat_ignores,
             answer,
@@ -132,15 +136,54 @@ impl Check<'_> {
     fn place(&self, name: &str, table: Option<&Spanned<PlaceTable>>) -> Result<Place, ProfileError> {
         let Some(table) = table else {
             // Without these no message could be understood.
-            return if matches!(name, "stan" | "amount" | "biller" | "consumer") {
+            let needed = [
+                "stan",
+                "amount",
+                "biller",
+                "consumer",
+                "original_mti",
+                "original_stan",
+                "original_transmitted_at",
+            ];
+            return if needed.contains(&name) {
                 let fault = ProfileFault::Syntax(format!("`{name}` is missing in [fields]"));
                 Err(self.fail(&(0..0), fault))
             } else {
                 Ok(Place(Vec::new()))
             };
         };
+        if table.get_ref().0.is_empty() {
+            let fault = ProfileFault::Syntax(format!("`{name}` is a list without a path: leave it out"));
+            return Err(self.fail(&table.span(), fault));
+        }
         let path = |text: &String| self.path(&Spanned::new(table.span(), text.clone()));
         table.get_ref().0.iter().map(path).collect::<Result<_, _>>().map(Place)
+    }
+
+    /// A reversal finds its payment by these: what one of them must tell, the other must, too.
+    fn keys(&self, paths: &Paths, classes: &[Class]) -> Result<(), ProfileError> {
+        let parts = [("rrn", &paths.rrn), ("acquirer", &paths.acquirer), ("terminal", &paths.terminal)];
+        for (name, place) in parts {
+            let paying = classes
+                .iter()
+                .filter(|class| matches!(class.kind, Kind::Payment | Kind::Advice | Kind::Reversal));
+            let mut needed = paying.map(|class| place.0.iter().all(|path| class.requires(path)));
+            let first = needed.next();
+            if !place.0.is_empty() && needed.any(|needed| Some(needed) != first) {
+                let fault = ProfileFault::Syntax(format!(
+                    "`{name}` is part of what a payment is known by: let payment, advice and reversal all require it, or none"
+                ));
+                return Err(self.fail(&(0..0), fault));
+            }
+        }
+        Ok(())
+    }
+
+    fn values(&self, table: &BTreeMap<Spanned<String>, Vec<String>>) -> Result<Values, ProfileError> {
+        let known = |(path, values): (&Spanned<String>, &Vec<String>)| {
+            Ok((self.path(path)?, values.iter().map(|value| value.clone().into_bytes()).collect()))
+        };
+        table.iter().map(known).collect()
     }
 
     fn mti(&self, text: &Spanned<String>) -> Result<Mti, ProfileError> {
@@ -150,13 +193,14 @@ impl Check<'_> {
 
     fn classes(&self, table: &ClassesTable) -> Result<Vec<Class>, ProfileError> {
         let tables = [
-            (Kind::Inquiry, &table.inquiry),
-            (Kind::Payment, &table.payment),
-            (Kind::Reversal, &table.reversal),
-            (Kind::Network, &table.network),
+            (Kind::Inquiry, Some(&table.inquiry)),
+            (Kind::Payment, Some(&table.payment)),
+            (Kind::Advice, table.advice.as_ref()),
+            (Kind::Reversal, Some(&table.reversal)),
+            (Kind::Network, Some(&table.network)),
         ];
         let mut classes: Vec<Class> = Vec::new();
-        for (kind, table) in tables {
+        for (kind, table) in tables.into_iter().filter_map(|(kind, table)| Some((kind, table?))) {
             let mut class =
                 Class { kind, mti: Vec::new(), processing_codes: Vec::new(), required: Vec::new() };
             class
@@ -216,8 +260,19 @@ impl Check<'_> {
 
     fn told(&self, place: FieldPath, fact: &Spanned<FactTable>) -> Result<Told, ProfileError> {
         let FactTable { fact: name, width, cut } = fact.get_ref();
+        let refuse = |why: &str| self.fail(&fact.span(), ProfileFault::Fact(why.to_owned()));
+        if *cut && name != "name" {
+            return Err(refuse(
+                "cut = true, which is for the `name` only: part of anything else is another thing",
+            ));
+        }
+        if width.is_some_and(|width| usize::from(width) > WIDTH_MAX) {
+            return Err(refuse("width, more than 128"));
+        }
         let from = if name == "echo" {
             From::Echo(place)
+        } else if let Some(text) = name.strip_prefix('=') {
+            From::Text(text.as_bytes().to_vec())
         } else {
             let unknown = || self.fail(&fact.span(), ProfileFault::Fact(name.clone()));
             From::Fact(Fact::from_name(name).ok_or_else(unknown)?)
@@ -282,7 +337,14 @@ impl Check<'_> {
 fn overlaps(class: &Class, mti: Mti, processing_codes: &[Vec<u8>]) -> bool {
     let same_type = class.mti.iter().any(|(other, _)| *other == mti);
     let any = class.processing_codes.is_empty() || processing_codes.is_empty();
-    same_type && (any || class.processing_codes.iter().any(|code| processing_codes.contains(code)))
+    // Two patterns meet where each place is the same, or anything in one of them.
+    let meet = |one: &Vec<u8>, other: &Vec<u8>| {
+        let place = |(a, b): (&u8, &u8)| a == b || *a == b'x' || *b == b'x';
+        one.len() == other.len() && one.iter().zip(other).all(place)
+    };
+    let both =
+        || class.processing_codes.iter().any(|one| processing_codes.iter().any(|other| meet(one, other)));
+    same_type && (any || both())
 }
 
 fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
@@ -290,6 +352,7 @@ fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
         (&table.sign_on, NetworkCode::SignOn),
         (&table.sign_off, NetworkCode::SignOff),
         (&table.echo, NetworkCode::Echo),
+        (&table.cut_over, NetworkCode::CutOver),
     ];
     all.into_iter()
         .flat_map(|(codes, code)| codes.iter().map(move |c| (c.clone().into_bytes(), code)))

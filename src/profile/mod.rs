@@ -26,6 +26,8 @@ pub struct Profile {
     dialect: Arc<Dialect>,
     paths: Paths,
     classes: Vec<Class>,
+    /// What must stand at a place that a message has: places whose other values nobody here understands.
+    values: Values,
     network_codes: Vec<(Vec<u8>, NetworkCode)>,
     /// Data elements that a repeat may have otherwise.
     repeat_ignores: Vec<u8>,
@@ -33,6 +35,9 @@ pub struct Profile {
     answer: Vec<Step>,
     codes: BTreeMap<Reason, ResponseCode>,
 }
+
+/// Places, each with all that may stand there.
+type Values = Vec<(FieldPath, Vec<Vec<u8>>)>;
 
 /// Where things stand in a request.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ struct Paths {
     consumer: Place,
     channel: Place,
     network_code: Place,
+    settlement_date: Place,
     original_mti: Place,
     original_stan: Place,
     original_transmitted_at: Place,
@@ -60,8 +66,12 @@ struct Paths {
 struct Place(Vec<FieldPath>);
 
 impl Place {
+    /// The first that is there and not blank; a blank one, if there is no other.
     fn get<'a>(&self, message: &Message<'_, 'a>) -> Option<&'a [u8]> {
-        self.0.iter().find_map(|path| message.get(path))
+        let mut found = self.0.iter().filter_map(|path| message.get(path));
+        let first = found.next()?;
+        let told = |value: &&[u8]| !value.trim_ascii().is_empty();
+        if told(&first) { Some(first) } else { found.find(told).or(Some(first)) }
     }
 
     /// The data element to blame.
@@ -83,6 +93,13 @@ struct Class {
 }
 
 impl Class {
+    /// Whether its messages must have this place, or the field it is in.
+    fn requires(&self, path: &FieldPath) -> bool {
+        self.required
+            .iter()
+            .any(|(field, required)| required == path || (*field == path.field() && required.is_whole()))
+    }
+
     /// Whether messages of this type belong to it, their processing code apart.
     fn is_of(&self, mti: Mti) -> bool {
         self.mti.iter().any(|(asked, _)| *asked == mti)
@@ -93,6 +110,7 @@ impl Class {
 enum Kind {
     Inquiry,
     Payment,
+    Advice,
     Reversal,
     Network,
 }
@@ -102,6 +120,7 @@ enum NetworkCode {
     SignOn,
     SignOff,
     Echo,
+    CutOver,
 }
 
 /// One step in making an answer.
@@ -130,6 +149,8 @@ enum From {
     Fact(Fact),
     /// What stood at the same place of the request.
     Echo(FieldPath),
+    /// Always the same, wherever there is anything to tell.
+    Text(Vec<u8>),
 }
 
 /// What an answer can tell beside its response code.

@@ -86,23 +86,36 @@ impl Profile {
                 return Err((Reason::Malformed, Some(*field)));
             }
         }
+        for (path, values) in &self.values {
+            if message.get(path).is_some_and(|value| values.iter().all(|known| known != value)) {
+                return Err((Reason::Malformed, Some(path.field())));
+            }
+        }
         match class.kind {
             Kind::Network => self.network(message),
             Kind::Inquiry => Ok(Request::Inquiry(self.bill(message)?)),
-            Kind::Payment => {
-                let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
-                Ok(Request::Payment(Box::new(PaymentRequest {
-                    key: bounded(PaymentKey::new(&self.key_parts(message, &link)))?,
-                    bill: self.bill(message)?,
-                    amount: self.amount(message)?,
-                    currency: self.text(message, &self.paths.currency).unwrap_or_default(),
-                    channel: self.text(message, &self.paths.channel).unwrap_or_default(),
-                    digest: digest(&mut content.into_iter()),
-                    prior: Prior::Unknown,
-                })))
-            }
+            Kind::Payment => Ok(Request::Payment(Box::new(self.payment(message, link, digest)?))),
+            Kind::Advice => Ok(Request::Advice(Box::new(self.payment(message, link, digest)?))),
             Kind::Reversal => self.reversal(message, link),
         }
+    }
+
+    fn payment(
+        &self,
+        message: &Message<'_, '_>,
+        link: LinkName,
+        digest: impl Fn(&mut dyn Iterator<Item = (u8, &[u8])>) -> Digest,
+    ) -> Result<PaymentRequest, Refusal> {
+        let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
+        Ok(PaymentRequest {
+            key: key(&self.key_parts(message, &link))?,
+            bill: self.bill(message)?,
+            amount: self.amount(message)?,
+            currency: self.text(message, &self.paths.currency).unwrap_or_default(),
+            channel: self.text(message, &self.paths.channel).unwrap_or_default(),
+            digest: digest(&mut content.into_iter()),
+            prior: Prior::Unknown,
+        })
     }
 
     /// The class of a message: by its type, then by its processing code.
@@ -129,6 +142,9 @@ impl Profile {
             Some((_, NetworkCode::SignOn)) => Ok(Request::SignOn),
             Some((_, NetworkCode::SignOff)) => Ok(Request::SignOff),
             Some((_, NetworkCode::Echo)) => Ok(Request::Echo),
+            Some((_, NetworkCode::CutOver)) => {
+                Ok(Request::CutOver { to: self.text(message, &self.paths.settlement_date) })
+            }
             None => Err((Reason::Unsupported, None)),
         }
     }
@@ -136,7 +152,8 @@ impl Profile {
     fn reversal(&self, message: &Message<'_, '_>, link: LinkName) -> Result<Request, Refusal> {
         let original = Mti::new(self.paths.original_mti.get(message).unwrap_or_default());
         let reverses_payment = |class: &Class| {
-            class.kind == Kind::Payment && class.mti.iter().any(|(mti, _)| Ok(*mti) == original)
+            matches!(class.kind, Kind::Payment | Kind::Advice)
+                && class.mti.iter().any(|(mti, _)| Ok(*mti) == original)
         };
         if !self.classes.iter().any(reverses_payment) {
             // A reversal of a reversal, or of an inquiry.
@@ -149,9 +166,11 @@ impl Profile {
         };
         let replacement = self.paths.replacement_amounts.get(message).unwrap_or_default();
         Ok(Request::Reversal(Box::new(ReversalRequest {
-            original: bounded(PaymentKey::new(&parts))?,
+            original: key(&parts)?,
             amount: self.amount(message)?,
-            partial: replacement.iter().any(|byte| !matches!(byte, b'0' | b' ')),
+            // Signs stand before amounts of zero, too.
+            partial: replacement.iter().any(|byte| matches!(byte, b'1'..=b'9')),
+            advice: message.mti().is_advice(),
             prior: Prior::Unknown,
         })))
     }
@@ -200,9 +219,12 @@ fn fits(pattern: &[u8], code: &[u8]) -> bool {
     pattern.len() == code.len() && pattern.iter().zip(code).all(|(want, is)| *want == b'x' || want == is)
 }
 
-/// Dialects may have fields of any length; keys of the store may not.
-fn bounded(key: PaymentKey) -> Result<PaymentKey, Refusal> {
-    if key.as_bytes().len() <= KEY_BYTES_MAX { Ok(key) } else { Err((Reason::Malformed, None)) }
+/// Dialects may have fields of any length and of any characters; keys of the store may not.
+fn key(parts: &KeyParts<'_>) -> Result<PaymentKey, Refusal> {
+    let all = [parts.transmitted_at, parts.stan, parts.rrn, parts.acquirer, parts.terminal];
+    let printable = all.into_iter().flatten().all(|byte| (0x20..0x7f).contains(byte));
+    let key = PaymentKey::new(parts);
+    if printable && key.as_bytes().len() <= KEY_BYTES_MAX { Ok(key) } else { Err((Reason::Malformed, None)) }
 }
 
 /// Consumer numbers and codes come padded with spaces from some.

@@ -20,6 +20,8 @@ pub(super) struct File {
     pub(super) fields: FieldsTable,
     pub(super) classes: ClassesTable,
     pub(super) network_codes: CodesTable,
+    #[serde(default)]
+    pub(super) values: BTreeMap<Spanned<String>, Vec<String>>,
     pub(super) repeat: RepeatTable,
     pub(super) answer: AnswerTable,
     pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
@@ -56,6 +58,7 @@ fields_table!(
     consumer,
     channel,
     network_code,
+    settlement_date,
     original_mti,
     original_stan,
     original_transmitted_at,
@@ -96,6 +99,7 @@ impl<'de> Deserialize<'de> for PlaceTable {
 pub(super) struct ClassesTable {
     pub(super) inquiry: ClassTable,
     pub(super) payment: ClassTable,
+    pub(super) advice: Option<ClassTable>,
     pub(super) reversal: ClassTable,
     pub(super) network: ClassTable,
 }
@@ -116,6 +120,8 @@ pub(super) struct CodesTable {
     pub(super) sign_on: Vec<String>,
     pub(super) sign_off: Vec<String>,
     pub(super) echo: Vec<String>,
+    #[serde(default)]
+    pub(super) cut_over: Vec<String>,
 }
 
 #[derive(Deserialize)]

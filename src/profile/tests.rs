@@ -29,11 +29,7 @@ fn a_fault_is_told_by_line_and_reason() {
         ("biller = \"48.BI\"", "biller = \"48.BIL\"", "path `48.BIL`"),
         ("terminal = \"41\"", "terminal = \"64\"", "binary data"),
         ("consumer = \"48.CN\"", "customer = \"48.CN\"", "unknown field"),
-        (
-            "mti = { \"0420\" = \"0430\", \"0421\" = \"0430\" }",
-            "mti = { \"420\" = \"0430\" }",
-            "`420` is not a message type",
-        ),
+        ("mti = { \"0400\" = \"0410\"", "mti = { \"420\" = \"0430\"", "`420` is not a message type"),
         ("mti = { \"0800\" = \"0810\" }", "mti = { \"0420\" = \"0430\" }", "belongs to another class"),
         ("echo = [2, 3", "echo = [1, 3", "no data element 1"),
         ("ignores = [35", "ignores = [65", "no data element 65"),
@@ -42,6 +38,13 @@ fn a_fault_is_told_by_line_and_reason() {
         ("approved = \"00\"", "approved = \"0000\"", "response code `0000`"),
         ("approved = \"00\"", "aproved = \"00\"", "`aproved` is not an outcome"),
         ("dialect = \"onelink\"", "dialect = \"twolink\"", "dialect `twolink`"),
+        ("rrn = \"37\"", "rrn = []", "`rrn` is a list without a path"),
+        (
+            "\"120.AW\" = \"amount_within_due\"",
+            "\"120.AW\" = { fact = \"amount_within_due\", cut = true }",
+            "for the `name` only",
+        ),
+        ("\"120.NM\" = \"name\"", "\"120.NM\" = { fact = \"name\", width = 500 }", "more than 128"),
     ];
     for (from, to, want) in table {
         let line = shipped[..shipped.find(from).unwrap()].matches('\n').count() + 1;
@@ -49,6 +52,32 @@ fn a_fault_is_told_by_line_and_reason() {
         assert!(error.starts_with(&format!("onelink.toml:{line}: ")), "line {line}: {error}");
         assert!(error.contains(want), "{want}: {error}");
     }
+}
+
+#[test]
+fn what_a_payment_is_known_by_is_asked_of_both_sides() {
+    let shipped = shipped::profile_text("onelink").unwrap();
+    let table = [
+        ("original_stan = \"90.stan\"\n", "", "`original_stan` is missing"),
+        (
+            "required = [\"4\", \"7\", \"11\", \"37\", \"41\", \"90\"]",
+            "required = [\"4\", \"90\"]",
+            "`rrn` is part of what",
+        ),
+    ];
+    for (from, to, want) in table {
+        let error = parse(&shipped.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(want), "{want}: {error}");
+    }
+}
+
+#[test]
+fn patterns_of_processing_codes_that_meet_are_told() {
+    let shipped = shipped::profile_text("onelink").unwrap();
+    let text = shipped.replacen("processing_codes = [\"380000\"]", "processing_codes = [\"xx0000\"]", 1);
+    assert!(parse(&text).unwrap_err().to_string().contains("belongs to another class"));
+    let text = shipped.replacen("processing_codes = [\"380000\"]", "processing_codes = [\"38xxxx\"]", 1);
+    assert!(parse(&text).is_ok());
 }
 
 #[test]

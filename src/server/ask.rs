@@ -5,8 +5,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::inspect::Status;
 use crate::biller::book::{Change, Row};
-use crate::ids::{BillerCode, LinkName};
-use crate::switch::{Answer, Ask, LegId, Operation, Outcome};
+use crate::ids::{BillerCode, LinkName, PaymentKey};
+use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution};
 
 /// Something for the engine to take in.
 pub(super) enum Input {
@@ -20,6 +20,8 @@ pub(super) enum Input {
     Replied(LegId, Outcome),
     /// The operator's word; answered once it is durable.
     Operate(Operation, Option<oneshot::Sender<()>>),
+    /// What has become of a payment that was handed to people; answered once it is durable.
+    Resolve(PaymentKey, Resolution, Box<str>, oneshot::Sender<Result<Payment, String>>),
     /// Bills to be put in the book; answered once they are durable.
     Import(BillerCode, Vec<Row>, oneshot::Sender<Result<Vec<Change>, String>>),
     /// A question about the switch's state.

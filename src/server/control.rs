@@ -17,14 +17,14 @@ use super::{Shared, StartError, control_socket};
 use crate::biller::book;
 use crate::config::Config;
 use crate::control::{
-    BillerReply, Envelope, ImportReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply, PaymentReply,
-    Reply, Request, StatusReply, VERSION, VerifyReply,
+    BillerReply, Envelope, ExceptionReply, ImportReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply,
+    PaymentReply, Reply, Request, StatusReply, VERSION, VerifyReply,
 };
 use crate::ids::BillerCode;
 use crate::iso8583::mask_pan;
-use crate::journal::{JournalError, Store, Verified};
+use crate::journal::{JournalError, Store, Verified, ledger};
 use crate::settle;
-use crate::switch::Operation;
+use crate::switch::{Operation, Record, Resolution};
 use crate::vault::{Kept, kept_fields};
 
 /// Operators at once.
@@ -161,6 +161,13 @@ impl Operator {
                 let found = self.read(find).await?.map_err(|error| error.to_string())?;
                 Ok(Reply::Payments(found.into_iter().map(|found| self.tell_payment(found)).collect()))
             }
+            Request::Exceptions => {
+                let found = self.read(ledger::exceptions).await?.map_err(|error| error.to_string())?;
+                Ok(Reply::Exceptions(
+                    found.into_iter().filter_map(|(leg, record)| exception(leg, record)).collect(),
+                ))
+            }
+            Request::Resolve { leg, resolution, why } => self.resolve(leg, resolution, why).await,
             Request::Scroll { biller, date } => {
                 self.known(&biller)?;
                 let lines = self.read(move |store| settle::scroll(store, biller, date)).await?;
@@ -175,6 +182,18 @@ impl Operator {
             }
             Request::Journal(JournalRequest::Verify) => self.verify().await,
         }
+    }
+
+    async fn resolve(&self, leg: u64, resolution: Resolution, why: String) -> Result<Reply, String> {
+        let find = move |store: &Store| ledger::record_at(store, leg);
+        let none = || format!("leg {leg} is no exception; `ctl exceptions` lists them");
+        let record = self.read(find).await?.map_err(|_| none())?;
+        let key = record.payment.ok_or_else(none)?.key;
+        tracing::warn!(leg, ?resolution, why, "the operator's word on an exception");
+        let (done, resolved) = oneshot::channel();
+        self.say(Input::Resolve(key, resolution, why.into(), done)).await?;
+        let payment = resolved.await.map_err(|_| GOING_DOWN.to_owned())??;
+        Ok(Reply::Done(format!("the payment is {} now", payment.state.name())))
     }
 
     /// A payment with its legs, and the card it was made with as far as that may be shown.
@@ -312,6 +331,26 @@ impl Operator {
         }
         Ok(Reply::Billers(replies))
     }
+}
+
+/// What an operator is told of an exception.
+fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
+    let payment = *record.payment?;
+    let known = if payment.posting.is_some() {
+        "it was posted"
+    } else if payment.advice {
+        "the acquirer has made it without asking"
+    } else {
+        "it may have been posted"
+    };
+    let wanted = if payment.reversal.is_some_and(|reversal| reversal.answer.is_some()) {
+        ", and the acquirer wants it back"
+    } else {
+        ""
+    };
+    let next =
+        format!("{known}{wanted}: ask the department, then `ctl resolve {leg} --as stands|undone|again`");
+    Some(ExceptionReply { leg, at: record.at, why: record.what.to_string(), next, payment })
 }
 
 const GOING_DOWN: &str = "the switch is going down";

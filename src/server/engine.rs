@@ -142,12 +142,16 @@ impl Engine {
                 written(self.core.step(now, Event::BillerReplied { leg, outcome }));
             }
             Input::Operate(operation, done) => {
-                written(self.core.operate(now, operation));
+                written(self.core.step(now, Event::Operator(operation)));
                 if let Some(done) = done {
                     self.tell.push(Box::new(move || {
                         let _ = done.send(());
                     }));
                 }
+            }
+            Input::Resolve(key, resolution, why, done) => {
+                let resolved = written(self.core.resolve(now, &key, resolution, why));
+                self.tell.push(Box::new(move || drop(done.send(resolved))));
             }
             Input::Import(biller, rows, done) => {
                 let imported =
@@ -181,11 +185,11 @@ impl Engine {
 }
 
 /// A record that cannot be written down must not be followed by what it allows: nothing of its turn leaves.
-fn written(step: Result<(), JournalError>) {
-    if let Err(error) = step {
+fn written<T>(step: Result<T, JournalError>) -> T {
+    step.unwrap_or_else(|error| {
         tracing::error!(%error, "a leg cannot be journalled: the process ends");
         std::process::exit(super::exit::JOURNAL_FAILED);
-    }
+    })
 }
 
 fn count(counters: &Counters, record: &Record) {

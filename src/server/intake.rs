@@ -121,7 +121,10 @@ impl Outlet for LinkOutlet {
         let written =
             profile.answer(&decoded.message, &outbound.answer, out).map_err(|error| error.to_string());
         let end = out.len();
-        let framed = written.and_then(|()| framing.close(out, start).map_err(|fault| fault.to_string()));
+        if let Ok(Some(left_out)) = &written {
+            tracing::warn!(link = %self.link.name, fault = %left_out, "an answer does not fit its dialect whole: the outcome is told");
+        }
+        let framed = written.and_then(|_| framing.close(out, start).map_err(|fault| fault.to_string()));
         if let Err(fault) = framed {
             out.truncate(before);
             tracing::error!(link = %self.link.name, fault, "an answer cannot be encoded: the acquirer's repeat will ask again");

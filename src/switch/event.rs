@@ -1,6 +1,8 @@
 //! What goes into the switch and what comes out of it.
 
-use super::{Answer, Bill, BillRef, Digest, Evidence, HeadAmount, Payment, Posting, Reason, Record};
+use super::{Answer, Bill, BillRef, Digest, Evidence, Payment, Posting, Reason, Record};
+use serde::{Deserialize, Serialize};
+
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, LinkName, PaymentKey, Rrn, Short, Stan};
 use crate::money::MinorUnits;
@@ -43,16 +45,36 @@ pub enum Event {
 }
 
 /// What an operator may tell the switch.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Operation {
     /// Take no new inquiries and payments; what is in flight is finished.
     Drain,
     /// Move to the next business date.
     CutOver,
+    /// Say what has become of a payment that was handed to people.
+    Resolve {
+        /// The payment as the store has it.
+        payment: Box<Payment>,
+        /// What has become of it.
+        resolution: Resolution,
+        /// How they know; at most 200 characters.
+        why: Box<str>,
+    },
     /// Refuse everything for this biller with 91.
     Block(BillerCode),
     /// Take it up again.
     Unblock(BillerCode),
+}
+
+/// What an operator has found out about a payment that only a person could resolve.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, clap::ValueEnum)]
+pub enum Resolution {
+    /// It is posted at the biller, and stays.
+    Stands,
+    /// Nothing is posted at the biller, or not any more.
+    Undone,
+    /// The biller is asked again, as at first.
+    Again,
 }
 
 /// One request of an acquirer.
@@ -83,10 +105,17 @@ pub enum Request {
     SignOff,
     /// Are you there?
     Echo,
+    /// Move to the next business date.
+    CutOver {
+        /// The day the network moves to, if it says so (DE 15: month and day).
+        to: Option<Short<4>>,
+    },
     /// What is due on a bill?
     Inquiry(BillRef),
     /// Pay a bill; also its repeats.
     Payment(Box<PaymentRequest>),
+    /// Know of a payment that was made without asking; also its repeats.
+    Advice(Box<PaymentRequest>),
     /// Undo a payment; also its repeats.
     Reversal(Box<ReversalRequest>),
     /// It cannot be carried out whatever it is; the answer says why.
@@ -128,6 +157,8 @@ pub struct ReversalRequest {
     pub amount: MinorUnits,
     /// DE 95 asks that only a part be undone.
     pub partial: bool,
+    /// It is told and not asked (0420 rather than 0400): answered once it is stored, without waiting for the biller.
+    pub advice: bool,
     /// What the store knows under the original's key.
     pub prior: Prior,
 }
@@ -188,12 +219,12 @@ pub enum Action {
 pub enum Order {
     /// Say what is due.
     LookUp(BillRef),
-    /// Post a payment, its amount split over these heads where the switch has seen the bill.
+    /// Post a payment, its amount split over its heads where the switch has seen the bill.
     Post {
         /// What to post.
         payment: Box<Payment>,
-        /// Sum to the amount; empty where the biller splits by itself.
-        heads: Vec<HeadAmount>,
+        /// It was sent before, and may have been posted: if so, that posting is the outcome, and there is no second.
+        again: bool,
     },
     /// Undo a payment. May come more than once; done once.
     Reverse(Box<Payment>),

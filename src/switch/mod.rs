@@ -3,7 +3,9 @@
 //!
 //! Whoever calls it journals the records first and carries out the actions only when they are durable.
 
+mod advice;
 mod bill;
+mod confirm;
 mod event;
 mod inquiry;
 mod pay;
@@ -23,12 +25,12 @@ use std::collections::{BTreeSet, HashMap};
 pub use bill::{Bill, BillRef, BillStatus, HeadAmount};
 pub use event::{
     Action, Alarm, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, PaymentRequest, Prior,
-    Request, ReversalRequest,
+    Request, Resolution, ReversalRequest,
 };
 pub use payment::{About, Answer, Digest, Payment, Posting, Reversal, State};
 pub use reason::Reason;
 pub use record::{Evidence, Ordered, Record, Replied, What};
-pub use terms::{BillerTerms, LinkTerms};
+pub use terms::{BillerTerms, InDoubt, LinkTerms};
 
 use crate::clock::{Now, Ticks};
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
@@ -46,6 +48,8 @@ pub struct Switch {
     given_up: HashMap<PaymentKey, Payment>,
     pending: Pending,
     date: BusinessDate,
+    /// When the date last moved while the process ran.
+    cut_over_at: Option<Ticks>,
     draining: bool,
 }
 
@@ -66,6 +70,7 @@ impl Switch {
             given_up: HashMap::new(),
             pending: Pending::default(),
             date,
+            cut_over_at: None,
             draining: false,
         }
     }
@@ -133,6 +138,7 @@ impl Switch {
         out.records.push(record);
         match request {
             Request::SignOn | Request::SignOff | Request::Echo => self.network(now, &from, &request, out),
+            Request::CutOver { to } => self.cut_over_asked(now, &from, to, out),
             Request::Refused { reason, bad_field, network } => {
                 // How to sign on must be learnt before signing on: network messages pass the gate.
                 let gated = if network { None } else { self.gate(&from.link).err() };
@@ -142,6 +148,7 @@ impl Switch {
             }
             Request::Inquiry(bill) => self.inquiry(now, from, bill, out),
             Request::Payment(request) => self.payment(now, from, *request, out),
+            Request::Advice(request) => self.advice(now, from, *request, out),
             Request::Reversal(request) => self.reversal(now, from, *request, out),
         }
     }
@@ -160,7 +167,11 @@ impl Switch {
             }
             Operation::CutOver => {
                 self.date = self.date.next();
+                self.cut_over_at = Some(now.ticks);
                 What::CutOver
+            }
+            Operation::Resolve { payment, resolution, why } => {
+                return self.resolve(now, *payment, resolution, why, out);
             }
             Operation::Block(biller) => {
                 self.blocked.insert(biller);

@@ -2,8 +2,8 @@
 
 use super::pending::{LegOf, Open};
 use super::{
-    About, Action, Answer, Asker, Bill, Order, Ordered, Output, Payment, PaymentRequest, Posting, Prior,
-    Reason, State, Switch, What,
+    About, Action, Answer, Asker, Bill, InDoubt, Order, Ordered, Output, Payment, PaymentRequest, Posting,
+    Prior, Reason, State, Switch, What,
 };
 use crate::clock::Now;
 use crate::ids::PaymentKey;
@@ -40,22 +40,8 @@ impl Switch {
         if let Err(reason) = self.gate_new_work(&from.link) {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
-        let PaymentRequest { key, bill, amount, currency, channel, digest, .. } = request;
-        let payment = Payment {
-            key,
-            link: from.link,
-            biller: bill.biller,
-            consumer: bill.consumer.clone(),
-            channel,
-            amount,
-            date: self.date,
-            digest,
-            state: State::Received,
-            answer: None,
-            posting: None,
-            reversal: None,
-        };
-        let mut open = Open::new(payment);
+        let (bill, currency) = (request.bill.clone(), request.currency);
+        let mut open = Open::new(self.taken_in(&from, request));
         open.asks.push(from);
         open.counted = true;
         self.waits_for_biller(&from.link);
@@ -75,17 +61,31 @@ impl Switch {
         }
     }
 
+    /// A payment as it is when it comes in.
+    pub(super) fn taken_in(&self, from: &Asker, request: PaymentRequest) -> Payment {
+        let PaymentRequest { key, bill, amount, channel, digest, .. } = request;
+        Payment {
+            key,
+            link: from.link,
+            biller: bill.biller,
+            consumer: bill.consumer,
+            channel,
+            amount,
+            date: self.date,
+            digest,
+            state: State::Received,
+            answer: None,
+            posting: None,
+            reversal: None,
+            heads: Vec::new(),
+            advice: false,
+            confirmations: 0,
+        }
+    }
+
     /// The bill is known: the amount must be the one due today, to the minor unit.
     pub(super) fn bill_found(&mut self, now: Now, open: Open, bill: Box<Bill>, out: &mut Output) {
-        let surcharge_head = self.billers.get(&open.payment.biller).and_then(|terms| terms.surcharge_head);
-        let amount = open.payment.amount;
-        let heads = bill.due_on(open.payment.date).and_then(|due| {
-            if due != amount {
-                return Err(Reason::AmountNotAccepted);
-            }
-            bill.split(amount, surcharge_head).map_err(|_| Reason::Internal)
-        });
-        match heads {
+        match self.heads_of(&open.payment, &bill) {
             Ok(heads) => self.post(now, open, heads, out),
             Err(reason) => {
                 self.decline(now, open, Answer { about: About::Bill(bill), ..Answer::plain(reason) }, out)
@@ -93,9 +93,20 @@ impl Switch {
         }
     }
 
+    /// How a payment splits over the heads of its bill, if it is the amount that is due.
+    pub(super) fn heads_of(&self, payment: &Payment, bill: &Bill) -> Result<Vec<super::HeadAmount>, Reason> {
+        let surcharge_head = self.billers.get(&payment.biller).and_then(|terms| terms.surcharge_head);
+        let due = bill.due_on(payment.date)?;
+        if due != payment.amount {
+            return Err(Reason::AmountNotAccepted);
+        }
+        bill.split(payment.amount, surcharge_head).map_err(|_| Reason::Internal)
+    }
+
     /// Gives the order to post. From here on silence means doubt.
     fn post(&mut self, now: Now, mut open: Open, heads: Vec<super::HeadAmount>, out: &mut Output) {
         open.payment.state = State::Sent;
+        open.payment.heads = heads;
         let terms = self.billers.get(&open.payment.biller);
         // What is posted in our own store is decided in this very turn: only what leaves needs its intent on disk.
         if let Some(terms) = terms.filter(|terms| !terms.embedded) {
@@ -103,7 +114,7 @@ impl Switch {
             let what = What::Ordered(Ordered::Post, open.payment.biller);
             out.records.push(open.record(now, what, Some(due)));
         }
-        let order = Order::Post { payment: Box::new(open.payment.clone()), heads };
+        let order = Order::Post { payment: Box::new(open.payment.clone()), again: false };
         let of = LegOf::Post(open.payment.key.clone());
         self.order(now, &mut open, of, order, out);
         self.open.insert(open.payment.key.clone(), open);
@@ -133,10 +144,18 @@ impl Switch {
         self.close(open);
     }
 
-    /// The order may have been carried out. Never called declined: undo it before anyone retries.
+    /// The order may have been carried out. Never called declined: it is undone, or made certain, before anyone retries.
     pub(super) fn in_doubt(&mut self, now: Now, mut open: Open, out: &mut Output) {
         self.answer_payment(&mut open, Answer::plain(Reason::InDoubt), out);
-        self.undo(now, open, What::Answered { reason: Reason::InDoubt }, out);
+        let what = What::Answered { reason: Reason::InDoubt };
+        let terms = self.billers.get(&open.payment.biller);
+        let policy = terms.map_or(InDoubt::Reverse, |terms| terms.in_doubt);
+        // What the acquirer wants back is undone without being made certain first, where it can be.
+        let undo = open.payment.reversal.is_some() && terms.is_some_and(|terms| terms.reversible);
+        match policy {
+            InDoubt::Confirm if !undo => self.confirm(now, open, what, out),
+            InDoubt::Confirm | InDoubt::Reverse => self.undo(now, open, what, out),
+        }
     }
 
     pub(super) fn take_open(&mut self, key: &PaymentKey) -> Option<Open> {
@@ -146,8 +165,8 @@ impl Switch {
     /// Tells a person, and keeps the payment in the store for them.
     pub(super) fn give_up(&mut self, now: Now, mut open: Open, reason: Reason, out: &mut Output) {
         open.payment.state = State::Exception;
-        // An advice is stored, whatever comes of it: asking again would change nothing.
-        open.answer_reversal(Reason::Approved, out);
+        // An advice is stored, whatever comes of it: asking again would change nothing. Who asked is told why not.
+        open.answer_reversal(reason, out);
         out.records.push(open.record(now, What::GaveUp(reason), None));
         let (key, biller) = (open.payment.key.clone(), open.payment.biller);
         out.actions.push(Action::Alarm(super::Alarm::Exception { key, biller, reason }));

@@ -23,6 +23,8 @@ pub enum State {
     Posted,
     /// Refused; nothing was posted.
     Declined,
+    /// In doubt, or told of after the fact: it is sent to the biller until it says posted or refused.
+    Confirming,
     /// In doubt or taken back by the acquirer: the biller is being told to undo it.
     Reversing,
     /// Undone, or cancelled before it left.
@@ -42,6 +44,7 @@ impl State {
             Self::Sent => "sent",
             Self::Posted => "posted",
             Self::Declined => "declined",
+            Self::Confirming => "confirming",
             Self::Reversing => "reversing",
             Self::Reversed => "reversed",
             Self::ReversedFirst => "reversed first",
@@ -77,6 +80,13 @@ pub struct Payment {
     pub posting: Option<Posting>,
     /// What became of a reversal, once there was one.
     pub reversal: Option<Reversal>,
+    /// How the amount splits over heads of account, as the biller was told; empty where it splits by itself. Sent again,
+    /// it is the same.
+    pub heads: Vec<HeadAmount>,
+    /// The acquirer has told of it after the fact (0220): it is done, and only the biller does not know yet.
+    pub advice: bool,
+    /// Orders to post sent to the biller while it was being confirmed.
+    pub confirmations: u16,
 }
 
 impl Payment {
@@ -86,7 +96,7 @@ impl Payment {
     pub const fn stands(&self) -> bool {
         match self.state {
             State::Posted => true,
-            State::Reversing | State::Exception => self.posting.is_some(),
+            State::Confirming | State::Reversing | State::Exception => self.posting.is_some(),
             State::Received | State::Sent | State::Declined | State::Reversed | State::ReversedFirst => false,
         }
     }

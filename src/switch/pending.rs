@@ -12,8 +12,8 @@ pub(super) struct Open {
     pub(super) payment: Payment,
     /// Requests to pay that wait for the outcome.
     pub(super) asks: Vec<Asker>,
-    /// Requests to reverse that wait for the outcome.
-    pub(super) reversal_asks: Vec<Asker>,
+    /// Requests to reverse that wait for the outcome, each with whether it is an advice.
+    pub(super) reversal_asks: Vec<(Asker, bool)>,
     /// The orders of this payment.
     pub(super) legs: Vec<LegId>,
     /// The entry in the store's list of what is due.
@@ -33,6 +33,12 @@ pub(super) enum LegOf {
     Post(PaymentKey),
     /// The order to post was not answered in time.
     LatePost(PaymentKey),
+    /// What is due on the bill of a payment that was made without asking.
+    ConfirmLookUp(PaymentKey),
+    /// Post, again.
+    Confirm(PaymentKey),
+    /// The order to confirm was not answered in time; another may have been given since.
+    LateConfirm(PaymentKey),
     Reverse(PaymentKey),
     /// The order to reverse was not answered in time; another may have been given since.
     LateReverse(PaymentKey),
@@ -43,7 +49,7 @@ pub(super) enum LegOf {
 pub(super) enum Due {
     /// The answer to an order is overdue.
     Reply(LegId),
-    /// Another order to reverse is to be given.
+    /// Another order to reverse, or to confirm, is to be given.
     Retry(PaymentKey),
     /// No late answer is listened for any more.
     Forget(LegId),
@@ -103,7 +109,9 @@ impl Pending {
 
     /// Forgets an order, unless its late answer would be news; says whether it would.
     pub(super) fn drop_unless_late(&mut self, leg: LegId) -> bool {
-        let late = matches!(self.legs.get(&leg), Some((LegOf::LatePost(_), _)));
+        // One to confirm that is still on its way may post what has been undone meanwhile.
+        let news = |of: &LegOf| matches!(of, LegOf::LatePost(_) | LegOf::LateConfirm(_) | LegOf::Confirm(_));
+        let late = self.legs.get(&leg).is_some_and(|(of, _)| news(of));
         if !late {
             self.take(leg);
         }
@@ -151,16 +159,23 @@ impl Open {
         }
     }
 
-    /// Tells all who asked for the reversal.
+    /// Tells all who asked for the reversal. An advice is stored whatever comes of it.
     pub(super) fn answer_reversal(&mut self, reason: Reason, out: &mut Output) {
-        if self.reversal_asks.is_empty() {
-            return;
+        let told = |advice: bool| if advice { Reason::Approved } else { reason };
+        let mut last = None;
+        for (ask, advice) in self.reversal_asks.drain(..) {
+            last = Some(told(advice));
+            out.actions.push(Action::Answer { ask: ask.id, answer: Answer::plain(told(advice)) });
         }
-        for ask in self.reversal_asks.drain(..) {
-            out.actions.push(Action::Answer { ask: ask.id, answer: Answer::plain(reason) });
+        if let (Some(reversal), Some(told)) = (&mut self.payment.reversal, last) {
+            reversal.answer = Some(told);
         }
-        if let Some(reversal) = &mut self.payment.reversal {
-            reversal.answer = Some(reason);
+    }
+
+    /// Those who asked, and did not advise, are told that it is open: their patience ends before the biller's.
+    pub(super) fn excuse_reversal(&mut self, out: &mut Output) {
+        for (ask, _) in self.reversal_asks.drain(..) {
+            out.actions.push(Action::Answer { ask: ask.id, answer: Answer::plain(Reason::InDoubt) });
         }
     }
 }
@@ -188,7 +203,7 @@ impl Switch {
         if open.counted {
             self.waits_no_more(&open.payment.link);
         }
-        if late {
+        if late || self.given_up.contains_key(&open.payment.key) {
             self.given_up.insert(open.payment.key.clone(), open.payment);
         }
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Payment, Reason};
+use super::{Payment, Reason, Resolution};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short, Stan};
 
@@ -64,8 +64,10 @@ pub enum What {
     RepliedLate(Replied, BillerCode),
     /// No answer by the deadline.
     TimedOut(Ordered, BillerCode),
-    /// The order to reverse is given once more.
+    /// An order is given once more.
     Retried,
+    /// An operator has said what has become of it, and how they know.
+    Resolved(Resolution, Box<str>),
     /// Found in the list of what is due, with nothing owed.
     Settled,
     /// The payment was handed to people.
@@ -127,7 +129,10 @@ impl std::fmt::Display for What {
             Self::Replied(reply, biller) => write!(f, "{biller} replied: {reply}"),
             Self::RepliedLate(reply, biller) => write!(f, "{biller} replied late: {reply}"),
             Self::TimedOut(order, biller) => write!(f, "{biller} silent on the order to {order}"),
-            Self::Retried => f.write_str("reversal retried"),
+            Self::Retried => f.write_str("tried again"),
+            Self::Resolved(Resolution::Stands, why) => write!(f, "resolved, it stands: {why}"),
+            Self::Resolved(Resolution::Undone, why) => write!(f, "resolved, undone: {why}"),
+            Self::Resolved(Resolution::Again, why) => write!(f, "resolved, the biller is asked again: {why}"),
             Self::Settled => f.write_str("nothing owed"),
             Self::GaveUp(reason) => write!(f, "given up: {reason}"),
             Self::CutOver => f.write_str("business date moved"),

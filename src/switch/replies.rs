@@ -27,6 +27,9 @@ impl Switch {
             LegOf::LookUp(key) => self.lookup_replied(now, &key, outcome, out),
             LegOf::Post(key) => self.post_replied(now, &key, outcome, out),
             LegOf::LatePost(key) => self.late_reply(now, key, &outcome, out),
+            LegOf::ConfirmLookUp(key) => self.confirm_looked_up(now, &key, outcome, out),
+            LegOf::Confirm(key) => self.confirm_replied(now, &key, outcome, out),
+            LegOf::LateConfirm(key) => self.late_reply(now, key, &outcome, out),
             LegOf::Reverse(key) => self.reverse_replied(now, &key, outcome, out),
             LegOf::LateReverse(key) => self.reverse_replied_late(now, &key, &outcome, out),
         }
@@ -57,24 +60,41 @@ impl Switch {
 
     /// The acquirer has its answer already: journal, do not forward. A reversal is on its way, or goes once more if the
     /// approval came behind its confirmation: whether the posting was before or after it, only the biller knows.
-    fn late_reply(&mut self, now: Now, key: PaymentKey, outcome: &Outcome, out: &mut Output) {
+    pub(super) fn late_reply(&mut self, now: Now, key: PaymentKey, outcome: &Outcome, out: &mut Output) {
         let reopened = !self.open.contains_key(&key);
-        let given_up = self.given_up.remove(&key);
-        let Some(mut open) = self.take_open(&key).or_else(|| given_up.map(Open::new)) else { return };
         let approved = matches!(outcome, Outcome::Posted(_));
+        let given_up = || self.given_up.get(&key).cloned().map(Open::new);
+        let Some(mut open) = self.open.remove(&key).or_else(given_up) else {
+            if approved {
+                out.actions.push(Action::Alarm(Alarm::LateApproval(key)));
+            }
+            return;
+        };
         if let Outcome::Posted(posting) = outcome {
             open.payment.posting = Some(posting.clone());
         }
         let (due, what) = (open.due, What::RepliedLate(told(outcome), open.payment.biller));
-        if !reopened {
+        if !reopened && approved && open.payment.state == State::Confirming {
+            out.records.push(open.record(now, what, due));
+            self.confirmed(now, open, out);
+        } else if !reopened {
             out.records.push(open.record(now, what, due));
             self.open.insert(key, open);
+        } else if approved && self.late_approval_is_welcome(&open.payment) {
+            // People have it, and this is what they would find out.
+            out.records.push(open.record(now, what, None));
+            self.confirmed(now, open, out);
+        } else if approved && open.payment.state == State::Posted {
+            // Sent more than once, and answered more than once.
+            out.records.push(open.record(now, what, None));
+            self.close(open);
         } else if !approved {
             if matches!(outcome, Outcome::Declined(_)) && open.payment.state == State::Exception {
                 // The doubt that was handed to a person is over: nothing was posted.
                 open.payment.state = State::Declined;
             }
             out.records.push(open.record(now, what, None));
+            self.close(open);
         } else {
             out.actions.push(Action::Alarm(Alarm::LateApproval(key)));
             // The orders before are over: the biller is asked anew.
@@ -117,7 +137,7 @@ impl Switch {
     }
 
     /// Records a biller's reply, unless the biller lives in our own store.
-    fn note_reply(&self, now: Now, open: &mut Open, outcome: &Outcome, out: &mut Output) {
+    pub(super) fn note_reply(&self, now: Now, open: &mut Open, outcome: &Outcome, out: &mut Output) {
         if !self.is_embedded(&open.payment.biller) {
             let due = open.due;
             let what = What::Replied(told(outcome), open.payment.biller);
@@ -130,13 +150,17 @@ impl Switch {
             match due {
                 Due::Reply(leg) => self.reply_overdue(now, leg, out),
                 Due::Forget(leg) => {
-                    if let Some(LegOf::LatePost(key)) = self.pending.take(leg) {
+                    if let Some(LegOf::LatePost(key) | LegOf::LateConfirm(key)) = self.pending.take(leg) {
                         self.given_up.remove(&key);
                     }
                 }
                 Due::Retry(key) => {
                     if let Some(open) = self.take_open(&key) {
-                        self.send_reversal(now, open, What::Retried, out);
+                        if open.payment.state == State::Confirming {
+                            self.send_confirmation(now, open, What::Retried, out);
+                        } else {
+                            self.send_reversal(now, open, What::Retried, out);
+                        }
                     }
                 }
             }
@@ -145,7 +169,7 @@ impl Switch {
 
     fn reply_overdue(&mut self, now: Now, leg: LegId, out: &mut Output) {
         match self.pending.take(leg) {
-            None | Some(LegOf::LatePost(_) | LegOf::LateReverse(_)) => {}
+            None | Some(LegOf::LatePost(_) | LegOf::LateConfirm(_) | LegOf::LateReverse(_)) => {}
             Some(LegOf::Inquiry { from, biller }) => self.inquiry_timed_out(now, from, biller, out),
             Some(LegOf::LookUp(key)) => {
                 if let Some(open) = self.take_open(&key) {
@@ -159,8 +183,27 @@ impl Switch {
                     self.in_doubt(now, open, out);
                 }
             }
+            Some(LegOf::ConfirmLookUp(key)) => {
+                if let Some(mut open) = self.take_open(&key) {
+                    note_silence(now, &mut open, Ordered::LookUp, out);
+                    self.confirm_later(now, open);
+                }
+            }
+            Some(LegOf::Confirm(key)) => {
+                let until = now.ticks.after_ms(LATE_REPLY_MS);
+                self.pending.keep_late(leg, LegOf::LateConfirm(key.clone()), until);
+                let confirming = |open: &Open| open.payment.state == State::Confirming;
+                if self.open.get(&key).is_some_and(confirming)
+                    && let Some(mut open) = self.take_open(&key)
+                {
+                    note_silence(now, &mut open, Ordered::Post, out);
+                    open.excuse_reversal(out);
+                    self.confirm_later(now, open);
+                }
+            }
             Some(LegOf::Reverse(key)) => {
                 if let Some(mut open) = self.take_open(&key) {
+                    open.excuse_reversal(out);
                     let until = now.ticks.after_ms(LATE_REPLY_MS);
                     self.pending.keep_late(leg, LegOf::LateReverse(key), until);
                     note_silence(now, &mut open, Ordered::Reverse, out);
@@ -179,6 +222,7 @@ impl Switch {
                 note_silence(now, &mut open, Ordered::Post, out);
                 self.in_doubt(now, open, out);
             }
+            State::Confirming => self.send_confirmation(now, open, What::Retried, out),
             State::Reversing => self.send_reversal(now, open, What::Retried, out),
             State::Received
             | State::Posted

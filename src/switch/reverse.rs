@@ -20,8 +20,9 @@ impl Switch {
             return self.reverse_open(now, from, open, &request, out);
         }
         match request.prior {
-            Prior::Known(payment) => {
-                self.reverse_known(now, from, *payment, request.amount, request.partial, out)
+            Prior::Known(ref payment) => {
+                let payment = Payment::clone(payment);
+                self.reverse_known(now, from, payment, &request, out);
             }
             Prior::SomebodyElses => {
                 let original = request.original.clone();
@@ -49,6 +50,9 @@ impl Switch {
             answer: None,
             posting: None,
             reversal: Some(Reversal { answer: Some(reason), attempts: 0 }),
+            heads: Vec::new(),
+            advice: false,
+            confirmations: 0,
         };
         out.records.push(Open::new(payment).record(now, What::Answered { reason }, None));
         out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });
@@ -70,16 +74,23 @@ impl Switch {
             return;
         }
         let what = What::Answered { reason: Reason::Approved };
-        out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
         if open.payment.state == State::Received {
+            out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
             open.payment.state = State::Reversed;
             open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts: 0 });
             self.answer_payment(&mut open, Answer::plain(Reason::ReversedFirst), out);
             out.records.push(open.record(now, what, None));
             return self.close(open);
         }
-        let attempts = open.payment.reversal.map_or(0, |reversal| reversal.attempts);
-        open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts });
+        let before = open.payment.reversal.unwrap_or(Reversal { answer: None, attempts: 0 });
+        let answer = if request.advice {
+            out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
+            Some(Reason::Approved)
+        } else {
+            open.reversal_asks.push((from, false));
+            before.answer
+        };
+        open.payment.reversal = Some(Reversal { answer, ..before });
         let due = open.due;
         out.records.push(open.record(now, what, due));
         self.open.insert(open.payment.key.clone(), open);
@@ -90,25 +101,30 @@ impl Switch {
         now: Now,
         from: Asker,
         mut payment: Payment,
-        amount: crate::money::MinorUnits,
-        partial: bool,
+        request: &ReversalRequest,
         out: &mut Output,
     ) {
         if let Some(answered) = payment.reversal.and_then(|reversal| reversal.answer) {
             return self.tell(now, &from, Answer::plain(answered), out);
         }
-        let fault = amount_fault(&payment, amount.minor(), partial);
+        let fault = amount_fault(&payment, request.amount.minor(), request.partial);
         let plain = match payment.state {
             State::Declined | State::Reversed => Some(fault.unwrap_or(Reason::Approved)),
             State::ReversedFirst => Some(Reason::OriginalUnknown),
-            State::Received | State::Sent | State::Posted | State::Reversing | State::Exception => fault,
+            State::Received
+            | State::Sent
+            | State::Posted
+            | State::Confirming
+            | State::Reversing
+            | State::Exception => fault,
         };
         if let Some(reason) = plain {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
         let embedded = self.billers.get(&payment.biller).is_some_and(|terms| terms.embedded);
         let mut reversal = Reversal { answer: None, attempts: 0 };
-        if !embedded {
+        let at_once = request.advice && !embedded;
+        if at_once {
             // An advice is answered once it is stored: the acquirer need not wait for the biller.
             reversal.answer = Some(Reason::Approved);
             out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
@@ -116,8 +132,8 @@ impl Switch {
         payment.reversal = Some(reversal);
         let exception = payment.state == State::Exception;
         let mut open = Open::new(payment);
-        if embedded {
-            open.reversal_asks.push(from);
+        if !at_once {
+            open.reversal_asks.push((from, request.advice));
         }
         if exception {
             // It is with a person already, who learns that the acquirer wants it back.
@@ -143,7 +159,7 @@ impl Switch {
             return self.give_up(now, open, Reason::NoBiller, out);
         };
         let attempts = open.payment.reversal.map_or(0, |reversal| reversal.attempts);
-        if attempts >= terms.reversal_attempts_max {
+        if attempts >= terms.attempts_max {
             return self.give_up(now, open, Reason::BillerUnavailable, out);
         }
         if let Some(reversal) = &mut open.payment.reversal {
@@ -169,15 +185,19 @@ impl Switch {
         self.close(open);
     }
 
-    /// No usable answer to an order to reverse: the next one after a pause that doubles each time.
-    pub(super) fn reverse_later(&mut self, now: Now, open: Open) {
-        let attempts = open.payment.reversal.map_or(1, |reversal| reversal.attempts).clamp(1, 16);
-        let first = self.billers.get(&open.payment.biller).map_or(1, |terms| terms.reversal_retry_ms);
-        let doubled = first.saturating_mul(1_u64 << attempts.saturating_sub(1));
+    /// No usable answer to an order: the next one after a pause that doubles each time.
+    pub(super) fn retry_later(&mut self, now: Now, open: Open, attempts: u16) {
+        let first = self.billers.get(&open.payment.biller).map_or(1, |terms| terms.retry_ms);
+        let doubled = first.saturating_mul(1_u64 << attempts.clamp(1, 16).saturating_sub(1));
         let at = now.ticks.after_ms(doubled.min(RETRY_PAUSE_MAX_MS));
         let key: PaymentKey = open.payment.key.clone();
         self.pending.retry_at(at, key.clone());
         self.open.insert(key, open);
+    }
+
+    pub(super) fn reverse_later(&mut self, now: Now, open: Open) {
+        let attempts = open.payment.reversal.map_or(1, |reversal| reversal.attempts);
+        self.retry_later(now, open, attempts);
     }
 }
 

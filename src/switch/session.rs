@@ -1,11 +1,14 @@
 //! Sign-on, sign-off and echo; and the gate every other request passes.
 
-use super::{Answer, Asker, LinkTerms, Output, Reason, Request, Switch};
+use super::{Answer, Asker, LinkTerms, Operation, Output, Reason, Request, Switch};
 use crate::clock::Now;
-use crate::ids::LinkName;
+use crate::ids::{LinkName, Short};
 
 /// Payments open at once, over all links and billers: those being undone hold up no link, but they are not without bound.
 const OPEN_MAX: usize = 50_000;
+
+/// Cutovers are at least so far apart: half a day.
+const CUTOVERS_APART_MS: u64 = 43_200_000;
 
 /// The state of one acquirer's link.
 #[derive(Debug)]
@@ -61,8 +64,10 @@ impl Switch {
                     Request::SignOn => session.signed_on = true,
                     Request::SignOff => session.signed_on = false,
                     Request::Echo
+                    | Request::CutOver { .. }
                     | Request::Inquiry(_)
                     | Request::Payment(_)
+                    | Request::Advice(_)
                     | Request::Reversal(_)
                     | Request::Refused { .. } => {}
                 }
@@ -70,6 +75,30 @@ impl Switch {
             }
         };
         self.tell(now, from, Answer::plain(reason), out);
+    }
+
+    /// A network moves to its next day. Several may say so, and each more than once: the switch's date moves one day, once.
+    /// Whoever names the day moves to that one only; who does not is taken to mean the cutover that has just been, if one
+    /// has.
+    pub(super) fn cut_over_asked(&mut self, now: Now, from: &Asker, to: Option<Short<4>>, out: &mut Output) {
+        let (today, next) = (self.date, self.date.next());
+        if let Err(reason) = self.gate(&from.link) {
+            return self.tell(now, from, Answer::plain(reason), out);
+        }
+        let just_been =
+            self.cut_over_at.is_some_and(|at| now.ticks.0.saturating_sub(at.0) < CUTOVERS_APART_MS);
+        let moves = match to {
+            Some(day) if day.as_bytes() == today.month_day().as_bytes() => Some(false),
+            Some(day) => (day.as_bytes() == next.month_day().as_bytes()).then_some(true),
+            None => Some(!just_been),
+        };
+        let Some(moves) = moves else {
+            return self.tell(now, from, Answer::plain(Reason::Malformed), out);
+        };
+        if moves {
+            self.operate(now, Operation::CutOver, out);
+        }
+        self.tell(now, from, Answer::plain(Reason::Approved), out);
     }
 
     /// A link starts signed off when the first of its connections comes: the peer may have restarted and has to say so.

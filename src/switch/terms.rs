@@ -1,5 +1,7 @@
 //! What the switch has to know of links and billers to treat them rightly.
 
+use serde::Deserialize;
+
 use crate::ids::{BillerCode, LinkName, Short};
 
 /// The terms on which a department is paid (`domain.md` 3b).
@@ -20,10 +22,23 @@ pub struct BillerTerms {
     pub reply_timeout_ms: u64,
     /// Whether a posted payment can be undone.
     pub reversible: bool,
-    /// Pause before the second order to reverse; it doubles with each further one.
-    pub reversal_retry_ms: u64,
-    /// Orders to reverse given before the payment becomes an exception.
-    pub reversal_attempts_max: u16,
+    /// What is done about a payment whose order to post was not answered.
+    pub in_doubt: InDoubt,
+    /// Pause before an order is given a second time; it doubles with each further one.
+    pub retry_ms: u64,
+    /// Orders to reverse, or to confirm, given before the payment becomes an exception.
+    pub attempts_max: u16,
+}
+
+/// What is done about a payment that may or may not have been posted (`domain.md` 3c).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum InDoubt {
+    /// The biller is told to undo it.
+    Reverse,
+    /// It is sent again, in all its parts the same, until the biller says posted or refused: for billers that know a
+    /// repeat when they see one, and perhaps cannot undo.
+    Confirm,
 }
 
 /// The terms of an acquirer's link.

@@ -15,7 +15,26 @@ use crate::money::MinorUnits;
 const LINK: &str = "atmnet";
 const BILLER: &str = "KPTEST";
 
-fn terms(looks_up_first: bool) -> BillerTerms {
+/// What kind of biller it is.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    looks_up_first: bool,
+    reversible: bool,
+    in_doubt: InDoubt,
+}
+
+const PLAIN: Kind = Kind { looks_up_first: false, reversible: true, in_doubt: InDoubt::Reverse };
+
+fn kind() -> impl Strategy<Value = Kind> {
+    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(looks_up_first, reversible, confirms)| Kind {
+        looks_up_first,
+        reversible,
+        in_doubt: if confirms { InDoubt::Confirm } else { InDoubt::Reverse },
+    })
+}
+
+fn terms(kind: Kind) -> BillerTerms {
+    let Kind { looks_up_first, reversible, in_doubt } = kind;
     BillerTerms {
         code: BILLER.parse().unwrap(),
         embedded: false,
@@ -23,9 +42,10 @@ fn terms(looks_up_first: bool) -> BillerTerms {
         currency: "586".parse().unwrap(),
         surcharge_head: None,
         reply_timeout_ms: 1000,
-        reversible: true,
-        reversal_retry_ms: 100,
-        reversal_attempts_max: 4,
+        reversible,
+        in_doubt,
+        retry_ms: 100,
+        attempts_max: 4,
     }
 }
 
@@ -42,6 +62,8 @@ struct World {
     postings: BTreeMap<PaymentKey, u32>,
     /// What it was told to undo: an order to post that comes after that is refused, or approved, but never left open.
     undone: BTreeSet<PaymentKey>,
+    /// What it refused to post, and refuses whenever it is sent again.
+    refused: BTreeSet<PaymentKey>,
     /// Answers by request.
     answers: BTreeMap<AskId, Vec<Answer>>,
     /// Payments whose reversal the acquirer was told is done, or has nothing to undo.
@@ -54,16 +76,17 @@ struct World {
 }
 
 impl World {
-    fn new(looks_up_first: bool) -> Self {
+    fn new(kind: Kind) -> Self {
         let link = LinkTerms { name: LINK.parse().unwrap(), in_flight_max: 1000 };
         let mut world = Self {
-            switch: Switch::new([link], [terms(looks_up_first)], [], "2026-11-20".parse().unwrap()),
+            switch: Switch::new([link], [terms(kind)], [], "2026-11-20".parse().unwrap()),
             now_ms: 0,
             asks: 0,
             orders: Vec::new(),
             posted: BTreeSet::new(),
             postings: BTreeMap::new(),
             undone: BTreeSet::new(),
+            refused: BTreeSet::new(),
             answers: BTreeMap::new(),
             taken_back: BTreeSet::new(),
             payments: Vec::new(),
@@ -93,8 +116,22 @@ impl World {
     }
 
     fn pay(&mut self, number: u8, content: u8) {
+        let request = self.request(number, content);
+        let key = request.key.clone();
+        let id = self.ask(Request::Payment(Box::new(request)));
+        self.payments.push((id, key));
+    }
+
+    fn advise(&mut self, number: u8) {
+        let request = self.request(number, 0);
+        let key = request.key.clone();
+        let id = self.ask(Request::Advice(Box::new(request)));
+        self.payments.push((id, key));
+    }
+
+    fn request(&self, number: u8, content: u8) -> PaymentRequest {
         let key = Self::key(number);
-        let request = PaymentRequest {
+        PaymentRequest {
             key: key.clone(),
             bill: BillRef { biller: BILLER.parse().unwrap(), consumer: "1".into() },
             amount: MinorUnits::new(1000).unwrap(),
@@ -102,12 +139,10 @@ impl World {
             channel: Short::EMPTY,
             digest: Digest([content; 16]),
             prior: self.prior(&key),
-        };
-        let id = self.ask(Request::Payment(Box::new(request)));
-        self.payments.push((id, key));
+        }
     }
 
-    fn reverse(&mut self, number: u8) {
+    fn reverse(&mut self, number: u8, advice: bool) {
         let original = Self::key(number);
         let prior = self.prior(&original);
         let amount = MinorUnits::new(1000).unwrap();
@@ -116,6 +151,7 @@ impl World {
             original,
             amount,
             partial: false,
+            advice,
             prior,
         })));
         let told = self.answers.get(&id).and_then(|answers| answers.first()).map(|answer| answer.reason);
@@ -160,13 +196,24 @@ impl World {
             (_, 0) => return,
             (_, 1) => Outcome::NotSent,
             (Order::LookUp(_), _) => Outcome::Found(Box::new(bill())),
-            (Order::Post { .. }, 2) => Outcome::Declined(Reason::NoSuchBill),
-            (Order::Post { payment, .. }, how) if how != 3 && self.undone.contains(&payment.key) => {
+            (Order::Post { payment, .. }, how)
+                if !self.posted.contains(&payment.key)
+                    && (how == 2 || self.refused.contains(&payment.key)) =>
+            {
+                self.refused.insert(payment.key);
+                Outcome::Declined(Reason::NoSuchBill)
+            }
+            (Order::Post { payment, .. }, how)
+                if self.undone.contains(&payment.key)
+                    && (how != 3 || self.postings.contains_key(&payment.key)) =>
+            {
                 Outcome::Declined(Reason::ReversedFirst)
             }
             (Order::Post { payment, .. }, how) => {
-                self.posted.insert(payment.key.clone());
-                *self.postings.entry(payment.key).or_default() += 1;
+                // One that is sent again is known by its identity.
+                if self.posted.insert(payment.key.clone()) {
+                    *self.postings.entry(payment.key).or_default() += 1;
+                }
                 if how == 3 { Outcome::Posted(posting()) } else { Outcome::Unknown }
             }
             (Order::Reverse(payment), how) => {
@@ -188,16 +235,17 @@ impl World {
     }
 
     /// The process ends and starts anew on what is stored; orders on their way are lost or not, nobody knows.
-    fn restart(&mut self, looks_up_first: bool) {
-        let fresh = Self::new(looks_up_first);
+    fn restart(&mut self, kind: Kind) {
+        let fresh = Self::new(kind);
         self.switch = fresh.switch;
         self.orders.retain(|(_, order)| matches!(order, Order::Post { .. }));
         // Orders to post may still be acted on, but their answers find nobody.
         for (_, order) in std::mem::take(&mut self.orders) {
             if let Order::Post { payment, .. } = order
                 && !self.undone.contains(&payment.key)
+                && !self.refused.contains(&payment.key)
+                && self.posted.insert(payment.key.clone())
             {
-                self.posted.insert(payment.key.clone());
                 *self.postings.entry(payment.key).or_default() += 1;
             }
         }
@@ -226,7 +274,8 @@ fn posting() -> Posting {
 #[derive(Clone, Debug)]
 enum Happening {
     Pay(u8, u8),
-    Reverse(u8),
+    Advise(u8),
+    Reverse(u8, bool),
     Biller(u8, u8),
     Pass(u64),
     Restart,
@@ -235,23 +284,25 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => (0..4_u8, 0..8_u8).prop_map(|(number, content)| Happening::Pay(number, content / 7)),
-        2 => (0..4_u8).prop_map(Happening::Reverse),
+        1 => (0..4_u8).prop_map(Happening::Advise),
+        2 => (0..4_u8, any::<bool>()).prop_map(|(number, advice)| Happening::Reverse(number, advice)),
         6 => (any::<u8>(), any::<u8>()).prop_map(|(which, how)| Happening::Biller(which, how)),
         2 => (0..3000_u64).prop_map(Happening::Pass),
         1 => Just(Happening::Restart),
     ]
 }
 
-fn live(looks_up_first: bool, happenings: &[Happening]) -> World {
-    let mut world = World::new(looks_up_first);
+fn live(kind: Kind, happenings: &[Happening]) -> World {
+    let mut world = World::new(kind);
     for happening in happenings {
         match happening {
             Happening::Pay(number, content) => world.pay(*number, *content),
-            Happening::Reverse(number) => world.reverse(*number),
+            Happening::Advise(number) => world.advise(*number),
+            Happening::Reverse(number, advice) => world.reverse(*number, *advice),
             Happening::Biller(which, how) => world.biller(*which, *how),
             Happening::Pass(ms) => world.pass(*ms),
             Happening::Restart => {
-                world.restart(looks_up_first);
+                world.restart(kind);
                 world.payments.clear();
                 world.answers.clear();
             }
@@ -265,10 +316,10 @@ proptest! {
 
     #[test]
     fn any_order_of_events_posts_once_answers_each_once_and_ends_with_both_sides_agreeing(
-        looks_up_first: bool,
+        kind in kind(),
         happenings in prop::collection::vec(happening(), 1..60),
     ) {
-        let mut world = live(looks_up_first, &happenings);
+        let mut world = live(kind, &happenings);
         for (key, postings) in &world.postings {
             prop_assert!(*postings <= 1, "{key} was posted {postings} times");
         }
@@ -290,7 +341,7 @@ proptest! {
                     prop_assert!(!stands, "{} stands at the biller as {:?}", payment.key, payment.state);
                 }
                 State::Exception => {}
-                State::Received | State::Sent | State::Reversing => {
+                State::Received | State::Sent | State::Confirming | State::Reversing => {
                     prop_assert!(false, "{} is left {:?}", payment.key, payment.state);
                 }
             }
@@ -298,14 +349,16 @@ proptest! {
             prop_assert!(!(taken_back && stands), "{} stands although it was taken back", payment.key);
             let approved = payment.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved);
             let kept = payment.reversal.is_none() && payment.state == State::Posted;
-            prop_assert_eq!(approved && payment.reversal.is_none(), kept, "{} {:?}", payment.key, payment.state);
+            // An advice is approved for being stored: what becomes of it the acquirer is not told.
+            let told = if payment.advice { kept } else { approved && payment.reversal.is_none() };
+            prop_assert_eq!(told, kept, "{} {:?}", payment.key, payment.state);
         }
     }
 }
 
 #[test]
 fn a_pause_between_reversals_doubles() {
-    let mut world = World::new(false);
+    let mut world = World::new(PLAIN);
     world.pay(1, 0);
     world.pass(1000);
     let mut pauses = Vec::new();

@@ -11,6 +11,7 @@
     reason = "a test that fails may say so by panicking"
 )]
 
+mod certain;
 mod framings;
 mod hostile;
 mod inquiry_and_payment;

@@ -173,3 +173,33 @@ async fn a_bank_of_its_own_connects_by_a_file_and_is_answered_the_way_it_came() 
 fn shipped_profile(name: &str) -> &'static str {
     billswitch::profile::shipped::profile_text(name).unwrap()
 }
+
+#[tokio::test]
+async fn a_fee_is_asked_for_and_paid_by_the_same_number_and_in_whole_units() {
+    let site = Site::with(Setup { profile: "pln", book: "99504", ..Setup::default() }).await;
+    let dialect = shipped::dialect("pln").unwrap().unwrap();
+    let mut end = End { dialect, peer: Peer::connect(site.address, ATMNET).await };
+    let dialect = end.dialect.clone();
+    let mut mirror = Mirror::new();
+    end.ask(&networks().remove(2).sign_on).await;
+    let fee = json!({"switcher": "SWITCH1", "registration": "7001         ", "service_code": "123"});
+    let inquiry = json!({"mti": "2100", "fields": {"2": "99504", "11": "2", "12": "20261120090001", "26": "6011",
+        "32": "4510017", "41": "T1", "48": fee}});
+    let answer = end.ask(&inquiry).await;
+    let decoded = decode(&dialect, &answer, &mut mirror);
+    assert_eq!(code(&decoded), "0000");
+    let told = |path: &str| decoded.message.get(&dialect.path(path).unwrap()).unwrap();
+    assert_eq!((told("48.total_minor"), told("48.total")), (&b"0"[..], &b"00000000000001000"[..]),);
+    let mut paid = fee.clone();
+    let other = json!({"service": " ".repeat(25), "registered": "20261101", "expires": "20261225", "customer": "7004        "});
+    paid.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    let payment = |stan: &str, amount: &str| {
+        json!({"mti": "2200", "fields": {"2": "99504", "4": amount, "11": stan, "12": "20261120090002", "26": "6011",
+            "32": "4510017", "41": "T1", "48": paid}})
+    };
+    // In hundredths it would be a hundred times as much.
+    let answer = end.ask(&payment("3", "5862000000001000")).await;
+    assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), "0030");
+    let answer = end.ask(&payment("4", "5860000000001000")).await;
+    assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), "0000");
+}

@@ -10,7 +10,7 @@ use crate::site::{Ordered, Setup, Site, UNPAID, WIRED, posting};
 const HASTY: Setup = Setup {
     reply_timeout_ms: 100,
     link_lines: "",
-    biller_lines: "reversal_retry_ms = 50\nreversal_attempts_max = 3",
+    biller_lines: "retry_ms = 50\nattempts_max = 3",
     drain_timeout_ms: 200,
     profile: "onelink",
     book: crate::site::BOOK,
@@ -36,7 +36,7 @@ async fn state_of(site: &Site, stan: u32) -> State {
 }
 
 /// Waits until the payment is in this state.
-async fn until(site: &Site, stan: u32, state: State) {
+pub async fn until(site: &Site, stan: u32, state: State) {
     let reached = async { while state_of(site, stan).await != state {} };
     tokio::time::timeout(crate::site::PATIENCE, reached).await.expect("the state is due");
 }

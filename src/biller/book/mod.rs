@@ -12,7 +12,7 @@ pub use receipt::Receipts;
 
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, PaymentKey};
-use crate::switch::{Bill, BillRef, BillStatus, HeadAmount, Outcome, Payment, Posting, Reason};
+use crate::switch::{Bill, BillRef, BillStatus, Outcome, Payment, Posting, Reason};
 
 const BILL_PREFIX: u8 = b'B';
 const COUNT_PREFIX: u8 = b'N';
@@ -67,13 +67,7 @@ pub fn look_up<S: Shelf>(shelf: &S, bill: &BillRef) -> Outcome {
 }
 
 /// Posts a payment: its bill becomes paid, unless somebody has paid it. The same payment again gets its posting again.
-pub fn post<S: Shelf>(
-    shelf: &mut S,
-    payment: &Payment,
-    heads: Vec<HeadAmount>,
-    at: UnixMillis,
-    receipts: &mut Receipts,
-) -> Outcome {
+pub fn post<S: Shelf>(shelf: &mut S, payment: &Payment, at: UnixMillis, receipts: &mut Receipts) -> Outcome {
     let mut found = match find(shelf, payment.biller, &payment.consumer) {
         Ok(Some(found)) => found,
         Ok(None) => return Outcome::Declined(Reason::NoSuchBill),
@@ -86,7 +80,7 @@ pub fn post<S: Shelf>(
         (None, BillStatus::Unpaid) => {}
     }
     let (receipt, authorisation) = receipts.issue(payment.date);
-    let posting = Posting { receipt, authorisation, at, heads };
+    let posting = Posting { receipt, authorisation, at, heads: payment.heads.clone() };
     found.bill.status = BillStatus::Paid;
     found.paid_by = Some((payment.key.clone(), posting.clone()));
     match store(shelf, payment.biller, &payment.consumer, &found) {

@@ -57,12 +57,15 @@ fn payment(stan: &str) -> Payment {
         answer: None,
         posting: None,
         reversal: None,
+        heads: Vec::new(),
+        advice: false,
+        confirmations: 0,
     }
 }
 
 fn pay(shelf: &mut Memory, payment: &Payment) -> Outcome {
     let mut receipts = Receipts::starting_on(payment.date);
-    post(shelf, payment, Vec::new(), UnixMillis(1), &mut receipts)
+    post(shelf, payment, UnixMillis(1), &mut receipts)
 }
 
 fn status(shelf: &Memory) -> BillStatus {

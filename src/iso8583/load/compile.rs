@@ -58,6 +58,11 @@ pub(super) fn compile(source: &Source<'_>, whole: Whole) -> Result<Dialect, Dial
                 let line = draft.line.unwrap_or(when.line);
                 return Err(source.on_line(line, DialectReason::Conflict { field: number, conflict }));
             }
+            if dialect.tertiary == Tertiary::Field(number) {
+                let line = draft.line.unwrap_or(when.line);
+                let conflict = Conflict::CannotCarryBitmap;
+                return Err(source.on_line(line, DialectReason::Conflict { field: number, conflict }));
+            }
             let (layout, known) = field(source, &mut dialect, &forms, number, &draft)?;
             varies(&mut dialect, number, &known);
             layouts.insert(number, (layout, known));
@@ -69,7 +74,20 @@ pub(super) fn compile(source: &Source<'_>, whole: Whole) -> Result<Dialect, Dial
         dialect.presence.push(rule);
     }
     check_bitmaps(source, &dialect, &lines)?;
+    watch(&mut dialect);
     Ok(dialect)
+}
+
+/// Marks the fields that conditions ask for, in all of their layouts.
+fn watch(dialect: &mut Dialect) {
+    for (field, _) in dialect.conditions.iter().filter_map(|condition| condition.field.as_ref()) {
+        let varied = dialect.whens.iter_mut().filter_map(|when| when.layouts.get_mut(field));
+        for layout in dialect.table.layout_mut(*field).into_iter().chain(varied.map(|(layout, _)| layout)) {
+            layout.watched = true;
+            layout.plain = false;
+            layout.recoded = false;
+        }
+    }
 }
 
 /// A field that another layout may stand in for: looked up the long way, and judged by the strictest.
@@ -77,6 +95,7 @@ fn varies(dialect: &mut Dialect, number: u8, known: &Field) {
     if let Some(layout) = dialect.table.layout_mut(number) {
         layout.varies = true;
         layout.plain = false;
+        layout.recoded = false;
     }
     let usual = dialect.fields.entry(number).or_insert_with(|| known.clone());
     usual.strictest = usual.strictest.max(known.strictest);
@@ -91,10 +110,6 @@ fn condition(
 ) -> Result<usize, DialectError> {
     if let Some((field, _)) = &given.field {
         known(source, dialect, line, *field)?;
-        if let Some(layout) = dialect.table.layout_mut(*field) {
-            layout.watched = true;
-            layout.plain = false;
-        }
     }
     let index = dialect.conditions.len();
     if index >= CONDITIONS_MAX {
@@ -170,14 +185,14 @@ fn check_bitmaps(
             return Err(refused(65, Conflict::AnnouncesBitmap));
         }
         Tertiary::Field(carrier) => {
-            let layout = dialect.table.layout(carrier);
             let fits = |layout: &Layout| {
                 layout.class == Class::B
                     && layout.max == 8
                     && layout.prefix.is_none()
                     && layout.form == Form::Plain
+                    && layout.inside.is_none()
             };
-            if carrier > 128 || !layout.is_some_and(fits) {
+            if carrier > 128 || !dialect.table.layout(carrier).is_some_and(fits) {
                 return Err(refused(carrier, Conflict::CannotCarryBitmap));
             }
         }
@@ -207,10 +222,10 @@ fn field(
     }
     let mut made =
         field::field(forms, draft).map_err(|(at, conflict)| refused(at.unwrap_or(line), conflict))?;
-    made.layout.watched = false;
     if matches!(dialect.tertiary, Tertiary::Field(carrier) if number >= carrier) {
         // The writer looks where the third bitmap belongs.
         made.layout.plain = false;
+        made.layout.recoded = false;
     }
     if let Some(structure) = made.structure {
         made.layout.inside = u16::try_from(dialect.structures.len()).ok();

@@ -45,12 +45,16 @@ pub(super) fn field(forms: &Forms, draft: &Draft) -> Result<Made, Refused> {
         digits: 0,
         tlv: None,
         form,
+        recoded: false,
+        wire_max: 0,
         prefix,
         filled: draft.filled,
         inside: None,
         watched: false,
         varies: false,
     };
+    // What takes more than that fits no frame, and is never found there.
+    layout.wire_max = u16::try_from(layout.wire_bytes(usize::from(max))).unwrap_or(u16::MAX);
     if let Some(prefix) = prefix {
         prefix_holds(&layout, prefix).map_err(own)?;
     }
@@ -84,6 +88,7 @@ pub(super) fn field(forms: &Forms, draft: &Draft) -> Result<Made, Refused> {
         layout.plain = ascii_prefix && !draft.filled;
         layout.digits = prefix.map_or(0, |prefix| prefix.bytes);
     }
+    layout.recoded = layout.is_mirrored() && structure.is_none() && !draft.filled;
     Ok(Made { layout, field, structure, mirrors })
 }
 
@@ -167,6 +172,9 @@ fn inside_of(
     let (mut worst, mut mirrors) = (CardData::None, false);
     let mut sub = |key: String, draft: &Draft| {
         let made = field(forms, draft)?;
+        if text && !is_text(&made.layout) {
+            return Err(own(Conflict::BytesInText));
+        }
         worst = worst.max(made.field.strictest);
         mirrors |= made.mirrors || made.layout.is_mirrored();
         Ok(Subfield { key, layout: made.layout, field: made.field, structure: made.structure })
@@ -196,6 +204,9 @@ fn inside_of(
         {
             return Err(own(Conflict::NotBytes));
         }
+        InsideDraft::Bitmap { hex: false, .. } | InsideDraft::Datasets { .. } if text => {
+            return Err(own(Conflict::BytesInText));
+        }
         InsideDraft::Parts(parts) => {
             let parts: Result<_, Refused> =
                 parts.iter().map(|(key, draft)| sub(key.clone(), draft)).collect();
@@ -221,6 +232,17 @@ fn inside_of(
         }
     };
     Ok((structure, worst, mirrors))
+}
+
+/// Whether a small field may stand within text: its characters as they are, and no bytes before them.
+fn is_text(layout: &Layout) -> bool {
+    let prefix = layout.prefix.is_none_or(|prefix| prefix.form == PrefixForm::Ascii);
+    let value = match layout.form {
+        Form::Plain => layout.class != Class::B,
+        Form::Hex | Form::Absent => true,
+        Form::Latin1 | Form::Ebcdic(_) | Form::Bcd { .. } => false,
+    };
+    prefix && value
 }
 
 fn check_tlv(layout: &Layout, tlv: Tlv, fits: bool) -> Result<(), Conflict> {

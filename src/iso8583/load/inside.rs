@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
+use super::super::dialect::identifier;
 use super::super::load_error::{Conflict, DialectError, DialectReason};
 use super::super::notation::Notation;
 use super::super::structure::{BER_DEPTH, Part};
 use super::super::table::Tlv;
-use super::draft::{self, Draft};
+use super::draft::{self, Draft, Word};
 use super::source::{Source, Value};
 
 /// The inside of a field, as read.
@@ -256,13 +257,17 @@ fn datasets(
             }
             "length" => length = source.number("length", value, 4, "a number from 1 to 4")?,
             id => {
-                let number = u8::from_str_radix(id, 16).ok().filter(|_| id.len() == 2);
-                let number =
-                    number.ok_or_else(|| source.unknown(key, "id, length, or an identifier in hex"))?;
+                let unknown = || source.unknown(key, "id, length, or an identifier in hex");
+                let number = identifier(id).ok_or_else(unknown)?;
                 let record = source.table(id, value, "a record in braces")?;
                 // A set is what its frame holds: there is no type to say.
-                let content = Draft::plain("b".to_owned(), Notation::CONTENT);
+                let content =
+                    Draft { word: Some(Word::Raw), ..Draft::plain("b".to_owned(), Notation::CONTENT) };
                 let base = known.get(&number).cloned().unwrap_or(content);
+                let forms = ["type", "as", "odd", "length", "filled"];
+                if let Some((said, _)) = forms.iter().find_map(|form| record.get_key_value(*form)) {
+                    return Err(source.conflict(&said.span(), field, Conflict::SetHasForm));
+                }
                 known.insert(number, draft::draft(source, field, &key.span(), record, Some(&base))?);
             }
         }

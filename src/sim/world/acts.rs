@@ -21,6 +21,7 @@ impl World<'_> {
             Move::Garbage { link, length } => self.garbage(link, length),
             Move::SignOff { link, for_ms } => self.sign_off(link, for_ms),
             Move::Echo { link } => self.talk(link, "301", Purpose::Talk),
+            Move::NetworkCutsOver { link } => self.talk(link, "201", Purpose::Talk),
             Move::LinkDies { link } => self.hang_up(link),
             Move::BillerDies { biller, for_ms, refuses } => {
                 let until = self.now_ms.saturating_add(for_ms);

@@ -72,9 +72,9 @@ impl Biller {
                 let found = number.map(|number| Outcome::Found(Box::new(bill(self.place, number))));
                 (found.unwrap_or(Outcome::Declined(Reason::NoSuchBill)), None)
             }
-            Order::Post { payment, heads } => {
-                let heads = heads.clone();
-                self.post(payment, mood, |receipt, authorisation| Posting {
+            Order::Post { payment, again } => {
+                let heads = payment.heads.clone();
+                self.post(payment, *again, mood, |receipt, authorisation| Posting {
                     receipt,
                     authorisation,
                     at,
@@ -88,6 +88,7 @@ impl Biller {
     fn post(
         &mut self,
         payment: &Payment,
+        again: bool,
         mood: Mood,
         posting: impl FnOnce(Short<20>, Short<6>) -> Posting,
     ) -> (Outcome, Option<Change>) {
@@ -100,6 +101,12 @@ impl Biller {
             entry.refused = true;
             let reason = if others { Reason::AlreadyPaid } else { Reason::Blocked };
             return (Outcome::Declined(reason), None);
+        }
+        // Told that it may have come before, it looks; and some always look.
+        if (again || self.manner == Manner::Confirms)
+            && let Some(posting) = &entry.posting
+        {
+            return (Outcome::Posted(posting.clone()), None);
         }
         self.receipts = self.receipts.saturating_add(1);
         let number = format!("{:09}", self.receipts);
@@ -114,7 +121,7 @@ impl Biller {
 
     fn reverse(&mut self, payment: &Payment, mood: Mood) -> (Outcome, Option<Change>) {
         let entry = self.entries.entry(payment.key.clone()).or_default();
-        if mood.keeps && entry.posting.is_some() || self.manner == Manner::OneWay {
+        if mood.keeps && entry.posting.is_some() || matches!(self.manner, Manner::OneWay | Manner::Confirms) {
             return (Outcome::Declined(Reason::NotReversible), None);
         }
         if entry.posting.take().is_some() {

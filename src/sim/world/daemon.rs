@@ -118,7 +118,7 @@ impl Daemon {
                 Input::Replied(leg, outcome) => {
                     self.core.step(now, Event::BillerReplied { leg, outcome })?;
                 }
-                Input::Operate(operation) => self.core.operate(now, operation)?,
+                Input::Operate(operation) => self.core.step(now, Event::Operator(operation))?,
             }
         }
         if due {

@@ -1,8 +1,8 @@
 //! The acquirers: each looks after its payments until it knows what became of them.
 
 use super::auditor::{Bought, Purpose, says_nothing};
-use super::plan::Intent;
-use super::site::consumer;
+use super::plan::{Intent, Way};
+use super::site::{Manner, consumer};
 use super::{Happening, World};
 
 /// How long an acquirer waits for an answer.
@@ -21,6 +21,10 @@ pub(super) struct Deal {
     pub(super) outcome: Option<String>,
     reversing: bool,
     reversals: u32,
+    /// How often it was told that the biller cannot be reached.
+    unreached: u32,
+    /// What is in doubt at its biller is made certain.
+    confirms: bool,
     pub(super) reversed: bool,
     pub(super) closed: bool,
 }
@@ -34,7 +38,7 @@ impl World<'_> {
         let bought = Bought {
             number: intent.number,
             biller: biller.code,
-            embedded: biller.manner == super::site::Manner::Book,
+            embedded: biller.manner == Manner::Book,
             consumer: consumer(intent.bill),
             debits: intent.debits(),
         };
@@ -47,6 +51,8 @@ impl World<'_> {
             outcome: None,
             reversing: false,
             reversals: 0,
+            unreached: 0,
+            confirms: biller.manner == Manner::Confirms,
             reversed: false,
             closed: false,
         });
@@ -70,12 +76,12 @@ impl World<'_> {
             if intent.reverses_first {
                 self.reverse(at);
             }
-            self.send_payment(at, "0200");
+            self.send_payment(at, false);
             if intent.repeats_at_once {
-                self.send_payment(at, "0201");
+                self.send_payment(at, true);
             }
-        } else if sent <= intent.repeats {
-            self.send_payment(at, "0201");
+        } else if sent <= intent.repeats || intent.way == Way::Told {
+            self.send_payment(at, true);
         } else {
             self.reverse(at);
         }
@@ -100,21 +106,32 @@ impl World<'_> {
         self.send_reversal(at);
     }
 
-    fn send_payment(&mut self, at: usize, mti: &'static str) {
+    fn send_payment(&mut self, at: usize, again: bool) {
         let Some(deal) = self.deals.get_mut(at) else { return };
         deal.sent = deal.sent.saturating_add(1);
         deal.blurred |= deal.sent > 1;
         let (intent, key) = (deal.intent, deal.key.clone());
+        let (mti, purpose) = match (intent.way, again) {
+            (Way::Asked | Way::AskedBack, false) => ("0200", Purpose::Payment),
+            (Way::Asked | Way::AskedBack, true) => ("0201", Purpose::Payment),
+            (Way::Told, false) => ("0220", Purpose::Advice),
+            (Way::Told, true) => ("0221", Purpose::Advice),
+        };
         let frame = intent.payment(self.site, mti, 0);
         // Its reversal is on the way already, and overtakes it.
-        let held_back = if intent.reverses_first && mti == "0200" { 1_500 } else { 0 };
-        let about = (intent.numbers(), Purpose::Payment, Some((at, key)));
+        let held_back = if intent.reverses_first && !again { 1_500 } else { 0 };
+        let about = (intent.numbers(), purpose, Some((at, key)));
         self.send(intent.link, mti, about, frame, held_back);
     }
 
     fn send_reversal(&mut self, at: usize) {
         let Some(deal) = self.deals.get_mut(at) else { return };
-        let mti = if deal.reversals == 0 { "0420" } else { "0421" };
+        let mti = match (deal.intent.way, deal.reversals) {
+            (Way::AskedBack, 0) => "0400",
+            (Way::AskedBack, _) => "0401",
+            (Way::Asked | Way::Told, 0) => "0420",
+            (Way::Asked | Way::Told, _) => "0421",
+        };
         deal.reversals = deal.reversals.saturating_add(1);
         let (intent, key) = (deal.intent, deal.key.clone());
         let frame = intent.reversal(self.site, mti);
@@ -128,7 +145,10 @@ impl World<'_> {
         if deal.closed || deal.outcome.is_some() {
             return;
         }
-        if says_nothing(code) && (deal.blurred || deal.reversing) {
+        // An advice is repeated until it is taken; and what is in doubt at a biller that makes it certain will be certain.
+        let told = deal.intent.way == Way::Told && code != "94";
+        let unsettled = says_nothing(code) && (deal.blurred || deal.reversing || told);
+        if unsettled || (code == "68" && deal.confirms) {
             // Looked after again at the next look.
             return;
         }
@@ -149,10 +169,22 @@ impl World<'_> {
     /// The answer to its reversal has come.
     pub(super) fn hears_of_reversal(&mut self, at: usize, code: &str) {
         let Some(deal) = self.deals.get_mut(at) else { return };
-        if deal.closed || says_nothing(code) {
+        if deal.closed {
             return;
         }
-        deal.reversed = true;
+        let asked = deal.intent.way == Way::AskedBack;
+        match code {
+            "00" | "25" => deal.reversed = true,
+            // Who asks for a reversal may be told no; and that nobody can be reached, in the end.
+            _ if asked && !says_nothing(code) && code != "68" => {}
+            "91" if asked => {
+                deal.unreached = deal.unreached.saturating_add(1);
+                if deal.unreached < 8 {
+                    return;
+                }
+            }
+            _ => return,
+        }
         self.shut(at);
     }
 

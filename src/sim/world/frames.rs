@@ -4,7 +4,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::dice::Dice;
-use super::plan::Intent;
+use super::plan::{Intent, Way};
 use super::site::{Site, amount, consumer};
 use crate::iso8583::{EncodeError, Mirror, Mti, MtiError, Writer, decode};
 
@@ -101,7 +101,8 @@ impl Intent {
         let money = format!("{:012}", self.debits());
         let blanks = " ".repeat(6);
         let (stan, at) = (&numbers.stan, &numbers.transmitted_at);
-        let original = format!("0200{stan}{blanks}{at}{blanks}{at}");
+        let original_mti = if self.way == Way::Told { "0220" } else { "0200" };
+        let original = format!("{original_mti}{stan}{blanks}{at}{blanks}{at}");
         let terminal = self.terminal_id();
         let fields: [(u8, &[u8]); 9] = [
             (3, b"500000"),

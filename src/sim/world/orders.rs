@@ -48,11 +48,8 @@ impl World<'_> {
         self.spoil(&mut order, today);
         self.note(|| format!("{biller} is told to {}{}", name(&order), called(&order)));
         if let Some(payment) = payment(&order) {
-            let heads = match &order {
-                Order::Post { heads, .. } => heads.as_slice(),
-                Order::LookUp(_) | Order::Reverse(_) => &[],
-            };
-            let heads = heads.iter().map(|part| (part.head.to_string(), part.amount.minor())).collect();
+            let heads =
+                payment.heads.iter().map(|part| (part.head.to_string(), part.amount.minor())).collect();
             let ordered = Ordered {
                 leg: (incarnation, leg.0),
                 key: payment.key.as_bytes().to_vec(),
@@ -208,8 +205,8 @@ impl World<'_> {
             (Some(Defect::WrongAmount), Order::Post { payment, .. }) => {
                 payment.amount = minor_units(payment.amount.minor().saturating_add(1));
             }
-            (Some(Defect::HeadsDoNotSum), Order::Post { heads, .. }) => {
-                if let Some(head) = heads.last_mut() {
+            (Some(Defect::HeadsDoNotSum), Order::Post { payment, .. }) => {
+                if let Some(head) = payment.heads.last_mut() {
                     head.amount = minor_units(head.amount.minor().saturating_sub(1));
                 }
             }

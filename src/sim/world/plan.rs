@@ -126,6 +126,10 @@ pub(super) struct Intent {
 pub(super) enum Way {
     /// Asked for: 0200, its reversal an advice (0420).
     Asked,
+    /// Asked for, and asked back: 0200 and 0400, each answered when the biller has answered.
+    AskedBack,
+    /// Made without asking, and told of: 0220.
+    Told,
 }
 
 /// When, within the next turn that moves money, the process ends.
@@ -172,6 +176,8 @@ pub(super) enum Move {
     ClockJumps { by_ms: i64 },
     /// The operator blocks a biller, for a time.
     Block { biller: usize, for_ms: u64 },
+    /// A network moves the business date.
+    NetworkCutsOver { link: usize },
     /// The operator moves the business date.
     CutOver,
 }
@@ -193,9 +199,9 @@ pub struct Plan {
 
 /// Links and billers of the world, by number.
 pub(super) const LINKS: usize = 3;
-pub(super) const BILLERS: usize = 5;
+pub(super) const BILLERS: usize = 6;
 /// The biller that forgets: it can only be lived with while the process stands.
-pub(super) const FORGETFUL: usize = 4;
+pub(super) const FORGETFUL: usize = 5;
 
 impl Plan {
     /// What this seed stands for.
@@ -251,13 +257,16 @@ fn intent(dice: &mut Dice, number: u64, bills: u64, crashes: bool) -> Intent {
         repeats_at_once: dice.one_in(8),
         reuses_key: dice.one_in(15),
         meddled_with: dice.one_in(12),
-        way: Way::Asked,
+        way: [Way::Asked, Way::AskedBack, Way::Told, Way::Asked, Way::Asked]
+            .get(dice.index(5))
+            .copied()
+            .unwrap_or(Way::Asked),
     }
 }
 
 fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
     let (link, biller) = (dice.index(LINKS), dice.index(BILLERS));
-    match dice.below(11) {
+    match dice.below(12) {
         0 | 1 => Move::Inquire { link, biller, bill: dice.below(bills) },
         2 => Move::Garbage { link, length: dice.between(1, 40) },
         3 => Move::SignOff { link, for_ms: dice.between(100, 3_000) },
@@ -265,6 +274,7 @@ fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
         5 => Move::LinkDies { link },
         6 => Move::BillerDies { biller, for_ms: dice.between(500, 6_000), refuses: dice.one_in(2) },
         7 => Move::ClockJumps { by_ms: jump(dice) },
+        10 => Move::NetworkCutsOver { link },
         8 => Move::Block { biller, for_ms: dice.between(500, 5_000) },
         9 if crashes => Move::Drain { down_ms: dice.between(100, 2_000) },
         _ => Move::CutOver,

@@ -7,7 +7,7 @@ use crate::config::{SpecError, Specs};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::money::MinorUnits;
 use crate::profile::Profile;
-use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, LinkTerms};
+use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, InDoubt, LinkTerms};
 use crate::vault::{Vault, VaultError};
 
 /// Why the world cannot be set up.
@@ -32,6 +32,8 @@ pub(super) enum Manner {
     LookedUp,
     /// Undoes nothing.
     OneWay,
+    /// Undoes nothing, and knows a payment when it sees it again.
+    Confirms,
     /// Undoes what it has posted, and forgets that it was told to undo what it had not.
     Forgetful,
 }
@@ -83,6 +85,7 @@ impl Site {
                 biller("PLAIN", Manner::Plain),
                 biller("LOOKEDUP", Manner::LookedUp),
                 biller("ONEWAY", Manner::OneWay),
+                biller("CONFIRMS", Manner::Confirms),
                 biller("FORGETFUL", Manner::Forgetful),
             ],
         }))
@@ -108,9 +111,10 @@ impl Site {
             currency: short("586"),
             surcharge_head: None,
             reply_timeout_ms: REPLY_TIMEOUT_MS,
-            reversible: biller.manner != Manner::OneWay,
-            reversal_retry_ms: 200,
-            reversal_attempts_max: attempts_max,
+            reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
+            in_doubt: if biller.manner == Manner::Confirms { InDoubt::Confirm } else { InDoubt::Reverse },
+            retry_ms: 200,
+            attempts_max,
         })
     }
 

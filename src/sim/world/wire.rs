@@ -171,7 +171,12 @@ impl World<'_> {
             let decoded = decode(self.site.profile.dialect(), &waiter.frame, &mut mirror);
             let mut out = BytesMut::with_capacity(256);
             match self.site.profile.answer(&decoded.message, answer, &mut out) {
-                Ok(()) => out.freeze(),
+                Ok(None) => out.freeze(),
+                Ok(Some(error)) => {
+                    return self
+                        .auditor
+                        .object(0, || format!("part of an answer cannot be written: {error}"));
+                }
                 Err(error) => {
                     return self.auditor.object(0, || format!("an answer cannot be written: {error}"));
                 }
@@ -209,11 +214,8 @@ impl World<'_> {
             self.talk(link, "001", Purpose::SignOn);
         }
         match (purpose, deal) {
-            (Purpose::Payment | Purpose::Spoilt, Some(deal))
-                if purpose == Purpose::Payment || code == "30" =>
-            {
-                self.hears_of_payment(deal, &code);
-            }
+            (Purpose::Payment | Purpose::Advice, Some(deal)) => self.hears_of_payment(deal, &code),
+            (Purpose::Spoilt, Some(deal)) if code == "30" => self.hears_of_payment(deal, &code),
             (Purpose::Reversal, Some(deal)) => self.hears_of_reversal(deal, &code),
             (Purpose::SignOn, _) if code == "00" => {
                 if let Some(line) = self.lines.get_mut(link) {

@@ -51,6 +51,8 @@ struct Account {
     /// What the acquirer was last told of it, where that says anything.
     told: Option<String>,
     approved: bool,
+    /// It was told of, and taken.
+    advised: bool,
     /// Orders to post that have left.
     posts_left: u32,
     /// The last of them has certainly come to nothing, and the switch was told so.
@@ -66,6 +68,8 @@ struct Account {
 pub(super) enum Purpose {
     /// A payment, or its repeat.
     Payment,
+    /// A payment that was made without asking, or that one's repeat.
+    Advice,
     /// Its reversal, or that one's repeat.
     Reversal,
     /// Another payment under the same key.
@@ -149,6 +153,7 @@ impl Auditor {
             wanted_back: false,
             told: None,
             approved: false,
+            advised: false,
             posts_left: 0,
             refused: false,
             standing: 0,
@@ -200,6 +205,7 @@ impl Auditor {
         self.hold(5, own, || format!("the answer to request {stan} has other numbers: {heard:?}"));
         match asked.purpose {
             Purpose::Payment => self.answers_payment(&asked, &heard.code, disk),
+            Purpose::Advice => self.answers_advice(&asked, &heard.code, disk),
             Purpose::Reversal => self.answers_reversal(&asked, &heard.code),
             Purpose::OtherContent => self.hold(3, heard.code != "00", || {
                 format!("other content under the key of {} was approved", rrn)
@@ -258,8 +264,22 @@ impl Auditor {
         }
     }
 
-    fn answers_reversal(&mut self, asked: &Asked, code: &str) {
+    fn answers_advice(&mut self, asked: &Asked, code: &str, disk: &MemoryDisk) {
+        let rrn = &asked.numbers.rrn;
         let shed = matches!(code, "91" | "96") && self.signed_on.contains(&asked.link);
+        self.hold(3, !shed, || format!("the advice of {rrn} was shed with {code}"));
+        let Some(key) = asked.key.as_deref().filter(|_| code == "00") else { return };
+        self.hold(2, tag(disk, key).is_some_and(|tag| tag != b'F'), || {
+            format!("the advice of {rrn} was taken before it was durable")
+        });
+        if let Some(account) = self.accounts.get_mut(key) {
+            account.advised = true;
+        }
+    }
+
+    fn answers_reversal(&mut self, asked: &Asked, code: &str) {
+        let advised = asked.mti.starts_with("042");
+        let shed = advised && matches!(code, "91" | "96") && self.signed_on.contains(&asked.link);
         self.hold(3, !shed, || format!("the reversal of {} was shed with {code}", asked.numbers.rrn));
     }
 
@@ -327,7 +347,7 @@ impl Auditor {
         let lost = |(key, account): &(&Vec<u8>, &Account)| {
             let tag = tag(disk, key);
             let approval = account.approved && !tag.is_some_and(|tag| b"PvVXc".contains(&tag));
-            approval || (account.posts_left > 0 && tag.is_none())
+            approval || (account.advised && tag.is_none()) || (account.posts_left > 0 && tag.is_none())
         };
         let lost =
             self.accounts.iter().find(lost).map(|(_, account)| account.bought.number.saturating_add(1));

@@ -1,0 +1,133 @@
+//! Confirming: a payment is sent to the biller, in all its parts the same, until it says posted or refused. So it is done
+//! with one in doubt where the biller cannot undo, or would rather not, and with one that was made without asking.
+
+use super::pending::{LegOf, Open};
+use super::{
+    About, Answer, BillRef, InDoubt, Order, Ordered, Outcome, Output, Payment, Reason, State, Switch, What,
+};
+use crate::clock::{Now, UnixMillis};
+use crate::ids::PaymentKey;
+
+impl Switch {
+    /// Starts confirming: from here the payment is `Confirming` until the biller has said, or a person takes over.
+    pub(super) fn confirm(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
+        open.payment.state = State::Confirming;
+        self.send_confirmation(now, open, what, out);
+    }
+
+    /// Gives the order to post once more; before that, if it has not been done, the bill is looked up, for its heads.
+    pub(super) fn send_confirmation(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
+        let Some(terms) = self.billers.get(&open.payment.biller).cloned() else {
+            return self.give_up(now, open, Reason::NoBiller, out);
+        };
+        if open.payment.confirmations >= terms.attempts_max {
+            return self.give_up(now, open, Reason::BillerUnavailable, out);
+        }
+        open.payment.confirmations = open.payment.confirmations.saturating_add(1);
+        let looks_up = terms.looks_up_first && open.payment.heads.is_empty();
+        if !terms.embedded {
+            let due = UnixMillis(now.wall.0.saturating_add(terms.reply_timeout_ms));
+            out.records.push(open.record(now, what, Some(due)));
+            let ordered = if looks_up { Ordered::LookUp } else { Ordered::Post };
+            out.records.push(open.record(now, What::Ordered(ordered, terms.code), Some(due)));
+        }
+        let key = open.payment.key.clone();
+        if looks_up {
+            let bill = BillRef { biller: open.payment.biller, consumer: open.payment.consumer.clone() };
+            self.order(now, &mut open, LegOf::ConfirmLookUp(key), Order::LookUp(bill), out);
+        } else {
+            self.post_again(now, &mut open, out);
+        }
+        self.open.insert(open.payment.key.clone(), open);
+    }
+
+    fn post_again(&mut self, now: Now, open: &mut Open, out: &mut Output) {
+        let order = Order::Post { payment: Box::new(open.payment.clone()), again: true };
+        self.order(now, open, LegOf::Confirm(open.payment.key.clone()), order, out);
+    }
+
+    /// The bill of a payment that was made without asking: what it splits into, or that it should not have been made.
+    pub(super) fn confirm_looked_up(
+        &mut self,
+        now: Now,
+        key: &PaymentKey,
+        outcome: Outcome,
+        out: &mut Output,
+    ) {
+        let Some(mut open) = self.take_open(key) else { return };
+        self.note_reply(now, &mut open, &outcome, out);
+        match outcome {
+            Outcome::Found(bill) => match self.heads_of(&open.payment, &bill) {
+                Ok(heads) => {
+                    open.payment.heads = heads;
+                    self.post_again(now, &mut open, out);
+                    self.open.insert(open.payment.key.clone(), open);
+                }
+                Err(reason) => self.refused(now, open, reason, out),
+            },
+            Outcome::Declined(reason) => self.refused(now, open, reason, out),
+            Outcome::NotSent | Outcome::Unknown | Outcome::Posted(_) | Outcome::Reversed => {
+                self.confirm_later(now, open);
+            }
+        }
+    }
+
+    pub(super) fn confirm_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
+        if self.open.get(key).is_none_or(|open| open.payment.state != State::Confirming) {
+            return self.late_reply(now, key.clone(), &outcome, out);
+        }
+        let Some(mut open) = self.take_open(key) else { return };
+        self.note_reply(now, &mut open, &outcome, out);
+        match outcome {
+            Outcome::Posted(posting) => {
+                open.payment.posting = Some(posting);
+                self.confirmed(now, open, out);
+            }
+            Outcome::Declined(reason) => self.refused(now, open, reason, out),
+            Outcome::NotSent | Outcome::Unknown | Outcome::Found(_) | Outcome::Reversed => {
+                open.excuse_reversal(out);
+                self.confirm_later(now, open);
+            }
+        }
+    }
+
+    /// It is posted. Who repeats the request is told so from now on; what the acquirer wants back meanwhile is undone.
+    pub(super) fn confirmed(&mut self, now: Now, mut open: Open, out: &mut Output) {
+        let Some(posting) = open.payment.posting.clone() else { return };
+        if open.payment.reversal.is_some() {
+            return self.undo(now, open, What::Answered { reason: Reason::ReversedFirst }, out);
+        }
+        open.payment.state = State::Posted;
+        let about = About::Posted { posting, date: open.payment.date };
+        self.answer_payment(&mut open, Answer { about, ..Answer::plain(Reason::Approved) }, out);
+        out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
+        self.close(open);
+    }
+
+    /// It is not posted, and will not be. Where the acquirer has kept the money all the same, people must decide.
+    fn refused(&mut self, now: Now, mut open: Open, reason: Reason, out: &mut Output) {
+        if open.payment.reversal.is_some() {
+            return self.reversed(now, open, out);
+        }
+        // "Already paid" may be our own posting under another name: who paid, only people find out.
+        if open.payment.advice || reason == Reason::AlreadyPaid {
+            return self.give_up(now, open, reason, out);
+        }
+        open.payment.state = State::Declined;
+        self.answer_payment(&mut open, Answer::plain(reason), out);
+        out.records.push(open.record(now, What::Answered { reason }, None));
+        self.close(open);
+    }
+
+    pub(super) fn confirm_later(&mut self, now: Now, open: Open) {
+        let attempts = open.payment.confirmations;
+        self.retry_later(now, open, attempts);
+    }
+
+    /// Whether an approval that comes after the payment was handed to people is what they were to find out.
+    pub(super) fn late_approval_is_welcome(&self, payment: &Payment) -> bool {
+        let confirms =
+            self.billers.get(&payment.biller).is_some_and(|terms| terms.in_doubt == InDoubt::Confirm);
+        payment.state == State::Exception && (confirms || payment.advice) && payment.reversal.is_none()
+    }
+}
