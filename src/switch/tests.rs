@@ -406,3 +406,32 @@ fn a_late_reply_finds_a_payment_as_it_has_become_and_not_as_it_was_put_away() {
     world.step(Event::BillerReplied { leg: first, outcome: Outcome::Declined(Reason::ReversedFirst) });
     assert_eq!(world.stored[&World::key(1)].state, State::Reversed);
 }
+
+/// A payment that was posted, and that the acquirer has had undone.
+fn undone(world: &mut World) {
+    let post = world.orders.remove(0).0;
+    world.step(Event::BillerReplied { leg: post, outcome: Outcome::Posted(posting()) });
+    world.reverse(1, true);
+    let reversal = world.orders.remove(0).0;
+    world.step(Event::BillerReplied { leg: reversal, outcome: Outcome::Reversed });
+    assert_eq!(world.stored[&World::key(1)].state, State::Reversed);
+}
+
+#[test]
+fn an_advice_repeated_behind_its_reversal_changes_nothing() {
+    let mut world = World::new(PLAIN);
+    world.advise(1);
+    undone(&mut world);
+    world.advise(1);
+    assert_eq!(world.stored[&World::key(1)].state, State::Reversed);
+}
+
+#[test]
+fn an_advice_of_a_payment_that_was_undone_goes_to_people_and_does_not_stand() {
+    let mut world = World::new(PLAIN);
+    world.pay(1, 0);
+    undone(&mut world);
+    world.advise(1);
+    let payment = &world.stored[&World::key(1)];
+    assert_eq!((payment.state, payment.stands()), (State::Exception, false));
+}
