@@ -118,6 +118,7 @@ impl World<'_> {
         let Some(daemon) = &mut self.daemon else { return };
         if daemon.is_behind() {
             // The commit that it waits for asks for it again.
+            self.turn_deferred = true;
             return;
         }
         let before = daemon.wake_at_ms;
@@ -139,8 +140,7 @@ impl World<'_> {
         if std::mem::replace(&mut self.commit_queued, true) {
             return;
         }
-        let nth = self.nth(1);
-        let mut dice = self.dice(&[7, nth]);
+        let mut dice = self.dice(&[7, self.now_ms / 100]);
         let slow = dice.permille(self.rates.of(Fault::CommitSlow));
         let delay = if slow { dice.between(200, 3_000) } else { dice.between(1, 6) };
         self.after(delay, Happening::Commit(incarnation));
@@ -182,8 +182,8 @@ impl World<'_> {
 
     fn go_on(&mut self) {
         let Some(daemon) = &self.daemon else { return };
-        let (incarnation, has_turns, more) =
-            (daemon.incarnation, daemon.has_turns(), !daemon.inbox.is_empty());
+        let (incarnation, has_turns) = (daemon.incarnation, daemon.has_turns());
+        let more = !daemon.inbox.is_empty() || std::mem::take(&mut self.turn_deferred);
         if has_turns {
             self.commit_soon(incarnation);
         } else if self.disk.unsynced() > 0 {
@@ -263,7 +263,7 @@ impl World<'_> {
 
     fn end(&mut self, kept: usize, old_witness: bool, down_ms: u64) {
         self.daemon = None;
-        (self.turn_queued, self.commit_queued) = (false, false);
+        (self.turn_queued, self.turn_deferred, self.commit_queued) = (false, false, false);
         self.disk.crash(kept, old_witness);
         for link in 0..self.lines.len() {
             self.hang_up(link);

@@ -20,13 +20,13 @@ impl World<'_> {
             return self.auditor.object(0, || format!("the last sync failed: {error}"));
         }
         let (store, settled, today) = (daemon.store().clone(), daemon.is_settled(), daemon.date());
-        let beliefs = self.deals.iter().map(|deal| (deal.key.clone(), belief(deal))).collect();
-        self.auditor.closes(&beliefs, &self.disk);
         if !settled || !self.disk.durable(b"D").is_empty() {
             let due = self.disk.durable(b"D").len();
             self.auditor
                 .object(6, || format!("the faults have long stopped, and {due} payments are still due"));
         }
+        let beliefs = self.deals.iter().map(|deal| (deal.key.clone(), belief(deal))).collect();
+        self.auditor.closes(&beliefs, &self.disk);
         match self.scrolls(&store, today) {
             Ok(lines) => self.auditor.reads_scrolls(&lines, &self.disk),
             Err(error) => self.auditor.object(4, || format!("the scrolls cannot be read: {error}")),

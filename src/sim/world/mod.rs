@@ -134,6 +134,8 @@ struct World<'a> {
     incarnations: u64,
     armed: Option<(Moment, u64)>,
     turn_queued: bool,
+    /// A turn was wanted while the journal was behind.
+    turn_deferred: bool,
     commit_queued: bool,
     lines: Vec<Line>,
     connections: u64,
@@ -172,6 +174,7 @@ impl<'a> World<'a> {
             incarnations: 0,
             armed: None,
             turn_queued: false,
+            turn_deferred: false,
             commit_queued: false,
             lines: vec![Line::default(); site.links.len()],
             connections: 0,
