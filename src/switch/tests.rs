@@ -435,3 +435,14 @@ fn an_advice_of_a_payment_that_was_undone_goes_to_people_and_does_not_stand() {
     let payment = &world.stored[&World::key(1)];
     assert_eq!((payment.state, payment.stands()), (State::Exception, false));
 }
+
+#[test]
+fn the_heads_of_an_advice_are_stored_before_its_order_leaves_so_that_it_stays_the_same_order() {
+    let mut world = World::new(Kind { looks_up_first: true, ..PLAIN });
+    world.advise(1);
+    let look_up = world.orders.remove(0).0;
+    world.step(Event::BillerReplied { leg: look_up, outcome: Outcome::Found(Box::new(bill())) });
+    let (_, Order::Post { payment, .. }) = world.orders.remove(0) else { panic!("no order to post") };
+    assert!(!payment.heads.is_empty());
+    assert_eq!(world.stored[&World::key(1)].heads, payment.heads);
+}

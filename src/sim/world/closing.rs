@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use super::World;
 use super::auditor::{Belief, Lines};
+use super::daemon::Input;
 use super::deals::Deal;
+use super::dice::number_of;
 use super::site::Manner;
-use crate::ids::BusinessDate;
+use crate::ids::{BusinessDate, PaymentKey};
 use crate::journal::{JournalError, Store};
 use crate::settle;
+use crate::switch::Resolution;
 
 impl World<'_> {
     /// Holds all books against each other.
@@ -43,6 +46,29 @@ impl World<'_> {
             self.history.weigh(&key);
             self.history.weigh(&value);
         }
+    }
+
+    /// Lets people look after what was left to them, once; says whether there was anything. They look at the biller's own
+    /// list, or have the switch ask once more.
+    pub(super) fn resolves(&mut self) -> bool {
+        if std::mem::replace(&mut self.resolved, true) {
+            return false;
+        }
+        let keys: Vec<Vec<u8>> = self.deals.iter().map(|deal| deal.key.clone()).collect();
+        let mut any = false;
+        for key in keys {
+            let mut dice = self.dice(&[9, number_of(&key)]);
+            let Some(standing) = self.auditor.hands_over(&key, &self.disk) else { continue };
+            let resolution = match (dice.below(3), standing) {
+                (0, _) => Resolution::Again,
+                (_, true) => Resolution::Stands,
+                (_, false) => Resolution::Undone,
+            };
+            any = true;
+            self.note(|| format!("people resolve {}: {resolution:?}", String::from_utf8_lossy(&key)));
+            self.input(Input::Resolve(PaymentKey::from_stored(&key), resolution));
+        }
+        any
     }
 
     /// Every line of every scroll.

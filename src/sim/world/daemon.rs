@@ -10,10 +10,10 @@ use super::site::Site;
 use crate::biller::book::BookError;
 use crate::clock::{Now, Ticks, UnixMillis};
 use crate::desk::{self, Core, Leaving, Standing};
-use crate::ids::LinkName;
+use crate::ids::{LinkName, PaymentKey};
 use crate::iso8583::{Mirror, decode};
 use crate::journal::{JournalError, MemoryDisk, Sluice, Store, Turn, Write, open_memory};
-use crate::switch::{Ask, Event, LegId, Operation, Outcome, Switch};
+use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Switch};
 
 /// Turns that may wait for the journal, as in the server.
 const TURNS_WAITING_MAX: usize = 2;
@@ -35,6 +35,7 @@ pub(super) enum Input {
     Disconnected(LinkName),
     Replied(LegId, Outcome),
     Operate(Operation),
+    Resolve(PaymentKey, Resolution),
 }
 
 /// A process, from its start to its end.
@@ -117,6 +118,11 @@ impl Daemon {
                 Input::Disconnected(link) => self.core.disconnected(now, link)?,
                 Input::Replied(leg, outcome) => {
                     self.core.step(now, Event::BillerReplied { leg, outcome })?;
+                }
+                Input::Resolve(key, resolution) => {
+                    // That it may not be resolved so is an answer like any other.
+                    let _refused =
+                        self.core.resolve(now, &key, resolution, "the department's list".into())?;
                 }
                 Input::Operate(operation) => self.core.step(now, Event::Operator(operation))?,
             }

@@ -153,6 +153,8 @@ struct World<'a> {
     auditor: Auditor,
     history: History,
     healed: bool,
+    /// People have looked after what was left to them.
+    resolved: bool,
 }
 
 impl<'a> World<'a> {
@@ -190,6 +192,7 @@ impl<'a> World<'a> {
             auditor: Auditor::default(),
             history: History::new(keep_history),
             healed: false,
+            resolved: false,
         };
         world.at(0, Happening::Start);
         for link in 0..site.links.len() {
@@ -221,7 +224,7 @@ impl<'a> World<'a> {
                 self.flying = self.flying.saturating_sub(1);
             }
             self.happens(happening);
-            if self.healed && self.is_over() {
+            if self.healed && self.is_over() && !self.resolves() {
                 break;
             }
         }

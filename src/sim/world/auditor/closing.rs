@@ -34,6 +34,14 @@ impl Auditor {
             if tag == Some(b'X') {
                 continue;
             }
+            if account.resolved {
+                // What the acquirer was told is between it and the people: store and biller must agree all the same.
+                let stands = tag == Some(b'P');
+                self.hold(3, stands == standing, || {
+                    format!("payment {rrn} was resolved; it stands in the store: {stands}, at the biller: {standing}")
+                });
+                continue;
+            }
             match belief {
                 Belief::Unsure => self.object(6, || format!("the acquirer never heard what became of {rrn}")),
                 Belief::Paid => self.hold(3, standing, || {
@@ -48,6 +56,14 @@ impl Auditor {
                 format!("payment {rrn} is still open in the store: {:?}", tag.map(char::from))
             });
         }
+    }
+
+    /// People take a payment over, if it is theirs; says whether it stands at the biller.
+    pub(in crate::sim::world) fn hands_over(&mut self, key: &[u8], disk: &MemoryDisk) -> Option<bool> {
+        let account = self.accounts.get_mut(key).filter(|_| tag(disk, key) == Some(b'X'))?;
+        account.resolved = true;
+        let embedded = account.bought.embedded;
+        Some(if embedded { paid_in_book(disk, &account.bought, key) } else { account.standing > 0 })
     }
 
     /// What the scrolls of all billers and dates say, against what the billers hold.

@@ -53,6 +53,8 @@ struct Account {
     approved: bool,
     /// It was told of, and taken.
     advised: bool,
+    /// People have looked after it.
+    resolved: bool,
     /// Orders to post that have left.
     posts_left: u32,
     /// The last of them has certainly come to nothing, and the switch was told so.
@@ -154,6 +156,7 @@ impl Auditor {
             told: None,
             approved: false,
             advised: false,
+            resolved: false,
             posts_left: 0,
             refused: false,
             standing: 0,
