@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod desk;
 pub mod ids;
 pub mod iso8583;
 pub mod journal;

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["iso8583", "switch"],
     &["profile", "vault"],
     &["biller", "config", "journal", "link", "telemetry"],
-    &["settle"],
+    &["desk", "settle"],
     &["control"],
     &["server", "sim"],
     &["cli"],

@@ -14,6 +14,7 @@ use crate::journal::JournalError;
 use crate::server::{ImportError, StartError};
 use crate::settle::{AuditError, ScrollError};
 use crate::sim::replay::ReplayError;
+use crate::sim::world::SiteError;
 use crate::telemetry::LogError;
 use crate::telemetry::recorder::RecorderError;
 use crate::vault::VaultError;
@@ -60,6 +61,9 @@ pub enum CliError {
     /// The keys.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The simulation's world.
+    #[error(transparent)]
+    Simulation(#[from] SiteError),
     /// A file or the terminal.
     #[error("{what}: {source}")]
     Io {
@@ -167,6 +171,7 @@ impl CliError {
             | Self::Log(_)
             | Self::Recorder(_)
             | Self::Vault(_)
+            | Self::Simulation(_)
             | Self::Io { .. }
             | Self::NoStore { .. }
             | Self::NoSpecs { .. }

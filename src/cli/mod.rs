@@ -9,6 +9,7 @@ mod key;
 pub mod message;
 pub mod replay;
 mod serve;
+mod simulate;
 mod specs;
 mod tables;
 
@@ -66,6 +67,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Replay a recorded morning against a switch of its own and check everything: the main job in one command
     Demo(demo::DemoArgs),
+    Simulate(simulate::SimulateArgs),
     /// Print a new key file for the vault
     Key,
 }
@@ -131,6 +133,7 @@ pub fn main() -> ExitCode {
             dialect.and_then(|dialect| Ok(replay::run(&args, Arc::new(dialect))?))
         }
         Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Key => key::run(),
     };
     done.unwrap_or_else(|error| error.report())

@@ -14,7 +14,10 @@ mod damage;
 mod error;
 mod keys;
 pub mod ledger;
+mod medium;
+mod memory;
 mod open;
+mod sluice;
 mod store;
 mod sync;
 #[cfg(test)]
@@ -27,7 +30,9 @@ mod writer;
 
 pub use block::LEG_BYTES_MAX;
 pub use error::JournalError;
-pub use open::{Options, open};
+pub use memory::{DiskFault, MemoryDisk};
+pub use open::{Options, open, open_memory};
+pub use sluice::Sluice;
 pub use store::{Health, Store, Value};
 pub use valve::{Closed, Valve};
 pub use verify::Verified;

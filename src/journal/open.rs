@@ -10,11 +10,13 @@ use std::time::Duration;
 use super::block::Head;
 use super::damage::{guarded, watch_engine_panics};
 use super::error::JournalError;
+use super::medium::Medium;
+use super::memory::MemoryDisk;
 use super::store::{Shared, Store};
 use super::verify::check_ends;
 use super::witness::Witness;
 use super::writer::{Writer, flush};
-use super::{FORMAT_KEY, OPENS_KEY, sync};
+use super::{FORMAT_KEY, OPENS_KEY};
 
 /// The layout that this program writes and reads.
 const FORMAT: u32 = 2;
@@ -49,10 +51,35 @@ pub fn open(dir: &Path, options: &Options) -> Result<(Store, Writer), JournalErr
     remove_left_overs(dir)?;
     let witness = Witness::read(dir)?;
     let db = open_engine(dir, options)?;
-    let shared = Arc::new(Shared::new(db, dir.to_path_buf(), Head::default(), lock));
+    let shared = Shared::new(Medium::Sled(db), dir.to_path_buf(), Head::default(), Some(lock));
+    let (store, head) = check(shared, options, witness.as_ref())?;
+    let witness = Witness::create(dir, &head)?;
+    sync_path(dir)?;
+    store.health()?;
+    let writer = Writer::new(Arc::clone(store.shared()), witness);
+    Ok((store, writer))
+}
+
+/// Opens the store on a disk that a simulation plays, or creates it, with every check that a real one gets.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_memory(disk: &MemoryDisk) -> Result<(Store, Writer), JournalError> {
+    let medium = Medium::Memory(disk.clone());
+    let shared = Shared::new(medium, "memory".into(), Head::default(), None);
+    let (store, head) = check(shared, &Options::default(), disk.witness().as_ref())?;
+    disk.note_witness(head);
+    let writer = Writer::new(Arc::clone(store.shared()), Witness::Memory(disk.clone()));
+    Ok((store, writer))
+}
+
+/// Checks what lies on a medium: format, both ends, keys; and that a flush of it is a sync.
+fn check(shared: Shared, options: &Options, witness: Option<&Head>) -> Result<(Store, Head), JournalError> {
+    let shared = Arc::new(shared);
     check_format(&shared, witness.is_none())?;
     let head = shared.stored_head()?;
-    check_ends(&shared, &head, witness.as_ref())?;
+    check_ends(&shared, &head, witness)?;
     shared.set_head(head);
     let store = Store::new(Arc::clone(&shared));
     if head.keys.count <= options.keys_checked_max {
@@ -70,10 +97,7 @@ pub fn open(dir: &Path, options: &Options) -> Result<(Store, Writer), JournalErr
             "the store had no witness: what it lost at its end, if anything, is unknown"
         );
     }
-    let witness = Witness::create(dir, &head)?;
-    sync_path(dir)?;
-    store.health()?;
-    Ok((store, Writer::new(shared, witness)))
+    Ok((store, head))
 }
 
 /// Opens the engine on a directory that is ours, and makes durable what it leaves undone.
@@ -163,7 +187,7 @@ fn check_format(shared: &Shared, may_be_new: bool) -> Result<(), JournalError> {
         let found = found.as_ref().try_into().map(u32::from_be_bytes).map_err(|_| unreadable)?;
         return if found == FORMAT { Ok(()) } else { Err(JournalError::Format { found, want: FORMAT }) };
     }
-    let empty = shared.step(|| shared.db.iter().next())?.is_none();
+    let empty = shared.step(|| shared.medium.with_prefix(&[]).next())?.is_none();
     if !empty || !may_be_new {
         return Err(JournalError::Damaged { what: "its format note is missing", sequence: None });
     }
@@ -174,13 +198,13 @@ fn check_format(shared: &Shared, may_be_new: bool) -> Result<(), JournalError> {
 fn mark(shared: &Shared) -> Result<(), JournalError> {
     let opens = shared.read(OPENS_KEY)?.and_then(|bytes| bytes.as_ref().try_into().ok());
     let opens = opens.map_or(0, u64::from_be_bytes).wrapping_add(1);
-    let before = sync::done();
+    let before = shared.medium.syncs();
     put(shared, OPENS_KEY, &opens.to_be_bytes())?;
     flush(shared, before)
 }
 
 fn put(shared: &Shared, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
     guarded("writing a note fails", None, || {
-        shared.db.insert(key, value).map(|_| ()).map_err(|error| shared.engine(error))
+        shared.medium.insert(key, value).map_err(|error| shared.engine(error))
     })
 }

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::block::{Block, Head};
 use super::damage::guarded;
 use super::error::JournalError;
+use super::medium::Medium;
 use super::walk::Blocks;
-use super::{HEAD_KEY, block_key, block_sequence};
+use super::{HEAD_KEY, block_sequence};
 
 /// The store, for reading. Cheap to clone; the directory stays locked until the last clone and the
 /// [`Writer`](super::Writer) are gone.
@@ -22,16 +23,17 @@ pub struct Store(Arc<Shared>);
 
 /// What readers and the writer share. The database is dropped, and so written out, before the lock is let go.
 pub(super) struct Shared {
-    pub(super) db: sled::Db,
+    pub(super) medium: Medium,
     pub(super) dir: PathBuf,
     head: Mutex<Head>,
     next_sequence: AtomicU64,
-    _lock: File,
+    /// None where there is no directory to lock.
+    _lock: Option<File>,
 }
 
 impl Shared {
-    pub(super) fn new(db: sled::Db, dir: PathBuf, head: Head, lock: File) -> Self {
-        Self { db, dir, next_sequence: AtomicU64::new(head.next()), head: Mutex::new(head), _lock: lock }
+    pub(super) fn new(medium: Medium, dir: PathBuf, head: Head, lock: Option<File>) -> Self {
+        Self { medium, dir, next_sequence: AtomicU64::new(head.next()), head: Mutex::new(head), _lock: lock }
     }
 
     /// Where the journal ends, as last committed.
@@ -46,7 +48,7 @@ impl Shared {
 
     /// One value, its engine's panics caught.
     pub(super) fn read(&self, key: &[u8]) -> Result<Option<sled::IVec>, JournalError> {
-        guarded("reading a key fails", None, || self.db.get(key).map_err(|e| self.engine(e)))
+        guarded("reading a key fails", None, || self.medium.get(key).map_err(|e| self.engine(e)))
     }
 
     /// The next step of a walk over the store, its engine's panics caught.
@@ -138,7 +140,7 @@ impl Store {
     /// error.
     pub fn scan(&self, prefix: &[u8]) -> impl Iterator<Item = Result<(Value, Value), JournalError>> + use<> {
         let shared = Arc::clone(&self.0);
-        let mut walk = Some(shared.db.scan_prefix(prefix));
+        let mut walk = Some(shared.medium.with_prefix(prefix));
         std::iter::from_fn(move || {
             let steps = walk.as_mut()?;
             let step = shared.step(|| steps.next());
@@ -160,7 +162,7 @@ impl Store {
         let gap = JournalError::Gap { expected: sequence, found: None };
         let committed = sequence > 0 && sequence < self.next_sequence();
         let shared = &self.0;
-        let found = shared.step(|| shared.db.range(block_key(0)..=block_key(sequence)).next_back())?;
+        let found = shared.step(|| shared.medium.blocks(0, sequence).next_back())?;
         let found = found.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
         let leg = match &found {
             Some((first, bytes)) => Block::decode(*first, bytes)?.leg(sequence).map(<[u8]>::to_vec),
@@ -222,6 +224,9 @@ impl Store {
     ///
     /// [`JournalError::Io`].
     pub fn bytes_on_disk(&self) -> Result<u64, JournalError> {
+        if let Medium::Memory(disk) = &self.0.medium {
+            return Ok(disk.bytes());
+        }
         let io = || JournalError::io("reading the size of", &self.0.dir);
         let mut bytes = 0_u64;
         for entry in std::fs::read_dir(&self.0.dir).map_err(io())? {
@@ -237,9 +242,14 @@ impl Store {
     ///
     /// [`JournalError::Io`].
     pub fn health(&self) -> Result<Health, JournalError> {
-        let path = self.0.dir.join("blobs");
-        let entries = std::fs::read_dir(&path).map_err(JournalError::io("listing", &path))?;
-        let blobs = u64::try_from(entries.count()).unwrap_or(u64::MAX);
+        let blobs = match &self.0.medium {
+            Medium::Memory(_) => 0,
+            Medium::Sled(_) => {
+                let path = self.0.dir.join("blobs");
+                let entries = std::fs::read_dir(&path).map_err(JournalError::io("listing", &path))?;
+                u64::try_from(entries.count()).unwrap_or(u64::MAX)
+            }
+        };
         if blobs > 0 {
             tracing::error!(blobs, "the store holds values in files of their own, which are not synced");
         }
@@ -247,7 +257,7 @@ impl Store {
             last_sequence: self.0.head().last,
             bytes_on_disk: self.bytes_on_disk()?,
             blobs,
-            syncs: super::sync::done(),
+            syncs: self.0.medium.syncs(),
         })
     }
 }

@@ -9,8 +9,8 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::GROUP_MAX;
 use super::error::JournalError;
+use super::sluice::{Item, Sluice};
 use super::writer::{Turn, Writer};
 
 /// How long turns that move no money may stay unsynced when nothing follows them.
@@ -20,12 +20,6 @@ const IDLE_BEFORE_SYNC: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("the journal takes no more turns")]
 pub struct Closed;
-
-/// A turn with what may leave once it is committed.
-struct Item<S> {
-    turn: Turn,
-    release: S,
-}
 
 /// A thread that commits turns, as many together as are ready, and then releases what came with them, in
 /// order.
@@ -55,8 +49,9 @@ impl<S: Send + 'static> Valve<S> {
         fail: impl FnOnce(JournalError) + Send + 'static,
     ) -> Result<Self, JournalError> {
         let (queue, turns) = mpsc::channel(capacity_turns.max(1));
-        let committed = Arc::new(AtomicU64::new(0));
-        let worker = Worker { writer, turns, carried: None, release, committed: Arc::clone(&committed) };
+        let sluice = Sluice::new(writer);
+        let committed = sluice.count();
+        let worker = Worker { sluice, turns, carried: None, release };
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let thread = thread.spawn(move || worker.run(fail)).map_err(no_thread)?;
         Ok(Self { queue, committed, thread })
@@ -103,12 +98,11 @@ fn no_thread(error: std::io::Error) -> JournalError {
 }
 
 struct Worker<S, R> {
-    writer: Writer,
+    sluice: Sluice<S>,
     turns: mpsc::Receiver<Item<S>>,
     /// A turn that did not fit into the last group.
     carried: Option<Item<S>>,
     release: R,
-    committed: Arc<AtomicU64>,
 }
 
 impl<S, R: FnMut(S)> Worker<S, R> {
@@ -123,15 +117,11 @@ impl<S, R: FnMut(S)> Worker<S, R> {
     fn serve(&mut self) -> Result<(), JournalError> {
         // Only for waiting with a time limit.
         let idle = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
-        let (mut turns, mut releases) = (Vec::new(), Vec::new());
         while let Some(first) = self.wait(&idle)? {
-            self.gather(first, &mut turns, &mut releases);
-            self.writer.commit(&turns)?;
-            self.committed.fetch_add(u64::try_from(turns.len()).unwrap_or(u64::MAX), Ordering::AcqRel);
-            turns.clear();
-            releases.drain(..).for_each(&mut self.release);
+            self.gather(first);
+            self.sluice.commit(&mut self.release)?;
         }
-        self.writer.close()
+        self.sluice.writer.close()
     }
 
     /// The next turn; `None` when the valve is closed and its queue empty.
@@ -139,29 +129,24 @@ impl<S, R: FnMut(S)> Worker<S, R> {
         if let Some(item) = self.carried.take() {
             return Ok(Some(item));
         }
-        if self.writer.is_unsynced() {
+        if self.sluice.writer.is_unsynced() {
             let turns = &mut self.turns;
             match idle.block_on(async { tokio::time::timeout(IDLE_BEFORE_SYNC, turns.recv()).await }) {
                 Ok(item) => return Ok(item),
-                Err(_elapsed) => self.writer.sync()?,
+                Err(_elapsed) => self.sluice.sync()?,
             }
         }
         Ok(self.turns.blocking_recv())
     }
 
     /// Takes what else is ready, up to a group's size.
-    fn gather(&mut self, first: Item<S>, turns: &mut Vec<Turn>, releases: &mut Vec<S>) {
-        let mut size = 0_usize;
+    fn gather(&mut self, first: Item<S>) {
         let mut next = Some(first);
-        while let Some(item) = next {
-            // A turn may bring writes alone; it must count, or a fast submitter would keep the group open for ever.
-            size = size.saturating_add(item.turn.legs.len().max(item.turn.writes.len()).max(1));
-            if size > GROUP_MAX && !turns.is_empty() {
-                self.carried = Some(item);
+        while let Some(Item { turn, release }) = next {
+            if let Err((turn, release)) = self.sluice.take(turn, release) {
+                self.carried = Some(Item { turn, release });
                 return;
             }
-            turns.push(item.turn);
-            releases.push(item.release);
             next = self.turns.try_recv().ok();
         }
     }

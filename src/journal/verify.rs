@@ -132,7 +132,7 @@ pub(super) fn check_ends(
 
 /// From the head backwards: each block ends where the one after begins and has the hash that one carries.
 fn check_tail(shared: &Shared, head: &Head) -> Result<(), JournalError> {
-    let mut walk = shared.db.range(block_key(0)..=block_key(u64::MAX));
+    let mut walk = shared.medium.all_blocks();
     let (mut last, mut wanted) = (head.last, head.hash);
     for _ in 0..TAIL_BLOCKS {
         let Some((key, bytes)) = shared.step(|| walk.next_back())? else {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::block::Block;
+use super::block_sequence;
 use super::error::JournalError;
+use super::medium::Walk;
 use super::store::Shared;
-use super::{block_key, block_sequence};
 
 /// Blocks in order, each read, checked and seen to follow the one before.
 pub(super) struct Blocks {
     shared: Arc<Shared>,
-    walk: sled::Iter,
+    walk: Walk,
     /// First leg of the block that must come next.
     expected: u64,
     /// The leg after the last that must be there.
@@ -27,7 +28,7 @@ impl Blocks {
         let gap = JournalError::Gap { expected: from, found: None };
         let mut holding = end;
         if from < end {
-            let found = shared.step(|| shared.db.range(block_key(0)..=block_key(from)).next_back())?;
+            let found = shared.step(|| shared.medium.blocks(0, from).next_back())?;
             let found = found.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
             let Some((first, bytes)) = found else { return Err(gap) };
             if Block::decode(first, &bytes)?.last() < from {
@@ -35,13 +36,13 @@ impl Blocks {
             }
             holding = first;
         }
-        let walk = shared.db.range(block_key(holding)..=block_key(u64::MAX));
+        let walk = shared.medium.blocks(holding, u64::MAX);
         Ok(Self { shared: Arc::clone(shared), walk, expected: holding, end })
     }
 
     /// Every block up to the one that holds leg `end` − 1.
     pub(super) fn whole(shared: &Arc<Shared>, end: u64) -> Self {
-        let walk = shared.db.range(block_key(0)..=block_key(u64::MAX));
+        let walk = shared.medium.all_blocks();
         Self { shared: Arc::clone(shared), walk, expected: 1, end }
     }
 

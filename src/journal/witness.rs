@@ -12,17 +12,19 @@ use std::path::{Path, PathBuf};
 
 use super::block::{HEAD_BYTES, Head};
 use super::error::JournalError;
+use super::memory::MemoryDisk;
 
 /// Two slots, written in turn, each in a disk sector of its own: a torn write leaves the other whole.
 const SLOT_BYTES: u64 = 512;
 const NAME: &str = "witness";
 
-/// The open file.
+/// Who remembers.
 #[derive(Debug)]
-pub(super) struct Witness {
-    file: File,
-    path: PathBuf,
-    second_slot: bool,
+pub(super) enum Witness {
+    /// The open file.
+    File { file: File, path: PathBuf, second_slot: bool },
+    /// A simulated disk's own note.
+    Memory(MemoryDisk),
 }
 
 impl Witness {
@@ -57,7 +59,7 @@ impl Witness {
         let path = dir.join(NAME);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(JournalError::io("creating", &path))?;
-        let mut witness = Self { file, path, second_slot: false };
+        let mut witness = Self::File { file, path, second_slot: false };
         witness.note(head)?;
         witness.note(head)?;
         witness.sync()?;
@@ -70,9 +72,17 @@ impl Witness {
     ///
     /// [`JournalError::Io`].
     pub(super) fn note(&mut self, head: &Head) -> Result<(), JournalError> {
-        let offset = if self.second_slot { SLOT_BYTES } else { 0 };
-        self.second_slot = !self.second_slot;
-        self.file.write_all_at(&head.encode(), offset).map_err(JournalError::io("writing", &self.path))
+        match self {
+            Self::File { file, path, second_slot } => {
+                let offset = if *second_slot { SLOT_BYTES } else { 0 };
+                *second_slot = !*second_slot;
+                file.write_all_at(&head.encode(), offset).map_err(JournalError::io("writing", path))
+            }
+            Self::Memory(disk) => {
+                disk.note_witness(*head);
+                Ok(())
+            }
+        }
     }
 
     /// Makes the last note durable.
@@ -81,6 +91,9 @@ impl Witness {
     ///
     /// [`JournalError::Io`].
     pub(super) fn sync(&self) -> Result<(), JournalError> {
-        self.file.sync_all().map_err(JournalError::io("syncing", &self.path))
+        match self {
+            Self::File { file, path, .. } => file.sync_all().map_err(JournalError::io("syncing", path)),
+            Self::Memory(_) => Ok(()),
+        }
     }
 }

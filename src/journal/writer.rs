@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::block::{Head, Packer};
 use super::damage::guarded;
 use super::error::JournalError;
+use super::medium::Batch;
 use super::store::Shared;
 use super::witness::Witness;
-use super::{HEAD_KEY, LEG_PREFIX, META_PREFIX, sync};
+use super::{HEAD_KEY, LEG_PREFIX, META_PREFIX};
 
 /// Bytes of a submitter's value at most, for the reason that bounds a block.
 pub const VALUE_BYTES_MAX: usize = 4096;
@@ -122,12 +123,12 @@ impl Writer {
         let packed = pack(&self.shared, before, turns)?;
         let head = packed.as_ref().map_or(before, |(_, head)| *head);
         if let Some((batch, _)) = packed {
-            self.unsynced.get_or_insert(sync::done());
+            self.unsynced.get_or_insert(self.shared.medium.syncs());
             self.batches = self.batches.saturating_add(1);
             self.or_poison(|writer| {
                 let shared = &writer.shared;
                 guarded("applying a batch fails", Some(before.last), || {
-                    shared.db.apply_batch(batch).map_err(|error| shared.engine(error))
+                    shared.medium.apply(batch).map_err(|error| shared.engine(error))
                 })
             })?;
         }
@@ -197,16 +198,16 @@ impl Writer {
 ///
 /// [`JournalError::NotSynced`], or as the flush fails.
 pub(super) fn flush(shared: &Shared, before: u64) -> Result<(), JournalError> {
-    guarded("flushing fails", None, || shared.db.flush().map_err(|error| shared.engine(error)))?;
-    if sync::failed() || sync::done() == before {
+    guarded("flushing fails", None, || shared.medium.flush().map_err(|error| shared.engine(error)))?;
+    if shared.medium.sync_failed() || shared.medium.syncs() == before {
         return Err(JournalError::NotSynced);
     }
     Ok(())
 }
 
 /// Turns as one batch, and what the head will be; `None` if the turns change nothing.
-fn pack(shared: &Shared, before: Head, turns: &[Turn]) -> Result<Option<(sled::Batch, Head)>, JournalError> {
-    let mut batch = sled::Batch::default();
+fn pack(shared: &Shared, before: Head, turns: &[Turn]) -> Result<Option<(Batch, Head)>, JournalError> {
+    let mut batch = shared.medium.batch();
     let mut packer = Packer::after(before);
     let mut emit = |first, block: Vec<u8>| batch.insert(&super::block_key(first), block);
     // The last write to a key is the one that counts; in order of the keys, neighbours share a page.

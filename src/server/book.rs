@@ -4,38 +4,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::desk::Desk;
-use crate::biller::book::{self, BookError, Change, LineFault, Row, RowReader, Shelf};
+use crate::biller::book::{BookError, Change, LineFault, Row, RowReader};
+use crate::desk::{Desk, import_rows};
 use crate::ids::BillerCode;
 use crate::journal::{JournalError, Store, Writer};
-
-/// Puts bills in the book, and keeps count of them.
-///
-/// # Errors
-///
-/// [`BookError`]; what was written before it stays in the turn, and importing again brings it to the same end.
-pub(super) fn import_rows<S: Shelf>(
-    shelf: &mut S,
-    biller: BillerCode,
-    rows: Vec<Row>,
-) -> Result<Vec<Change>, BookError<S::Error>> {
-    let mut bills = book::count(shelf, biller)?;
-    let mut put = |row: Row| {
-        let held = book::find(shelf, biller, &row.psid)?;
-        let (bill, change) = book::merge(held, row.bill);
-        if matches!(change, Change::Added | Change::Updated) {
-            book::store(shelf, biller, &row.psid, &bill)?;
-        }
-        if change == Change::Added {
-            bills = bills.saturating_add(1);
-        }
-        Ok(change)
-    };
-    let changes = rows.into_iter().map(&mut put).collect();
-    // Also when a row could not be put: those before it are in the turn.
-    book::set_count(shelf, biller, bills);
-    changes
-}
 
 /// Why a file was not imported.
 #[derive(Debug, Error)]

@@ -21,11 +21,11 @@ pub(super) fn inspect(engine: &Engine) -> Status {
     let links = config.links.iter().map(|link| link.name);
     let billers = config.billers.iter().map(|biller| biller.code);
     Status {
-        date: engine.switch.date(),
-        draining: engine.switch.is_draining(),
-        open: u64::try_from(engine.switch.open_count()).unwrap_or(u64::MAX),
-        waiting: u64::try_from(engine.waiting.len()).unwrap_or(u64::MAX),
-        signed_on: links.filter(|link| engine.switch.is_signed_on(link)).collect(),
-        blocked: billers.filter(|biller| engine.switch.is_blocked(biller)).collect(),
+        date: engine.core.switch.date(),
+        draining: engine.core.switch.is_draining(),
+        open: u64::try_from(engine.core.switch.open_count()).unwrap_or(u64::MAX),
+        waiting: u64::try_from(engine.core.waiting()).unwrap_or(u64::MAX),
+        signed_on: links.filter(|link| engine.core.switch.is_signed_on(link)).collect(),
+        blocked: billers.filter(|biller| engine.core.switch.is_blocked(biller)).collect(),
     }
 }

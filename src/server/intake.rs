@@ -8,11 +8,11 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use crate::config::LinkConfig;
-use crate::ids::Rrn;
+use crate::desk;
 use crate::iso8583::{Decoded, Dialect, Message, Mirror, decode, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::Profile;
-use crate::switch::{Ask, AskId, Digest, Evidence};
+use crate::switch::Ask;
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
 
@@ -51,24 +51,13 @@ impl LinkIntake {
     fn read(&mut self, frame: &Bytes) -> Option<Ask> {
         let (profile, vault) = (&self.link.profile, &self.shared.vault);
         let decoded = decode(profile.dialect(), frame, &mut self.mirror);
-        let digest = |fields: &mut dyn Iterator<Item = (u8, &[u8])>| Digest(vault.digest(fields));
-        match profile.request(&decoded, self.link.name, digest) {
-            Ok(parsed) => {
+        match desk::read(profile, vault, self.link.name, &decoded) {
+            Ok(ask) => {
                 if let Some(fault) = &decoded.fault {
-                    tracing::warn!(link = %self.link.name, stan = %parsed.stan, %fault, "a message that cannot be decoded");
+                    tracing::warn!(link = %self.link.name, stan = %ask.stan, %fault, "a message that cannot be decoded");
                 }
-                // Twelve characters of something else may be most of a card number; six digits of a STAN are not.
-                let rrn = if decoded.may_be_misread() { Rrn::EMPTY } else { parsed.rrn };
-                log_in(&self.link, &decoded, &parsed.stan, &rrn);
-                Some(Ask {
-                    id: AskId(0),
-                    link: self.link.name,
-                    mti: parsed.mti.as_str().parse().unwrap_or_default(),
-                    stan: parsed.stan,
-                    rrn,
-                    request: parsed.request,
-                    evidence: Evidence(vault.evidence(profile.dialect(), &decoded)),
-                })
+                log_in(&self.link, &decoded, &ask.stan, &ask.rrn);
+                Some(ask)
             }
             Err(unanswerable) => {
                 tracing::warn!(link = %self.link.name, reason = %unanswerable, "a frame nobody can answer");

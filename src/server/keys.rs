@@ -10,8 +10,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::StartError;
-use super::desk::Desk;
 use crate::config::{Config, KeySource};
+use crate::desk::Desk;
 use crate::journal::{Store, Writer};
 use crate::vault::{Vault, VaultError};
 

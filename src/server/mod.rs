@@ -9,14 +9,12 @@
 mod ask;
 mod book;
 mod control;
-mod desk;
 mod engine;
 mod inspect;
 mod intake;
 mod keys;
 mod listen;
 mod release;
-mod standing;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,15 +25,14 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
-use book::import_rows;
+pub use crate::desk::Standing;
 pub use book::{BookDesk, ImportError};
 pub use keys::KeyError;
-pub use standing::Standing;
 
 use crate::biller::Adapter;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::ids::{BillerCode, LinkName};
+use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::journal::{self, JournalError, Store, Valve, Writer};
 use crate::switch::{Operation, Switch};
 use crate::telemetry::Counters;
@@ -130,14 +127,15 @@ impl Server {
     /// [`StartError`]; nothing is served then.
     pub async fn start(config: Config, extras: Extras) -> Result<Self, StartError> {
         let (store, mut writer) = journal::open(&config.store, &journal::Options::default())?;
-        let standing = Standing::load(&store, &config)?;
+        let first_date = || config.business_date.unwrap_or_else(|| today(&config.time_zone));
+        let standing = Standing::load(&store, first_date)?;
         let vault = keys::open(&config, &store, &mut writer)?;
         let listeners = listen::bind(&config)?;
         let control = control::bind(&config)?;
         let clock = SystemClock::start();
         let (input, requests) = mpsc::channel(config.limits.queue_max);
         let (urgent, urgent_inputs) = mpsc::channel(URGENT_MAX);
-        let today = standing::today(&config.time_zone);
+        let today = today(&config.time_zone);
         if standing.date != today {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
@@ -238,6 +236,11 @@ impl Drop for Server {
             let _ = self.shared.urgent.try_send(Input::Stop);
         }
     }
+}
+
+/// Today's date where the department is.
+fn today(zone: &jiff::tz::TimeZone) -> BusinessDate {
+    BusinessDate::new(jiff::Timestamp::now().to_zoned(zone.clone()).date())
 }
 
 fn new_switch(config: &Config, extras: &Extras, standing: &Standing) -> Switch {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use crate::biller::{Adapter, Reply};
+use crate::desk::Leaving;
 use crate::ids::BillerCode;
-use crate::switch::{Alarm, Answer, LegId, Order};
+use crate::switch::{Alarm, Answer};
 use crate::telemetry::Counters;
 
 /// Something to be told to whoever waits for the turn to be durable.
@@ -16,15 +17,13 @@ pub(super) type Tell = Box<dyn FnOnce() + Send>;
 /// What may leave with one turn.
 #[derive(Default)]
 pub(super) struct Release {
-    pub(super) answers: Vec<(Waiting, Answer)>,
-    pub(super) orders: Vec<(LegId, BillerCode, Order)>,
-    pub(super) alarms: Vec<Alarm>,
+    pub(super) leaving: Leaving<Waiting>,
     pub(super) tell: Vec<Tell>,
 }
 
 impl Release {
     pub(super) const fn is_empty(&self) -> bool {
-        self.answers.is_empty() && self.orders.is_empty() && self.alarms.is_empty() && self.tell.is_empty()
+        self.leaving.is_empty() && self.tell.is_empty()
     }
 }
 
@@ -52,13 +51,13 @@ impl Releasing {
 
     pub(super) fn release(&self, release: Release) {
         // Alarms first: whoever hears an answer can see what it is about.
-        for alarm in &release.alarms {
+        for alarm in &release.leaving.alarms {
             self.alarm(alarm);
         }
-        for (waiting, answer) in release.answers {
+        for (waiting, answer) in release.leaving.answers {
             self.answer(waiting, answer);
         }
-        for (leg, biller, order) in release.orders {
+        for (leg, biller, order) in release.leaving.orders {
             match self.adapters.get(&biller) {
                 Some(adapter) => adapter.submit(leg, order, Arc::clone(&self.reply)),
                 None => (self.reply)(leg, crate::switch::Outcome::NotSent),

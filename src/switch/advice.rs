@@ -25,11 +25,13 @@ impl Switch {
         }
         match payment.state {
             // What was refused or undone, and now is said to be done, is a contradiction that people must see.
-            State::Declined | State::Reversed | State::ReversedFirst => {
+            State::Declined | State::Reversed | State::ReversedFirst if !payment.advice => {
                 let reason = payment.answer.as_ref().map_or(Reason::ReversedFirst, |answer| answer.reason);
                 let (key, biller) = (payment.key.clone(), payment.biller);
                 self.tell(now, &from, Answer::plain(Reason::Approved), out);
-                let mut open = Open::new(Payment { state: State::Exception, advice: true, ..payment });
+                // What was posted once is undone: it does not stand.
+                let again = Payment { state: State::Exception, advice: true, posting: None, ..payment };
+                let mut open = Open::new(again);
                 out.records.push(open.record(now, What::GaveUp(reason), None));
                 out.actions.push(Action::Alarm(Alarm::Exception { key, biller, reason }));
                 self.close(open);
@@ -37,8 +39,11 @@ impl Switch {
             State::Received
             | State::Sent
             | State::Posted
+            | State::Declined
             | State::Confirming
             | State::Reversing
+            | State::Reversed
+            | State::ReversedFirst
             | State::Exception => self.tell(now, &from, Answer::plain(Reason::Approved), out),
         }
     }

@@ -60,6 +60,11 @@ impl Switch {
             Outcome::Found(bill) => match self.heads_of(&open.payment, &bill) {
                 Ok(heads) => {
                     open.payment.heads = heads;
+                    if !self.is_embedded(&open.payment.biller) {
+                        // Asked again after a restart, it must be the same in this part, too.
+                        let (due, what) = (open.due, What::Ordered(Ordered::Post, open.payment.biller));
+                        out.records.push(open.record(now, what, due));
+                    }
                     self.post_again(now, &mut open, out);
                     self.open.insert(open.payment.key.clone(), open);
                 }

@@ -89,7 +89,9 @@ impl Switch {
             out.records.push(open.record(now, what, None));
             self.close(open);
         } else if !approved {
-            if matches!(outcome, Outcome::Declined(_)) && open.payment.state == State::Exception {
+            // Where the acquirer has kept the money, it is no doubt that people have to resolve.
+            let doubted = open.payment.state == State::Exception && !open.payment.advice;
+            if doubted && matches!(outcome, Outcome::Declined(reason) if *reason != Reason::AlreadyPaid) {
                 // The doubt that was handed to a person is over: nothing was posted.
                 open.payment.state = State::Declined;
             }

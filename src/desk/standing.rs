@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::biller::book::Receipts;
-use crate::config::Config;
 use crate::ids::{BillerCode, BusinessDate};
 use crate::journal::{JournalError, Store};
 
@@ -23,19 +22,19 @@ pub struct Standing {
 }
 
 /// A key and its value.
-pub(super) type Entry = (Vec<u8>, Vec<u8>);
+pub type Entry = (Vec<u8>, Vec<u8>);
 
 impl Standing {
-    /// Reads what stands in a store; in a new one the configured date, or today's.
+    /// Reads what stands in a store; a new one is on the date that `first_date` gives.
     ///
     /// # Errors
     ///
     /// [`JournalError`] if the store cannot be read, or holds what is none of it.
-    pub fn load(store: &Store, config: &Config) -> Result<Self, JournalError> {
+    pub fn load(store: &Store, first_date: impl FnOnce() -> BusinessDate) -> Result<Self, JournalError> {
         let broken = JournalError::Leg { sequence: None };
         let date = match store.get(DATE_KEY)? {
             Some(date) => postcard::from_bytes(&date).map_err(|_| broken)?,
-            None => config.business_date.unwrap_or_else(|| today(&config.time_zone)),
+            None => first_date(),
         };
         let receipts = match store.get(RECEIPTS_KEY)? {
             Some(receipts) => {
@@ -55,23 +54,21 @@ impl Standing {
     }
 
     /// The entry for the business date.
-    pub(super) fn date_entry(date: BusinessDate) -> Entry {
+    #[must_use]
+    pub fn date_entry(date: BusinessDate) -> Entry {
         (DATE_KEY.to_vec(), postcard::to_allocvec(&date).unwrap_or_default())
     }
 
     /// The entry for a biller's being blocked or not.
-    pub(super) fn blocked_entry(biller: BillerCode, blocked: bool) -> Entry {
+    #[must_use]
+    pub fn blocked_entry(biller: BillerCode, blocked: bool) -> Entry {
         let flag: &[u8] = if blocked { b"1" } else { b"0" };
         ([BLOCKED_PREFIX, biller.as_bytes()].concat(), flag.to_vec())
     }
 
     /// The entry for the count of receipts.
-    pub(super) fn receipts_entry(receipts: Receipts) -> Entry {
+    #[must_use]
+    pub fn receipts_entry(receipts: Receipts) -> Entry {
         (RECEIPTS_KEY.to_vec(), postcard::to_allocvec(&receipts).unwrap_or_default())
     }
-}
-
-/// Today's date where the department is.
-pub(super) fn today(zone: &jiff::tz::TimeZone) -> BusinessDate {
-    BusinessDate::new(jiff::Timestamp::now().to_zoned(zone.clone()).date())
 }

@@ -1,15 +1,24 @@
-//! What a turn gathers, and what of earlier turns the store does not show yet.
+//! The desk at which the switch works: what a turn gathers, and what of earlier turns the store does not show yet. The
+//! server puts threads and sockets around it, the simulation a clock and a disk of its own.
+
+mod core;
+mod reading;
+mod standing;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use crate::biller::book::Shelf;
-use crate::ids::PaymentKey;
+pub use self::core::{Core, Leaving, Watch};
+pub use reading::read;
+pub use standing::{Entry, Standing};
+
+use crate::biller::book::{self, BookError, Change, Row, Shelf};
+use crate::ids::{BillerCode, PaymentKey};
 use crate::journal::{JournalError, Store, Turn, Write, ledger};
 use crate::switch::{Payment, Prior, Record, State};
 
 /// The engine's view of the store: what is committed, under what is on its way there, under what this turn has done.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub struct Desk {
     store: Store,
     /// Number of the turn being gathered.
     turn: u64,
@@ -29,7 +38,9 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(store: Store) -> Self {
+    /// A desk with nothing on it.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
         let first_sequence = store.next_sequence();
         Self {
             store,
@@ -46,7 +57,11 @@ impl Desk {
     }
 
     /// Adds a record to the turn.
-    pub(super) fn record(&mut self, record: &Record) -> Result<(), JournalError> {
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Leg`] if it cannot be written down.
+    pub fn record(&mut self, record: &Record) -> Result<(), JournalError> {
         let before = u64::try_from(self.legs.len()).unwrap_or(u64::MAX);
         let sequence = self.first_sequence.saturating_add(before);
         self.legs.push(ledger::to_leg(record)?);
@@ -63,13 +78,17 @@ impl Desk {
     }
 
     /// Sets a value with the turn, which must then be on disk before anything of it leaves.
-    pub(super) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.writes.insert(key, Some(value));
         self.moves_money = true;
     }
 
     /// What is known under a payment's key; for a reversal also whether another link has such a payment.
-    pub(super) fn prior(&self, key: &PaymentKey, or_elsewhere: bool) -> Result<Prior, JournalError> {
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] if the store cannot be read.
+    pub fn prior(&self, key: &PaymentKey, or_elsewhere: bool) -> Result<Prior, JournalError> {
         if let Some((_, payment)) = self.payments.get(key) {
             return Ok(Prior::Known(Box::new(payment.clone())));
         }
@@ -88,7 +107,7 @@ impl Desk {
     }
 
     /// The turn as gathered, if there is anything in it; the next begins.
-    pub(super) fn take_turn(&mut self) -> Option<Turn> {
+    pub fn take_turn(&mut self) -> Option<Turn> {
         if self.legs.is_empty() && self.writes.is_empty() {
             return None;
         }
@@ -116,14 +135,15 @@ impl Desk {
     }
 
     /// A turn of nothing: it keeps its place behind those before it.
-    pub(super) fn empty_turn(&mut self) -> Turn {
+    #[must_use]
+    pub fn empty_turn(&mut self) -> Turn {
         self.on_the_way.push_back((self.turn, Vec::new(), Vec::new()));
         self.turn = self.turn.saturating_add(1);
         Turn { first_sequence: self.first_sequence, ..Turn::default() }
     }
 
     /// Forgets what the store shows by now: all turns up to number `committed`.
-    pub(super) fn forget(&mut self, committed: u64) {
+    pub fn forget(&mut self, committed: u64) {
         while self.on_the_way.front().is_some_and(|(turn, ..)| *turn <= committed) {
             let Some((turn, payments, keys)) = self.on_the_way.pop_front() else { return };
             for key in payments {
@@ -156,4 +176,32 @@ impl Shelf for Desk {
     fn write(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.put(key, value);
     }
+}
+
+/// Puts bills in the book, and keeps count of them.
+///
+/// # Errors
+///
+/// [`BookError`]; what was written before it stays in the turn, and importing again brings it to the same end.
+pub fn import_rows<S: Shelf>(
+    shelf: &mut S,
+    biller: BillerCode,
+    rows: Vec<Row>,
+) -> Result<Vec<Change>, BookError<S::Error>> {
+    let mut bills = book::count(shelf, biller)?;
+    let mut put = |row: Row| {
+        let held = book::find(shelf, biller, &row.psid)?;
+        let (bill, change) = book::merge(held, row.bill);
+        if matches!(change, Change::Added | Change::Updated) {
+            book::store(shelf, biller, &row.psid, &bill)?;
+        }
+        if change == Change::Added {
+            bills = bills.saturating_add(1);
+        }
+        Ok(change)
+    };
+    let changes = rows.into_iter().map(&mut put).collect();
+    // Also when a row could not be put: those before it are in the turn.
+    book::set_count(shelf, biller, bills);
+    changes
 }

@@ -1,0 +1,109 @@
+//! The last look, when the faults have stopped and everything has come to its end: the books must agree.
+
+use std::collections::BTreeMap;
+
+use super::{Auditor, paid_in_book, tag};
+use crate::journal::MemoryDisk;
+
+/// How an acquirer sees a payment when all is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::sim::world) enum Belief {
+    /// The citizen's money is taken.
+    Paid,
+    /// It is not, or was given back.
+    NotPaid,
+    /// It does not know: it never heard.
+    Unsure,
+}
+
+/// One line of a scroll: date, amount and heads, under the RRN.
+pub(in crate::sim::world) type Lines = BTreeMap<String, (String, u64, Vec<(String, u64)>)>;
+
+impl Auditor {
+    /// Approved at the acquirer, if and only if posted at the biller; else it is with people.
+    pub(in crate::sim::world) fn closes(&mut self, beliefs: &BTreeMap<Vec<u8>, Belief>, disk: &MemoryDisk) {
+        for (key, belief) in beliefs {
+            let Some(account) = self.accounts.get(key).cloned() else { continue };
+            let rrn = account.bought.number.saturating_add(1);
+            let tag = tag(disk, key);
+            let standing = if account.bought.embedded {
+                paid_in_book(disk, &account.bought, key)
+            } else {
+                account.standing > 0
+            };
+            if tag == Some(b'X') {
+                continue;
+            }
+            if account.resolved {
+                // What the acquirer was told is between it and the people: store and biller must agree all the same.
+                let stands = tag == Some(b'P');
+                self.hold(3, stands == standing, || {
+                    format!("payment {rrn} was resolved; it stands in the store: {stands}, at the biller: {standing}")
+                });
+                continue;
+            }
+            match belief {
+                Belief::Unsure => self.object(6, || format!("the acquirer never heard what became of {rrn}")),
+                Belief::Paid => self.hold(3, standing, || {
+                    format!("payment {rrn} is approved at the acquirer, and not posted at the biller")
+                }),
+                Belief::NotPaid => self.hold(3, !standing, || {
+                    format!("payment {rrn} is posted at the biller, and not approved at the acquirer")
+                }),
+            }
+            let settled = tag.is_none_or(|tag| b"PNVF".contains(&tag));
+            self.hold(6, settled, || {
+                format!("payment {rrn} is still open in the store: {:?}", tag.map(char::from))
+            });
+        }
+    }
+
+    /// People take a payment over, if it is theirs; says whether it stands at the biller.
+    pub(in crate::sim::world) fn hands_over(&mut self, key: &[u8], disk: &MemoryDisk) -> Option<bool> {
+        let account = self.accounts.get_mut(key).filter(|_| tag(disk, key) == Some(b'X'))?;
+        account.resolved = true;
+        let embedded = account.bought.embedded;
+        Some(if embedded { paid_in_book(disk, &account.bought, key) } else { account.standing > 0 })
+    }
+
+    /// What the scrolls of all billers and dates say, against what the billers hold.
+    pub(in crate::sim::world) fn reads_scrolls(&mut self, lines: &Lines, disk: &MemoryDisk) {
+        let mut wanted = Lines::new();
+        for (key, account) in &self.accounts {
+            let rrn = format!("{:012}", account.bought.number.saturating_add(1));
+            let with_people = tag(disk, key) == Some(b'X');
+            let line = lines.get(&rrn);
+            let standing = if account.bought.embedded {
+                paid_in_book(disk, &account.bought, key)
+            } else {
+                account.standing > 0
+            };
+            if with_people {
+                // Either may be so: that is what people are to find out.
+                wanted.extend(line.map(|line| (rrn, line.clone())));
+            } else if standing {
+                let ordered = account.ordered.clone();
+                let own = ordered.map(|(date, heads)| (date, account.bought.debits, heads));
+                // What the book posts in its own turn, nobody has seen ordered: there the scroll gives the date.
+                let book =
+                    || line.map(|(date, _, heads)| (date.clone(), account.bought.debits, heads.clone()));
+                wanted.extend(own.or_else(book).map(|own| (rrn, own)));
+            }
+        }
+        let differs = wanted.iter().find(|(rrn, own)| lines.get(*rrn) != Some(*own));
+        let differs = differs.or_else(|| lines.iter().find(|(rrn, _)| !wanted.contains_key(*rrn)));
+        if let Some((rrn, _)) = differs {
+            let (scroll, biller) = (format!("{:?}", lines.get(rrn)), format!("{:?}", wanted.get(rrn)));
+            let rrn = rrn.clone();
+            self.object(4, || format!("payment {rrn}: the scroll says {scroll}, the biller {biller}"));
+        }
+        let odd = lines.iter().find(|(_, (_, amount, heads))| {
+            let sum = heads.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));
+            !heads.is_empty() && sum != *amount
+        });
+        if let Some((rrn, _)) = odd {
+            let rrn = rrn.clone();
+            self.object(4, || format!("the heads of payment {rrn} do not sum to its amount in the scroll"));
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The auditor: keeps books of its own on acquirers and billers, and holds every event against the invariants of the
+//! acceptance table. It shares no code with the switch: payments are bytes to it, and what the store says of one it reads
+//! from the store's bytes.
+
+mod closing;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use closing::{Belief, Lines};
+
+use super::frames::{Heard, Numbers};
+use crate::biller::book;
+use crate::ids::BillerCode;
+use crate::journal::{JournalError, MemoryDisk};
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// Its number in the acceptance table; 0 for what must not happen at all.
+    pub invariant: u8,
+    /// Milliseconds from the start.
+    pub at_ms: u64,
+    /// What was found.
+    pub what: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (seconds, ms) = (self.at_ms / 1000, self.at_ms % 1000);
+        write!(f, "invariant {} broken at {seconds}.{ms:03}: {}", self.invariant, self.what)
+    }
+}
+
+/// A payment as the acquirer knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Bought {
+    pub(super) number: u64,
+    pub(super) biller: BillerCode,
+    /// Its bills are in our own book.
+    pub(super) embedded: bool,
+    pub(super) consumer: String,
+    pub(super) debits: u64,
+}
+
+/// What the auditor knows of a payment.
+#[derive(Clone, Debug)]
+struct Account {
+    bought: Bought,
+    /// The acquirer has asked for it back.
+    wanted_back: bool,
+    /// What the acquirer was last told of it, where that says anything.
+    told: Option<String>,
+    approved: bool,
+    /// It was told of, and taken.
+    advised: bool,
+    /// People have looked after it.
+    resolved: bool,
+    /// Orders to post that have left.
+    posts_left: u32,
+    /// The last of them has certainly come to nothing, and the switch was told so.
+    refused: bool,
+    /// Postings that stand at the biller.
+    standing: u32,
+    /// Business date and heads by which it was posted.
+    ordered: Option<(String, Vec<(String, u64)>)>,
+}
+
+/// What a request was for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    /// A payment, or its repeat.
+    Payment,
+    /// A payment that was made without asking, or that one's repeat.
+    Advice,
+    /// Its reversal, or that one's repeat.
+    Reversal,
+    /// Another payment under the same key.
+    OtherContent,
+    /// Somebody else's reversal of it.
+    Meddling,
+    SignOn,
+    SignOff,
+    /// Anything whose answer moves nothing.
+    Talk,
+    /// It was spoilt on the way.
+    Spoilt,
+}
+
+/// A request that reached the switch.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) connection: u64,
+    pub(super) link: usize,
+    pub(super) mti: &'static str,
+    pub(super) numbers: Numbers,
+    pub(super) purpose: Purpose,
+    /// The payment it is about.
+    pub(super) key: Option<Vec<u8>>,
+}
+
+/// An order that leaves for a biller.
+#[derive(Clone, Debug)]
+pub(super) struct Ordered {
+    /// Which start of the process gave it, and its number there.
+    pub(super) leg: (u64, u64),
+    pub(super) key: Vec<u8>,
+    pub(super) posts: bool,
+    pub(super) amount: u64,
+    pub(super) date: String,
+    pub(super) heads: Vec<(String, u64)>,
+}
+
+/// The auditor.
+#[derive(Debug, Default)]
+pub(super) struct Auditor {
+    accounts: BTreeMap<Vec<u8>, Account>,
+    asked: BTreeMap<u64, (Asked, bool)>,
+    signed_on: BTreeSet<usize>,
+    orders: BTreeSet<(u64, u64)>,
+    violation: Option<Violation>,
+    now_ms: u64,
+}
+
+/// DE 39 of a refusal that says nothing about the payment: the request was not looked at, or its bytes were not.
+pub(super) fn says_nothing(code: &str) -> bool {
+    matches!(code, "91" | "96" | "30")
+}
+
+impl Auditor {
+    /// What was violated first, if anything.
+    pub(super) const fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    pub(super) const fn at(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+    }
+
+    pub(super) fn object(&mut self, invariant: u8, what: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            self.violation = Some(Violation { invariant, at_ms: self.now_ms, what: what() });
+        }
+    }
+
+    fn hold(&mut self, invariant: u8, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.object(invariant, what);
+        }
+    }
+
+    /// An acquirer is about to pay.
+    pub(super) fn buys(&mut self, key: Vec<u8>, bought: Bought) {
+        self.accounts.entry(key).or_insert(Account {
+            bought,
+            wanted_back: false,
+            told: None,
+            approved: false,
+            advised: false,
+            resolved: false,
+            posts_left: 0,
+            refused: false,
+            standing: 0,
+            ordered: None,
+        });
+    }
+
+    /// An acquirer is about to ask for its money back.
+    pub(super) fn wants_back(&mut self, key: &[u8]) {
+        if let Some(account) = self.accounts.get_mut(key) {
+            account.wanted_back = true;
+        }
+    }
+
+    /// A request has reached the switch.
+    pub(super) fn asks(&mut self, number: u64, asked: Asked) {
+        self.asked.insert(number, (asked, false));
+    }
+
+    /// The links' sessions are over.
+    pub(super) fn signed_off(&mut self, link: usize) {
+        self.signed_on.remove(&link);
+    }
+
+    /// An answer to request `number` leaves on a connection.
+    pub(super) fn answers(&mut self, number: u64, connection: u64, heard: &Heard, disk: &MemoryDisk) {
+        let Some((asked, answered)) = self.asked.get_mut(&number) else {
+            return self.object(5, || format!("an answer {} that nobody asked for", heard.mti));
+        };
+        let again = std::mem::replace(answered, true);
+        let asked = asked.clone();
+        self.hold(5, !again, || format!("request {} was answered twice", asked.numbers.stan));
+        self.hold(5, connection == asked.connection, || {
+            format!("the answer to request {} left on another connection", asked.numbers.stan)
+        });
+        if asked.purpose == Purpose::Spoilt {
+            return self.hold(3, heard.code != "00", || "a spoilt request was approved".to_owned());
+        }
+        let mti = match asked.mti {
+            "0200" | "0201" => "0210",
+            "0400" | "0401" => "0410",
+            "0220" | "0221" => "0230",
+            "0420" | "0421" => "0430",
+            _ => "0810",
+        };
+        let Numbers { transmitted_at, stan, rrn } = &asked.numbers;
+        let own = (mti, transmitted_at, stan, rrn)
+            == (heard.mti.as_str(), &heard.transmitted_at, &heard.stan, &heard.rrn);
+        self.hold(5, own, || format!("the answer to request {stan} has other numbers: {heard:?}"));
+        match asked.purpose {
+            Purpose::Payment => self.answers_payment(&asked, &heard.code, disk),
+            Purpose::Advice => self.answers_advice(&asked, &heard.code, disk),
+            Purpose::Reversal => self.answers_reversal(&asked, &heard.code),
+            Purpose::OtherContent => self.hold(3, heard.code != "00", || {
+                format!("other content under the key of {} was approved", rrn)
+            }),
+            Purpose::Meddling => self.hold(3, heard.code != "00", || {
+                format!("the reversal of {rrn} by somebody else was accepted")
+            }),
+            Purpose::SignOn if heard.code == "00" => drop(self.signed_on.insert(asked.link)),
+            Purpose::SignOff if heard.code == "00" => drop(self.signed_on.remove(&asked.link)),
+            Purpose::SignOn | Purpose::SignOff | Purpose::Talk | Purpose::Spoilt => {}
+        }
+    }
+
+    fn answers_payment(&mut self, asked: &Asked, code: &str, disk: &MemoryDisk) {
+        let gated = code == "91" && !self.signed_on.contains(&asked.link);
+        let Some(key) = asked.key.as_deref() else { return };
+        let Some(account) = self.accounts.get_mut(key) else { return };
+        if gated || matches!(code, "96" | "30") {
+            return;
+        }
+        let before = account.told.replace(code.to_owned());
+        let (rrn, account) = (asked.numbers.rrn.clone(), account.clone());
+        // What is in doubt may become certain; nothing that was certain becomes anything else.
+        let same = before.is_none_or(|before| before == code || before == "68" || before == "91");
+        self.hold(3, same, || format!("payment {rrn} got another answer than before: {code}"));
+        let tag = tag(disk, key);
+        match code {
+            "00" => {
+                if let Some(account) = self.accounts.get_mut(key) {
+                    account.approved = true;
+                }
+                self.hold(2, tag.is_some_and(|tag| b"PvVXc".contains(&tag)), || {
+                    format!("the approval of {rrn} left before it was durable")
+                });
+                let stands = account.standing > 0 || account.wanted_back;
+                let paid =
+                    if account.bought.embedded { paid_in_book(disk, &account.bought, key) } else { stands };
+                self.hold(3, paid || account.wanted_back, || {
+                    format!("payment {rrn} was approved, and its biller has posted nothing")
+                });
+            }
+            "68" => self.hold(2, tag.is_some_and(|tag| tag != b's'), || {
+                format!("the doubt about {rrn} was told before it was durable")
+            }),
+            _ => {
+                let doubtful = account.posts_left > 0 && !account.refused && !account.wanted_back;
+                self.hold(3, !doubtful, || {
+                    format!(
+                        "payment {rrn} was declined with {code} while its biller had said nothing of the kind"
+                    )
+                });
+                self.hold(3, account.standing == 0 || account.wanted_back, || {
+                    format!("payment {rrn} was declined with {code}, and its biller has posted it")
+                });
+            }
+        }
+    }
+
+    fn answers_advice(&mut self, asked: &Asked, code: &str, disk: &MemoryDisk) {
+        let rrn = &asked.numbers.rrn;
+        let shed = matches!(code, "91" | "96") && self.signed_on.contains(&asked.link);
+        self.hold(3, !shed, || format!("the advice of {rrn} was shed with {code}"));
+        let Some(key) = asked.key.as_deref().filter(|_| code == "00") else { return };
+        self.hold(2, tag(disk, key).is_some_and(|tag| tag != b'F'), || {
+            format!("the advice of {rrn} was taken before it was durable")
+        });
+        if let Some(account) = self.accounts.get_mut(key) {
+            account.advised = true;
+        }
+    }
+
+    fn answers_reversal(&mut self, asked: &Asked, code: &str) {
+        let advised = asked.mti.starts_with("042");
+        let shed = advised && matches!(code, "91" | "96") && self.signed_on.contains(&asked.link);
+        self.hold(3, !shed, || format!("the reversal of {} was shed with {code}", asked.numbers.rrn));
+    }
+
+    /// An order leaves for a biller.
+    pub(super) fn orders(&mut self, ordered: Ordered, disk: &MemoryDisk) {
+        let Ordered { leg, key, posts, amount, date, heads } = ordered;
+        let once = self.orders.insert(leg);
+        let Some(account) = self.accounts.get_mut(&key) else {
+            return self.object(1, || "an order about a payment that nobody made".to_owned());
+        };
+        let rrn = account.bought.number.saturating_add(1);
+        let (debits, first) = (account.bought.debits, account.ordered.clone());
+        if posts {
+            account.posts_left = account.posts_left.saturating_add(1);
+            account.refused = false;
+            account.ordered = Some((date.clone(), heads.clone()));
+        }
+        self.hold(1, once, || format!("an order about payment {rrn} left twice"));
+        self.hold(4, amount == debits, || format!("payment {rrn} was ordered with {amount}, not {debits}"));
+        let sum = heads.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));
+        self.hold(4, heads.is_empty() || sum == amount, || {
+            format!("the heads of payment {rrn} sum to {sum}")
+        });
+        let same_date = first.is_none_or(|(first, _)| first == date);
+        self.hold(4, same_date, || format!("payment {rrn} changed its date to {date}"));
+        let tag = tag(disk, &key);
+        // Within one group of turns the store may be further than the order: what was decided since is there as well.
+        self.hold(2, tag.is_some_and(|tag| !b"rF".contains(&tag)), || {
+            format!("an order about payment {rrn} left before its intent was durable")
+        });
+        let over = tag.is_some_and(|tag| b"PNVX".contains(&tag));
+        self.hold(3, over || is_due(disk, &key), || {
+            format!("an order about payment {rrn} left, and nothing is due")
+        });
+    }
+
+    /// A biller's reply about an order to post is handed to the switch.
+    pub(super) fn replied(&mut self, key: &[u8], refused: bool) {
+        if let Some(account) = self.accounts.get_mut(key) {
+            account.refused = refused;
+        }
+    }
+
+    /// A biller has posted a payment, or undone it.
+    pub(super) fn posted(&mut self, key: &[u8], amount: u64) {
+        let Some(account) = self.accounts.get_mut(key) else {
+            return self.object(1, || "a posting of a payment that nobody made".to_owned());
+        };
+        account.standing = account.standing.saturating_add(1);
+        let (rrn, debits) = (account.bought.number.saturating_add(1), account.bought.debits);
+        let standing = account.standing;
+        self.hold(1, standing == 1, || format!("payment {rrn} was posted {standing} times"));
+        self.hold(4, amount == debits, || format!("payment {rrn} was posted with {amount}, not {debits}"));
+    }
+
+    pub(super) fn undone(&mut self, key: &[u8]) {
+        if let Some(account) = self.accounts.get_mut(key) {
+            account.standing = 0;
+        }
+    }
+
+    /// The process has started again: what had left must be there.
+    pub(super) fn restarted(&mut self, disk: &MemoryDisk) {
+        self.signed_on.clear();
+        let lost = |(key, account): &(&Vec<u8>, &Account)| {
+            let tag = tag(disk, key);
+            let approval = account.approved && !tag.is_some_and(|tag| b"PvVXc".contains(&tag));
+            approval || (account.advised && tag.is_none()) || (account.posts_left > 0 && tag.is_none())
+        };
+        let lost =
+            self.accounts.iter().find(lost).map(|(_, account)| account.bought.number.saturating_add(1));
+        if let Some(rrn) = lost {
+            self.object(2, || {
+                format!("payment {rrn} is not in the store any more as it was when its messages left")
+            });
+        }
+    }
+}
+
+/// The letter under which the store has a payment, if it is durable.
+fn tag(disk: &MemoryDisk, key: &[u8]) -> Option<u8> {
+    disk.durable_value(&[b"T", key].concat())?.first().copied()
+}
+
+/// Whether a payment is among what is due.
+fn is_due(disk: &MemoryDisk, key: &[u8]) -> bool {
+    disk.durable(b"D").iter().any(|(entry, _)| entry.ends_with(key))
+}
+
+/// Who has paid a bill of the book, as the store durably has it.
+fn payer(disk: &MemoryDisk, biller: BillerCode, consumer: &str) -> Option<Vec<u8>> {
+    let stored = disk.durable_value(&book::bill_key(biller, consumer))?;
+    let bill = book::decode::<JournalError>(biller, &stored).ok()?;
+    bill.paid_by.map(|(key, _)| key.as_bytes().to_vec())
+}
+
+fn paid_in_book(disk: &MemoryDisk, bought: &Bought, key: &[u8]) -> bool {
+    payer(disk, bought.biller, &bought.consumer).as_deref() == Some(key)
+}

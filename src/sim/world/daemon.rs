@@ -1,0 +1,232 @@
+//! The process under test: the real switch at its real desk, in front of the real journal. Only its threads are missing:
+//! the world says when a turn ends and when it is committed.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::defect::Defect;
+use super::site::Site;
+use crate::biller::book::BookError;
+use crate::clock::{Now, Ticks, UnixMillis};
+use crate::desk::{self, Core, Leaving, Standing};
+use crate::ids::{LinkName, PaymentKey};
+use crate::iso8583::{Mirror, decode};
+use crate::journal::{JournalError, MemoryDisk, Sluice, Store, Turn, Write, open_memory};
+use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Switch};
+
+/// Turns that may wait for the journal, as in the server.
+const TURNS_WAITING_MAX: usize = 2;
+
+/// Who waits for an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Waiter {
+    /// The request, by the world's count.
+    pub(super) number: u64,
+    pub(super) connection: u64,
+    pub(super) frame: Bytes,
+}
+
+/// Something for the daemon to take in with its next turn.
+#[derive(Debug)]
+pub(super) enum Input {
+    Asked(Box<Ask>, Waiter),
+    Connected(LinkName),
+    Disconnected(LinkName),
+    Replied(LegId, Outcome),
+    Operate(Operation),
+    Resolve(PaymentKey, Resolution),
+}
+
+/// A process, from its start to its end.
+pub(super) struct Daemon {
+    /// Which start it is.
+    pub(super) incarnation: u64,
+    core: Core<Waiter>,
+    store: Store,
+    sluice: Sluice<Leaving<Waiter>>,
+    queue: VecDeque<(Turn, Leaving<Waiter>)>,
+    pub(super) inbox: Vec<Input>,
+    started_ms: u64,
+    /// When it wants to be woken, by the world's time.
+    pub(super) wake_at_ms: Option<u64>,
+    defect: Option<Defect>,
+}
+
+impl Daemon {
+    /// Opens the store and takes up what was open in it.
+    pub(super) fn start(
+        site: &Site,
+        disk: &MemoryDisk,
+        attempts_max: u16,
+        incarnation: u64,
+        now_ms: u64,
+        wall: UnixMillis,
+        defect: Option<Defect>,
+    ) -> Result<Self, JournalError> {
+        let (store, writer) = open_memory(disk)?;
+        let standing = Standing::load(&store, Site::first_date)?;
+        let blocked = standing.blocked.iter().copied();
+        let switch = Switch::new(site.link_terms(), site.biller_terms(attempts_max), blocked, standing.date);
+        let mut core = Core::new(store.clone(), switch, &standing, Box::new(|_| ()));
+        let now = Now { ticks: Ticks(0), wall };
+        if store.next_sequence() == 1 {
+            import(site, &mut core)?;
+        }
+        if defect != Some(Defect::SkipRecovery) {
+            core.recover(now, &store)?;
+        }
+        Ok(Self {
+            incarnation,
+            core,
+            store,
+            sluice: Sluice::new(writer),
+            queue: VecDeque::new(),
+            inbox: Vec::new(),
+            started_ms: now_ms,
+            wake_at_ms: None,
+            defect,
+        })
+    }
+
+    /// Both clocks: the one for deadlines begins with the process.
+    const fn now(&self, now_ms: u64, wall: UnixMillis) -> Now {
+        Now { ticks: Ticks(now_ms.saturating_sub(self.started_ms)), wall }
+    }
+
+    /// What a frame asks for; none if nobody could be answered.
+    pub(super) fn read(site: &Site, link: LinkName, frame: &Bytes) -> Option<Ask> {
+        let mut mirror = Mirror::new();
+        let decoded = decode(site.profile.dialect(), frame, &mut mirror);
+        desk::read(&site.profile, &site.vault, link, &decoded).ok()
+    }
+
+    /// Whether another turn must wait for the journal.
+    pub(super) fn is_behind(&self) -> bool {
+        self.queue.len() >= TURNS_WAITING_MAX
+    }
+
+    /// Steps through what is ready and hands the turn over. Gives what leaves at once, which is nothing unless something
+    /// is wrong with it.
+    pub(super) fn turn(&mut self, now_ms: u64, wall: UnixMillis) -> Result<Leaving<Waiter>, JournalError> {
+        let now = self.now(now_ms, wall);
+        let due = self.core.switch.next_deadline().is_some_and(|at| at <= now.ticks);
+        for input in std::mem::take(&mut self.inbox) {
+            match input {
+                Input::Asked(ask, waiter) => self.core.asked(now, *ask, waiter)?,
+                Input::Connected(link) => self.core.connected(now, link)?,
+                Input::Disconnected(link) => self.core.disconnected(now, link)?,
+                Input::Replied(leg, outcome) => {
+                    self.core.step(now, Event::BillerReplied { leg, outcome })?;
+                }
+                Input::Resolve(key, resolution) => {
+                    // That it may not be resolved so is an answer like any other.
+                    let _refused =
+                        self.core.resolve(now, &key, resolution, "the department's list".into())?;
+                }
+                Input::Operate(operation) => self.core.step(now, Event::Operator(operation))?,
+            }
+        }
+        if due {
+            self.core.step(now, Event::DeadlinePassed)?;
+        }
+        let next = self.core.switch.next_deadline();
+        self.wake_at_ms = next.map(|at| self.started_ms.saturating_add(at.0));
+        let (turn, mut leaving) = self.core.take_turn(self.sluice.committed());
+        let mut early = Leaving::default();
+        if turn.is_some() || !leaving.is_empty() {
+            let mut turn = turn.unwrap_or_else(|| self.core.desk.empty_turn());
+            self.spoil(&mut turn);
+            match self.defect {
+                Some(Defect::AnswerBeforeCommit) => early.answers = std::mem::take(&mut leaving.answers),
+                Some(Defect::OrderBeforeIntent) => early.orders = std::mem::take(&mut leaving.orders),
+                Some(_) | None => {}
+            }
+            self.queue.push_back((turn, leaving));
+        }
+        Ok(early)
+    }
+
+    /// The defects that lie between the desk and the journal.
+    fn spoil(&self, turn: &mut Turn) {
+        let drop_tag = |turn: &mut Turn, tags: &[u8]| {
+            turn.writes.retain(|write| match write {
+                Write::Put { key, value } => {
+                    key.first() != Some(&b'T') || !value.first().is_some_and(|tag| tags.contains(tag))
+                }
+                Write::Delete { .. } => true,
+            });
+        };
+        match self.defect {
+            Some(Defect::CommitWithoutSync) => turn.moves_money = false,
+            Some(Defect::ForgetWhatIsDue) => turn.writes.retain(|write| match write {
+                Write::Put { key, .. } => key.first() != Some(&b'D'),
+                Write::Delete { .. } => true,
+            }),
+            Some(Defect::DropTombstone) => drop_tag(turn, b"F"),
+            Some(Defect::DropException) => drop_tag(turn, b"X"),
+            Some(Defect::ForgetOutcomes) => drop_tag(turn, b"PN"),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Whether something waits for the journal.
+    pub(super) fn has_turns(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Whether what waits for the journal moves money.
+    pub(super) fn moves_money(&self) -> bool {
+        self.queue.iter().any(|(turn, _)| turn.moves_money)
+    }
+
+    /// Commits a group of what waits, and gives what may leave now.
+    pub(super) fn commit(&mut self) -> Result<Vec<Leaving<Waiter>>, JournalError> {
+        while let Some((turn, leaving)) = self.queue.pop_front() {
+            if let Err(full) = self.sluice.take(turn, leaving) {
+                self.queue.push_front(full);
+                break;
+            }
+        }
+        let mut released = Vec::new();
+        self.sluice.commit(&mut |leaving| released.push(leaving))?;
+        Ok(released)
+    }
+
+    /// Makes durable what was let out unsynced.
+    pub(super) fn sync(&mut self) -> Result<(), JournalError> {
+        self.sluice.sync()
+    }
+
+    /// Whether nothing is open, nobody waits, and nothing is on its way to the journal.
+    pub(super) fn is_settled(&self) -> bool {
+        self.queue.is_empty()
+            && self.inbox.is_empty()
+            && self.core.switch.open_count() == 0
+            && self.core.waiting() == 0
+    }
+
+    /// How much is open.
+    pub(super) fn open_count(&self) -> usize {
+        self.core.switch.open_count()
+    }
+
+    /// The business date, as the process has it.
+    pub(super) fn date(&self) -> crate::ids::BusinessDate {
+        self.core.switch.date()
+    }
+
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// Fills the book of a new store, in the first turn.
+fn import(site: &Site, core: &mut Core<Waiter>) -> Result<(), JournalError> {
+    let Some(book) = site.billers.first() else { return Ok(()) };
+    match desk::import_rows(&mut core.desk, book.code, Site::rows()) {
+        Ok(_) => Ok(()),
+        Err(BookError::Store(error)) => Err(error),
+        Err(BookError::Damaged { .. }) => Err(JournalError::Leg { sequence: None }),
+    }
+}

@@ -1,0 +1,82 @@
+//! Deliberate defects, to show that the simulation can fail. They sit in what the simulation has put around the switch:
+//! between it and its journal, its billers and its links. None is in the switch itself.
+
+/// One defect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Defect {
+    /// Answers leave when they are decided, not when they are durable.
+    AnswerBeforeCommit,
+    /// Orders leave before the intent is durable.
+    OrderBeforeIntent,
+    /// No turn is synced.
+    CommitWithoutSync,
+    /// What is due is not written down.
+    ForgetWhatIsDue,
+    /// What was open is not taken up at the start.
+    SkipRecovery,
+    /// A reversal that came first is not remembered.
+    DropTombstone,
+    /// A payment handed to people is not written down.
+    DropException,
+    /// Outcomes are not kept: a repeat is a new payment.
+    ForgetOutcomes,
+    /// An approval after its deadline is ignored.
+    ForgetLateApproval,
+    /// Replies to orders of before a restart are taken for those of orders after it that have the same number.
+    ReuseLegNumbers,
+    /// A reply is matched with its order by trace number alone.
+    MatchByStan,
+    /// An answer is matched with its request by trace number alone.
+    AnswerByStan,
+    /// An order that was not answered in time is called declined.
+    SilenceIsDecline,
+    /// A reply that is not understood is called declined.
+    GarbageIsDecline,
+    /// An order that was lost is called not sent.
+    LostIsNotSent,
+    /// A silent biller is told to post once more.
+    PostTwice,
+    /// An order to reverse is given twice.
+    ReverseTwice,
+    /// A request is answered twice.
+    AnswerTwice,
+    /// Orders carry another amount than was debited.
+    WrongAmount,
+    /// The heads of account lose a minor unit.
+    HeadsDoNotSum,
+    /// A reversal carries the date of the day on which it is sent.
+    DateOfToday,
+    /// Reversals are refused while much is open.
+    ShedReversals,
+    /// Anybody may reverse a payment whose numbers he knows.
+    ReverseForAnybody,
+}
+
+impl Defect {
+    /// Every defect.
+    pub const ALL: &[Self] = &[
+        Self::AnswerBeforeCommit,
+        Self::OrderBeforeIntent,
+        Self::CommitWithoutSync,
+        Self::ForgetWhatIsDue,
+        Self::SkipRecovery,
+        Self::DropTombstone,
+        Self::DropException,
+        Self::ForgetOutcomes,
+        Self::ForgetLateApproval,
+        Self::ReuseLegNumbers,
+        Self::MatchByStan,
+        Self::AnswerByStan,
+        Self::SilenceIsDecline,
+        Self::GarbageIsDecline,
+        Self::LostIsNotSent,
+        Self::PostTwice,
+        Self::ReverseTwice,
+        Self::AnswerTwice,
+        Self::WrongAmount,
+        Self::HeadsDoNotSum,
+        Self::DateOfToday,
+        Self::ShedReversals,
+        Self::ReverseForAnybody,
+    ];
+}

@@ -1,0 +1,217 @@
+//! Orders on their way to the billers, and replies on their way back.
+
+use super::auditor::Ordered;
+use super::billers::{Change, Mood};
+use super::daemon::Input;
+use super::dice::number_of;
+use super::site::{REPLY_TIMEOUT_MS, minor_units};
+use super::{Defect, Fault, Happening, Sent, World};
+use crate::ids::{BillerCode, PaymentKey};
+use crate::switch::{LegId, Order, Outcome, Payment, Reason};
+
+/// The payment an order is about.
+fn payment(order: &Order) -> Option<&Payment> {
+    match order {
+        Order::LookUp(_) => None,
+        Order::Post { payment, .. } | Order::Reverse(payment) => Some(payment),
+    }
+}
+
+const fn posts(order: &Order) -> bool {
+    matches!(order, Order::Post { .. })
+}
+
+fn name(order: &Order) -> &'static str {
+    match order {
+        Order::LookUp(_) => "look up a bill",
+        Order::Post { .. } => "post",
+        Order::Reverse(_) => "reverse",
+    }
+}
+
+/// The trace number of a payment.
+fn stan(key: &PaymentKey) -> String {
+    String::from_utf8_lossy(key.parts().stan).into_owned()
+}
+
+/// RRN without its zeros, for the history.
+fn called(order: &Order) -> String {
+    let rrn = payment(order).map(|payment| String::from_utf8_lossy(payment.key.parts().rrn).into_owned());
+    rrn.map_or_else(String::new, |rrn| format!(" payment {}", rrn.trim_start_matches('0')))
+}
+
+impl World<'_> {
+    /// An order leaves the switch.
+    pub(super) fn order(&mut self, leg: LegId, biller: BillerCode, mut order: Order) {
+        let Some(daemon) = &self.daemon else { return };
+        let (incarnation, today) = (daemon.incarnation, daemon.date());
+        self.spoil(&mut order, today);
+        self.note(|| format!("{biller} is told to {}{}", name(&order), called(&order)));
+        if let Some(payment) = payment(&order) {
+            let heads =
+                payment.heads.iter().map(|part| (part.head.to_string(), part.amount.minor())).collect();
+            let ordered = Ordered {
+                leg: (incarnation, leg.0),
+                key: payment.key.as_bytes().to_vec(),
+                posts: posts(&order),
+                amount: payment.amount.minor(),
+                date: payment.date.to_string(),
+                heads,
+            };
+            self.auditor.orders(ordered, &self.disk);
+        }
+        let Some(biller) = self.site.place(&biller) else { return };
+        let due_ms = self.now_ms.saturating_add(REPLY_TIMEOUT_MS);
+        let sent = Sent { incarnation, leg, biller, order: Box::new(order), due_ms };
+        self.outstanding.push(sent.clone());
+        self.travels(sent);
+    }
+
+    /// Where the seed says what becomes of an order.
+    fn travels(&mut self, sent: Sent) {
+        let what = payment(&sent.order).map_or(0, |payment| number_of(payment.key.as_bytes()));
+        let what = what.wrapping_add(number_of(name(&sent.order).as_bytes()));
+        let nth = self.nth(what);
+        let mut dice = self.dice(&[4, what, nth]);
+        let (not_sent, lost, delayed) = (
+            dice.permille(self.rates.of(Fault::OrderNotSent)),
+            dice.permille(self.rates.of(Fault::OrderLost)),
+            dice.permille(self.rates.of(Fault::OrderDelayed)),
+        );
+        let (slow, quick) = (dice.between(200, 9_000), dice.between(1, 60));
+        let down = self.billers.get(sent.biller).filter(|biller| biller.down_until_ms > self.now_ms);
+        let down = down.map(|biller| biller.refuses);
+        if self.defect == Some(Defect::SilenceIsDecline) {
+            let decline = Outcome::Declined(Reason::BillerUnavailable);
+            self.after(REPLY_TIMEOUT_MS.saturating_sub(10), Happening::Replies(sent.clone(), decline));
+        }
+        if self.defect == Some(Defect::PostTwice) && posts(&sent.order) {
+            self.after(REPLY_TIMEOUT_MS, Happening::Arrives(sent.clone(), nth.saturating_add(1_000)));
+        }
+        if down == Some(true) || not_sent {
+            return self.after(5, Happening::Replies(sent, Outcome::NotSent));
+        }
+        if down == Some(false) || lost {
+            if self.defect == Some(Defect::LostIsNotSent) {
+                // It was lost on the way back as often as on the way there.
+                self.after(quick, Happening::Arrives(sent.clone(), nth));
+                self.after(5, Happening::Replies(sent, Outcome::NotSent));
+            }
+            return self.note(|| "the order is lost".to_owned());
+        }
+        let delay = if delayed { slow } else { quick };
+        self.after(delay, Happening::Arrives(sent, nth));
+    }
+
+    /// An order has reached its biller.
+    pub(super) fn arrives(&mut self, sent: Sent, nth: u64) {
+        let what = payment(&sent.order).map_or(0, |payment| number_of(payment.key.as_bytes()));
+        let what = what.wrapping_add(number_of(name(&sent.order).as_bytes()));
+        let mut dice = self.dice(&[5, what, nth]);
+        let hangs = dice.permille(self.rates.of(Fault::BillerHangs));
+        let mood = Mood {
+            declines: dice.permille(self.rates.of(Fault::BillerDeclines)),
+            keeps: dice.permille(self.rates.of(Fault::BillerKeeps)),
+        };
+        let wall = self.wall();
+        let Some(biller) = self.billers.get_mut(sent.biller) else { return };
+        if biller.down_until_ms > self.now_ms || hangs {
+            return self
+                .note(|| format!("nobody takes the order to {}{}", name(&sent.order), called(&sent.order)));
+        }
+        let sure = biller.replies_for_sure();
+        let (outcome, change) = biller.take(&sent.order, mood, wall);
+        if let (Some(payment), Some(change)) = (payment(&sent.order), change) {
+            let done = if change == Change::Posted { "has posted" } else { "has undone" };
+            self.history.note(self.now_ms, || format!("the biller {done}{}", called(&sent.order)));
+            match change {
+                Change::Posted => self.auditor.posted(payment.key.as_bytes(), payment.amount.minor()),
+                Change::Undone => self.auditor.undone(payment.key.as_bytes()),
+            }
+        }
+        let (lost, late, twice, garbled) = (
+            dice.permille(self.rates.of(Fault::ReplyLost)) && !sure,
+            dice.permille(self.rates.of(Fault::ReplyLate)),
+            dice.permille(self.rates.of(Fault::ReplyTwice)),
+            dice.permille(self.rates.of(Fault::ReplyGarbled)) && !sure,
+        );
+        let (slow, quick) = (dice.between(1_500, 15_000), dice.between(1, 60));
+        if lost {
+            return self.note(|| "its reply is lost".to_owned());
+        }
+        let outcome = if garbled { Outcome::Unknown } else { outcome };
+        let delay = if late { slow } else { quick };
+        if twice {
+            let again = delay.saturating_add(dice.between(1, 3_000));
+            self.after(again, Happening::Replies(sent.clone(), outcome.clone()));
+        }
+        self.after(delay, Happening::Replies(sent, outcome));
+    }
+
+    /// A reply has come back to the switch.
+    pub(super) fn replies(&mut self, sent: &Sent, mut outcome: Outcome) {
+        let same = self.runs(sent.incarnation);
+        if self.daemon.is_none() || !(same || self.defect == Some(Defect::ReuseLegNumbers)) {
+            return;
+        }
+        let mut leg = sent.leg;
+        match self.defect {
+            Some(Defect::GarbageIsDecline) if matches!(outcome, Outcome::Unknown) => {
+                outcome = Outcome::Declined(Reason::Blocked);
+            }
+            Some(Defect::ForgetLateApproval)
+                if self.now_ms >= sent.due_ms && matches!(outcome, Outcome::Posted(_)) =>
+            {
+                return;
+            }
+            Some(Defect::MatchByStan) => leg = self.leg_of_that_stan(sent),
+            Some(_) | None => {}
+        }
+        if let Some(payment) = payment(&sent.order).filter(|_| posts(&sent.order)) {
+            let honest = self.defect != Some(Defect::SilenceIsDecline) || self.now_ms >= sent.due_ms;
+            let honest = honest && self.defect != Some(Defect::GarbageIsDecline);
+            let refused = matches!(outcome, Outcome::Declined(_) | Outcome::NotSent) && honest;
+            self.auditor.replied(payment.key.as_bytes(), refused);
+        }
+        let kind = match &outcome {
+            Outcome::Found(_) => "found it",
+            Outcome::Posted(_) => "posted",
+            Outcome::Reversed => "reversed",
+            Outcome::Declined(_) => "no",
+            Outcome::NotSent => "not sent",
+            Outcome::Unknown => "something garbled",
+        };
+        self.history.note(self.now_ms, || {
+            format!("to the order to {}{} the reply is: {kind}", name(&sent.order), called(&sent.order))
+        });
+        self.input(Input::Replied(leg, outcome));
+    }
+
+    /// A defect: the oldest order of the same kind whose payment has the same trace number.
+    fn leg_of_that_stan(&self, sent: &Sent) -> LegId {
+        let Some(own) = payment(&sent.order) else { return sent.leg };
+        let like = |other: &&Sent| {
+            other.incarnation == sent.incarnation
+                && posts(&other.order) == posts(&sent.order)
+                && other.due_ms > self.now_ms
+                && payment(&other.order).is_some_and(|payment| stan(&payment.key) == stan(&own.key))
+        };
+        self.outstanding.iter().find(like).map_or(sent.leg, |other| other.leg)
+    }
+
+    /// The defects that lie between the switch and a biller.
+    fn spoil(&self, order: &mut Order, today: crate::ids::BusinessDate) {
+        match (self.defect, order) {
+            (Some(Defect::WrongAmount), Order::Post { payment, .. }) => {
+                payment.amount = minor_units(payment.amount.minor().saturating_add(1));
+            }
+            (Some(Defect::HeadsDoNotSum), Order::Post { payment, .. }) => {
+                if let Some(head) = payment.heads.last_mut() {
+                    head.amount = minor_units(head.amount.minor().saturating_sub(1));
+                }
+            }
+            (Some(Defect::DateOfToday), Order::Reverse(payment)) => payment.date = today,
+            _ => {}
+        }
+    }
+}

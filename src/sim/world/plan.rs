@@ -1,0 +1,313 @@
+//! What a seed stands for: a list of moves, and how often messages meet which fault. All of it is drawn up before the run
+//! begins, so that a run can be repeated with some of it left out.
+
+use super::dice::Dice;
+
+/// Something that may befall a message, an order or a reply, each by itself.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Fault {
+    /// A request takes long, so that others overtake it.
+    RequestDelayed,
+    /// A request is lost.
+    RequestDropped,
+    /// A request arrives twice.
+    RequestDuplicated,
+    /// A request arrives with a byte flipped, or cut.
+    RequestCorrupted,
+    /// An answer takes long.
+    AnswerDelayed,
+    /// An answer is lost.
+    AnswerDropped,
+    /// An order certainly does not leave.
+    OrderNotSent,
+    /// An order is lost on the way.
+    OrderLost,
+    /// An order takes long, so that the next one overtakes it.
+    OrderDelayed,
+    /// A biller takes an order and does nothing about it.
+    BillerHangs,
+    /// A biller says no.
+    BillerDeclines,
+    /// A biller will not undo what it has posted.
+    BillerKeeps,
+    /// A biller's reply is lost.
+    ReplyLost,
+    /// A biller's reply comes after the deadline.
+    ReplyLate,
+    /// A biller's reply comes twice.
+    ReplyTwice,
+    /// A biller's reply cannot be understood.
+    ReplyGarbled,
+    /// A commit takes long.
+    CommitSlow,
+}
+
+impl Fault {
+    /// Every fault.
+    pub(super) const ALL: [Self; 17] = [
+        Self::RequestDelayed,
+        Self::RequestDropped,
+        Self::RequestDuplicated,
+        Self::RequestCorrupted,
+        Self::AnswerDelayed,
+        Self::AnswerDropped,
+        Self::OrderNotSent,
+        Self::OrderLost,
+        Self::OrderDelayed,
+        Self::BillerHangs,
+        Self::BillerDeclines,
+        Self::BillerKeeps,
+        Self::ReplyLost,
+        Self::ReplyLate,
+        Self::ReplyTwice,
+        Self::ReplyGarbled,
+        Self::CommitSlow,
+    ];
+}
+
+/// How often each fault happens, in a thousandth.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Rates([u16; Fault::ALL.len()]);
+
+impl Rates {
+    /// How often this one does.
+    pub(super) fn of(&self, fault: Fault) -> u16 {
+        let at = Fault::ALL.iter().position(|one| *one == fault);
+        at.and_then(|at| self.0.get(at)).copied().unwrap_or_default()
+    }
+
+    /// Sets how often this one does.
+    pub(super) fn set(&mut self, fault: Fault, rate: u16) {
+        let at = Fault::ALL.iter().position(|one| *one == fault);
+        if let Some(place) = at.and_then(|at| self.0.get_mut(at)) {
+            *place = rate;
+        }
+    }
+
+    /// Those that happen.
+    pub(super) fn happening(&self) -> impl Iterator<Item = (Fault, u16)> + '_ {
+        Fault::ALL.into_iter().zip(self.0).filter(|(_, rate)| *rate > 0)
+    }
+}
+
+/// What an acquirer does about a payment, beside waiting for its answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Intent {
+    /// Its number in the plan: makes its STAN, RRN and time.
+    pub(super) number: u64,
+    /// Which link, by place.
+    pub(super) link: usize,
+    /// Which biller, by place.
+    pub(super) biller: usize,
+    /// Which of its bills.
+    pub(super) bill: u64,
+    /// Terminals share trace numbers.
+    pub(super) terminal: u64,
+    /// The amount is not the one that is due.
+    pub(super) wrong_amount: bool,
+    /// Repeats before it gives up and reverses.
+    pub(super) repeats: u32,
+    /// Reverses an approved payment after so many milliseconds.
+    pub(super) regrets_after_ms: Option<u64>,
+    /// Sends the reversal before the payment.
+    pub(super) reverses_first: bool,
+    /// Repeats at once, without waiting.
+    pub(super) repeats_at_once: bool,
+    /// Sends something else under the same key, too.
+    pub(super) reuses_key: bool,
+    /// Another link asks for its reversal, too.
+    pub(super) meddled_with: bool,
+    /// How it is told of.
+    pub(super) way: Way,
+}
+
+/// How a payment comes to the switch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Way {
+    /// Asked for: 0200, its reversal an advice (0420).
+    Asked,
+    /// Asked for, and asked back: 0200 and 0400, each answered when the biller has answered.
+    AskedBack,
+    /// Made without asking, and told of: 0220.
+    Told,
+}
+
+/// When, within the next turn that moves money, the process ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Moment {
+    /// At once, whatever it is doing.
+    Now,
+    /// Before the turn is written.
+    BeforeCommit,
+    /// While the turn is written or synced: some of what was not durable stays.
+    WithinCommit,
+    /// When the turn is durable, and before anything has left.
+    AfterCommit,
+    /// When so many of its actions have left.
+    WithinRelease(u64),
+    /// The disk is full.
+    DiskFull,
+    /// A sync fails.
+    SyncFails,
+}
+
+/// Something that happens by itself, at a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Move {
+    /// An acquirer pays.
+    Pay(Intent),
+    /// An acquirer asks what is due.
+    Inquire { link: usize, biller: usize, bill: u64 },
+    /// A peer sends bytes that are no message.
+    Garbage { link: usize, length: u64 },
+    /// An acquirer signs off, and on again later.
+    SignOff { link: usize, for_ms: u64 },
+    /// An acquirer asks whether anybody is there.
+    Echo { link: usize },
+    /// A connection breaks.
+    LinkDies { link: usize },
+    /// A biller cannot be reached. `refuses`: and that is certain.
+    BillerDies { biller: usize, for_ms: u64, refuses: bool },
+    /// The process ends.
+    Crash { moment: Moment, down_ms: u64 },
+    /// The process is told to drain, and started again.
+    Drain { down_ms: u64 },
+    /// The wall clock is set.
+    ClockJumps { by_ms: i64 },
+    /// The operator blocks a biller, for a time.
+    Block { biller: usize, for_ms: u64 },
+    /// A network moves the business date.
+    NetworkCutsOver { link: usize },
+    /// The operator moves the business date.
+    CutOver,
+}
+
+/// A run, drawn up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Plan {
+    /// The seed it was drawn from.
+    pub(super) seed: u64,
+    /// What happens when: milliseconds from the start, in order.
+    pub(super) moves: Vec<(u64, Move)>,
+    /// What befalls messages meanwhile.
+    pub(super) rates: Rates,
+    /// Faults end here; from here on everything has to come to its end.
+    pub(super) heal_at_ms: u64,
+    /// Orders given before a payment is handed to people.
+    pub(super) attempts_max: u16,
+}
+
+/// Links and billers of the world, by number.
+pub(super) const LINKS: usize = 3;
+pub(super) const BILLERS: usize = 6;
+/// The biller that forgets: it can only be lived with while the process stands.
+pub(super) const FORGETFUL: usize = 5;
+
+impl Plan {
+    /// What this seed stands for.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let mut dice = Dice::of(seed, &[1]);
+        let heal_at_ms = dice.between(8_000, 30_000);
+        let mut rates = Rates::default();
+        // Few faults at a time reach deeper than all of them at once.
+        let (share, most) = (dice.between(100, 700), dice.between(30, 350));
+        for fault in Fault::ALL {
+            if dice.below(1000) < share {
+                rates.set(fault, u16::try_from(dice.between(5, most)).unwrap_or(100));
+            }
+        }
+        let crashes = dice.below(3) > 0;
+        let mut moves = Vec::new();
+        let payments = dice.between(4, 40);
+        let few_bills = dice.between(2, 12);
+        let span = heal_at_ms.saturating_sub(2_000);
+        for number in 0..payments {
+            let at = dice.between(300, span);
+            moves.push((at, Move::Pay(intent(&mut dice, number, few_bills, crashes))));
+        }
+        for _ in 0..dice.below(8) {
+            let at = dice.between(300, span);
+            moves.push((at, happening(&mut dice, few_bills, crashes)));
+        }
+        if crashes {
+            for _ in 0..dice.between(1, 4) {
+                let at = dice.between(500, span.saturating_add(1_500));
+                moves.push((at, crash(&mut dice)));
+            }
+        }
+        moves.sort_by_key(|(at, _)| *at);
+        let attempts_max = u16::try_from(dice.between(2, 7)).unwrap_or(4);
+        Self { seed, moves, rates, heal_at_ms, attempts_max }
+    }
+}
+
+fn intent(dice: &mut Dice, number: u64, bills: u64, crashes: bool) -> Intent {
+    let billers = if crashes { FORGETFUL } else { BILLERS };
+    Intent {
+        number,
+        link: dice.index(LINKS),
+        biller: dice.index(billers),
+        bill: dice.below(bills),
+        terminal: dice.below(3),
+        wrong_amount: dice.one_in(20),
+        repeats: u32::try_from(dice.below(4)).unwrap_or_default(),
+        regrets_after_ms: dice.one_in(4).then(|| dice.between(1, 4_000)),
+        reverses_first: dice.one_in(15),
+        repeats_at_once: dice.one_in(8),
+        reuses_key: dice.one_in(15),
+        meddled_with: dice.one_in(12),
+        way: [Way::Asked, Way::AskedBack, Way::Told, Way::Asked, Way::Asked]
+            .get(dice.index(5))
+            .copied()
+            .unwrap_or(Way::Asked),
+    }
+}
+
+fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
+    let (link, biller) = (dice.index(LINKS), dice.index(BILLERS));
+    match dice.below(12) {
+        0 | 1 => Move::Inquire { link, biller, bill: dice.below(bills) },
+        2 => Move::Garbage { link, length: dice.between(1, 40) },
+        3 => Move::SignOff { link, for_ms: dice.between(100, 3_000) },
+        4 => Move::Echo { link },
+        5 => Move::LinkDies { link },
+        6 => Move::BillerDies { biller, for_ms: dice.between(500, 6_000), refuses: dice.one_in(2) },
+        7 => Move::ClockJumps { by_ms: jump(dice) },
+        10 => Move::NetworkCutsOver { link },
+        8 => Move::Block { biller, for_ms: dice.between(500, 5_000) },
+        9 if crashes => Move::Drain { down_ms: dice.between(100, 2_000) },
+        _ => Move::CutOver,
+    }
+}
+
+fn jump(dice: &mut Dice) -> i64 {
+    let by = i64::try_from(dice.between(1_000, 7_200_000)).unwrap_or_default();
+    if dice.one_in(2) { by } else { by.saturating_neg() }
+}
+
+fn crash(dice: &mut Dice) -> Move {
+    let moment = match dice.below(8) {
+        0 | 1 => Moment::Now,
+        2 => Moment::BeforeCommit,
+        3 => Moment::WithinCommit,
+        4 => Moment::AfterCommit,
+        5 => Moment::WithinRelease(dice.below(3)),
+        6 => Moment::DiskFull,
+        _ => Moment::SyncFails,
+    };
+    Move::Crash { moment, down_ms: dice.between(50, 3_000) }
+}
+
+impl std::fmt::Display for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "seed {}, {} orders before a payment goes to people", self.seed, self.attempts_max)?;
+        for (at, one) in &self.moves {
+            writeln!(f, "{:4}.{:03}  {one:?}", at / 1000, at % 1000)?;
+        }
+        for (fault, rate) in self.rates.happening() {
+            writeln!(f, "{rate:4} ‰  {fault:?}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Many seeds, on all cores.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::{Defect, Plan, Site, Violation, play};
+
+/// A seed under which an invariant did not hold.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The seed.
+    pub seed: u64,
+    /// What did not hold.
+    pub violation: Violation,
+}
+
+/// What came of many seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Seeds run.
+    pub seeds: u64,
+    /// Events in all of them.
+    pub events: u64,
+    /// The first seed, by number, under which something did not hold.
+    pub found: Option<Found>,
+}
+
+/// Told the seeds run so far.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// Runs `seeds` seeds from `first` on, on `threads` threads, and stops at the first violation: the one with the lowest
+/// seed, whichever thread finds it first.
+#[must_use]
+pub fn simulate(
+    site: &Arc<Site>,
+    first: u64,
+    seeds: u64,
+    threads: usize,
+    defect: Option<Defect>,
+    progress: Progress<'_>,
+) -> Report {
+    let (next, done, events) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let stop = AtomicBool::new(false);
+    let work = || {
+        let mut found = None;
+        while !stop.load(Ordering::Acquire) {
+            let at = next.fetch_add(1, Ordering::AcqRel);
+            if at >= seeds {
+                break;
+            }
+            let seed = first.saturating_add(at);
+            let outcome = play_guarded(site, seed, defect);
+            events.fetch_add(outcome.0, Ordering::AcqRel);
+            progress(done.fetch_add(1, Ordering::AcqRel).saturating_add(1));
+            if let Some(violation) = outcome.1 {
+                stop.store(true, Ordering::Release);
+                found = Some(Found { seed, violation });
+                break;
+            }
+        }
+        found
+    };
+    let found = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let found = threads.into_iter().filter_map(|thread| thread.join().ok().flatten());
+        found.min_by_key(|found| found.seed)
+    });
+    Report { seeds: done.into_inner(), events: events.into_inner(), found }
+}
+
+/// A panic of the switch is a violation like any other.
+fn play_guarded(site: &Arc<Site>, seed: u64, defect: Option<Defect>) -> (u64, Option<Violation>) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| play(site, &Plan::of(seed), defect, false)));
+    match outcome {
+        Ok(outcome) => (outcome.events, outcome.violation),
+        Err(_) => (0, Some(Violation { invariant: 0, at_ms: 0, what: "the switch panicked".to_owned() })),
+    }
+}
