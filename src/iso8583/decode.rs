@@ -2,10 +2,11 @@
 
 use super::charset::Class;
 use super::dialect::{Dialect, Tertiary};
+use super::elements::Elements;
 use super::fault::{DecodeError, Fault, Reason};
 use super::header;
 use super::judge;
-use super::message::{Decoded, Elements, FIRST, Message, Mirror, Span};
+use super::message::{Decoded, FIRST, Message, Mirror, Span};
 use super::octets::decimal;
 use super::preamble::{self, Parsed, announcing, bytes, stop};
 use super::rules::{self, Breach, Holding};

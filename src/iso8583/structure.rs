@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::ber;
 use super::dialect::Field;
+use super::elements::Elements;
 use super::fault::Reason;
-use super::message::Elements;
 use super::octets::hex_word;
 use super::table::{Layout, Tlv};
 use super::wire;
