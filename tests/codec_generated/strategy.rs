@@ -116,11 +116,10 @@ fn header() -> impl Strategy<Value = Header> {
         Header { kind: "bytes", begins, has: has.collect(), sent }
     });
     let own = |rest: Vec<u8>| [vec![u8::try_from(rest.len() + 1).unwrap()], rest].concat();
-    let counted = (vec(any::<u8>(), 0..30), vec(any::<u8>(), 0..60)).prop_map(move |(sent, has)| Header {
-        kind: "counted",
-        sent: own(sent),
-        begins: 0,
-        has: own(has),
+    // What a peer sends is at most twice as long.
+    let counted = (vec(any::<u8>(), 1..30), vec(any::<u8>(), 1..60)).prop_map(move |(sent, mut has)| {
+        has.truncate(2 * sent.len() + 1);
+        Header { kind: "counted", sent: own(sent), begins: 0, has: own(has) }
     });
     prop_oneof![tpdu, text, bytes, counted]
 }

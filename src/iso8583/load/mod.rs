@@ -245,8 +245,9 @@ fn header(source: &Source<'_>, item: &Value<'_>, want: &'static str) -> Result<H
         }
         "counted" => {
             let sent = source.hex("counted", value)?;
-            if sent.first().copied().map(usize::from) != Some(sent.len()) {
-                return Err(source.wants("counted", value, "bytes in hex, the first of them their number"));
+            if sent.first().copied().map(usize::from) != Some(sent.len()) || sent.len() < 2 {
+                let want = "bytes in hex, two or more, the first of them their number";
+                return Err(source.wants("counted", value, want));
             }
             Header::Counted { sent }
         }
