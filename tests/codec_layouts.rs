@@ -250,7 +250,7 @@ fn structures() -> Vec<Row> {
              [fields.62.fields]\n1 = { name = \"x\", type = \"n 4\", as = \"bcd\" }\n\
              16 = { name = \"x\", type = \"ans..50\", bitmap = { form = \"hex\", bytes = 1 }, fields = { 8 = { name = \"y\", type = \"n 1\" } } }",
             "'0200' 0000000000000004 '10' 00 8001 1234 '03' '017'",
-            says(json!({"62": {"1": "1234", "16": {"8": "7"}}})),
+            says(json!({"62": {"header": "00", "1": "1234", "16": {"8": "7"}}})),
         ),
         row(
             "data sets: one of TLV, one under a bitmap",

@@ -11,7 +11,8 @@ use super::dialect::Dialect;
 use super::encode_error::EncodeReason;
 use super::judge;
 use super::octets::{copy, write_binary, write_decimal};
-use super::structure::{Datasets, Part, Structure, Subfield, Subfields, Widths, Within};
+use super::structure::{Datasets, Part, Structure, Subfield, Widths, Within};
+use super::subfields::Subfields;
 use super::table::{Layout, Tlv};
 use super::wire::{self, Side};
 

@@ -1,6 +1,7 @@
 //! A decoded message: which fields stand where in its frame.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::cards;
 use super::dialect::{CardData, Dialect};
@@ -76,6 +77,8 @@ pub struct Message<'d, 'a> {
     pub(super) mirrored: Fields,
     /// Bytes of the frame up to where the layout was lost, or all of them.
     pub(super) end: usize,
+    /// Whether it was.
+    pub(super) lost: bool,
     pub(super) spans: [Span; 193],
 }
 
@@ -164,6 +167,7 @@ impl<'d, 'a> Message<'d, 'a> {
             laid_out: none,
             mirrored: none,
             end: 0,
+            lost: false,
             spans: [Span { start: 0, len: 0 }; 193],
         }
     }
@@ -293,6 +297,29 @@ impl<'d, 'a> Message<'d, 'a> {
         Some((start, value))
     }
 
+    /// See [`Decoded::may_be_misread`].
+    pub(super) fn may_be_misread(&self) -> bool {
+        let never = || self.announced.iter().any(|field| self.dialect.card_data(field) == CardData::Never);
+        self.lost && (!cards::shows_card_number(self) || never())
+    }
+
+    /// Whether a field may have another layout than it was read with: the one that decides on it is there, but bad.
+    pub(super) fn is_unsure(&self, field: u8) -> bool {
+        let bad = self.announced.without(self.present);
+        let asks_bad = |condition: usize| {
+            let asked = self.dialect.conditions.get(condition).and_then(|condition| condition.field.as_ref());
+            asked.is_some_and(|(asked, _)| bad.has(*asked))
+        };
+        self.dialect.whens.iter().any(|when| when.layouts.contains_key(&field) && asks_bad(when.condition))
+    }
+
+    /// Where in the frame its type stands; nowhere if it could not be read.
+    pub(super) fn type_place(&self) -> Range<usize> {
+        let start = usize::from(self.body);
+        let width = if self.mti == Mti::UNREADABLE { 0 } else { self.dialect.mti.width() };
+        start..start.saturating_add(width)
+    }
+
     /// How a field is laid out in this message.
     pub(super) fn layout(&self, field: u8) -> Option<&'d Layout> {
         self.dialect.layout_in(field, self.holding)
@@ -319,10 +346,7 @@ impl Decoded<'_, '_> {
     /// chip data. Nothing of such a message is to be written down but its type and trace number.
     #[must_use]
     pub fn may_be_misread(&self) -> bool {
-        let message = &self.message;
-        let never =
-            || message.announced.iter().any(|field| message.dialect.card_data(field) == CardData::Never);
-        self.layout_lost && (!cards::shows_card_number(message) || never())
+        self.message.may_be_misread()
     }
 }
 

@@ -105,11 +105,12 @@ impl Field {
         }
         self.settle_characters(forms);
         let text_tlv = matches!(&self.holds, Content::Tlv(tlv, _) if !tlv.binary);
+        // Small fields fill a fixed length exactly.
+        let missing = matches!(&self.holds, Content::Parts(_, missing) if *missing > 0);
         let empty = wire::logical(self, forms).is_empty();
         if self.class == "x+n" {
             self.variable = None;
-        } else if text_tlv || empty || matches!(&self.holds, Content::Widths(_, behind) if !behind.is_empty())
-        {
+        } else if text_tlv || empty || missing {
             self.variable.get_or_insert(Variable::PLAIN);
         }
         if within_text {
@@ -172,10 +173,7 @@ impl Field {
         };
         match &mut self.holds {
             Content::Leaf(value) => fix(value),
-            Content::Widths(parts, behind) => {
-                parts.iter_mut().for_each(|(_, part)| fix(part));
-                fix(behind);
-            }
+            Content::Widths(parts) => parts.iter_mut().for_each(|(_, part)| fix(part)),
             Content::Tlv(_, elements) => elements.iter_mut().for_each(|(tag, value)| {
                 fix(tag);
                 fix(value);

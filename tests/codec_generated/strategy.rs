@@ -277,10 +277,7 @@ fn hidden() -> impl Strategy<Value = (&'static str, Content)> {
             0 => ("n", Content::Leaf(pan.as_bytes().to_vec())),
             1 => ("b", Content::Leaf(packed(pan, odd))),
             2 => ("b", Content::Leaf([text.clone(), ebcdic(pan)].concat())),
-            3 => (
-                "ans",
-                Content::Widths(vec![(true, text[..8].to_vec()), (true, text[8..].to_vec())], Vec::new()),
-            ),
+            3 => ("ans", Content::Widths(vec![(true, text[..8].to_vec()), (true, text[8..].to_vec())])),
             _ => ("ans", Content::Leaf(text)),
         }
     })
@@ -294,11 +291,9 @@ fn widths() -> impl Strategy<Value = (&'static str, Content)> {
             .prop_map(move |(len, dirty)| (false, vec![if dirty { b'1' } else { blank }; len]));
         prop_oneof![3 => named, 1 => blanks]
     };
-    let behind = option::weighted(0.1, Just(b"1".to_vec()));
-    let text = (vec(part("[ -~]{1,9}", b' '), 1..5), behind.clone()).prop_map(|(p, b)| ("ans", p, b));
-    let digits = (vec(part("[0-9]{1,9}", b'0'), 1..5), behind).prop_map(|(p, b)| ("n", p, b));
+    let text = vec(part("[ -~]{1,9}", b' '), 1..5).prop_map(|parts| ("ans", Content::Widths(parts)));
+    let digits = vec(part("[0-9]{1,9}", b'0'), 1..5).prop_map(|parts| ("n", Content::Widths(parts)));
     prop_oneof![text, digits]
-        .prop_map(|(class, parts, behind)| (class, Content::Widths(parts, behind.unwrap_or_default())))
 }
 
 fn tlv() -> impl Strategy<Value = (&'static str, Content)> {

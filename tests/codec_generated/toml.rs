@@ -151,7 +151,7 @@ fn record(field: &Field, forms: &Forms, name: &str) -> String {
 fn inside(content: &Content, forms: &Forms) -> String {
     match content {
         Content::Leaf(_) => String::new(),
-        Content::Widths(parts, _) => {
+        Content::Widths(parts) => {
             let part = |(at, (named, value)): (usize, &(bool, Vec<u8>))| match named {
                 true => format!("{{ name = \"p{at}\", width = {} }}", value.len()),
                 false => format!("{{ blank = {} }}", value.len()),
