@@ -1,5 +1,7 @@
 //! A message as a tree for people and programs: every field with all that is inside it.
 
+use std::fmt;
+
 use super::cards::CardNumbers;
 use super::charset::Class;
 use super::dialect::CardData;
@@ -9,7 +11,7 @@ use super::structure::{Key, Piece, Structure, Within};
 use super::table::Layout;
 
 /// A field of a message, or something inside one.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Node {
     /// What it is reached by from the node above: a number, a tag or a name.
     pub key: String,
@@ -30,7 +32,7 @@ pub struct Node {
 }
 
 /// A value as it is shown. Card data is stars where it is masked.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum Shown {
     /// Characters.
     Text(String),
@@ -38,6 +40,27 @@ pub enum Shown {
     Binary(String),
     /// What is inside, in the order of the wire; keys may repeat.
     Inside(Vec<Node>),
+}
+
+impl fmt::Debug for Node {
+    /// Where it stands, and what is inside. Never a value: it may be card data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("offset", &self.offset)
+            .field("length", &self.length)
+            .field("value", &self.value)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text"),
+            Self::Binary(_) => f.write_str("Binary"),
+            Self::Inside(nodes) => f.debug_tuple("Inside").field(nodes).finish(),
+        }
+    }
 }
 
 /// The fields of a message, ascending. `masked`: card data is shown as stars, as it must be outside of tests, and of a
