@@ -1,8 +1,10 @@
 //! ISO 8583 as data: a [`Dialect`] is read from a file, compiled to a flat table, and then decodes frames in
 //! place and writes them back. Nothing here knows what a field *means*; that is the profile's.
 //!
-//! Decoding allocates nothing and borrows from the frame. A fault keeps all that decoded before it, so that a
-//! refusal can still echo what identifies the request.
+//! A message borrows from its frame, and what is no plain text there (BCD, EBCDIC, hex) from a [`Mirror`]: a buffer of the
+//! caller's into which it is made characters, and which is used again for the next frame. So decoding allocates nothing
+//! once the mirror has grown to the longest frame. A fault keeps all that decoded before it, so that a refusal can still
+//! echo what identifies the request.
 
 mod ber;
 mod build;
