@@ -32,6 +32,8 @@ pub(super) struct Widths {
     pub(super) parts: Vec<Part>,
     /// Whether the last ones may be missing: the field has a length of its own.
     pub(super) short: bool,
+    /// Whether the last one may be shorter than its width.
+    pub(super) open: bool,
 }
 
 impl Widths {
@@ -39,7 +41,20 @@ impl Widths {
     pub(super) fn ends_with_a_part(&self, len: usize) -> bool {
         let mut ends =
             self.parts.iter().map(|part| usize::from(part.start).saturating_add(usize::from(part.len)));
-        if self.short { ends.any(|end| end == len) } else { ends.next_back() == Some(len) }
+        if self.short {
+            ends.any(|end| end == len) || self.ends_in_the_last(len)
+        } else {
+            ends.next_back() == Some(len)
+        }
+    }
+
+    /// Whether a value of so many characters ends within a last part that may be shorter.
+    fn ends_in_the_last(&self, len: usize) -> bool {
+        let within = |part: &Part| {
+            let start = usize::from(part.start);
+            len > start && len < start.saturating_add(usize::from(part.len))
+        };
+        self.open && self.parts.last().is_some_and(within)
     }
 }
 
@@ -85,8 +100,8 @@ pub(super) enum Within<'d> {
     Ber(u8),
 }
 
-/// One piece of a structured value.
-#[derive(Clone, Copy, Debug)]
+/// One piece of a structured value. Not to be printed: it may be card data.
+#[derive(Clone, Copy)]
 pub(super) struct Piece<'d, 'v> {
     pub(super) key: Key<'d, 'v>,
     /// Where its value starts in the value it is in.
@@ -101,8 +116,8 @@ pub(super) struct Piece<'d, 'v> {
     pub(super) within: Option<Within<'d>>,
 }
 
-/// What a piece is reached by.
-#[derive(Clone, Copy, Debug)]
+/// What a piece is reached by. Not to be printed: where a value is malformed, it may be card data.
+#[derive(Clone, Copy)]
 pub(super) enum Key<'d, 'v> {
     Name(&'d str),
     /// Filling between two parts.
@@ -203,11 +218,13 @@ impl<'d> Within<'d> {
 
 fn by_width<'d, 'v>(widths: &'d Widths, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
     let mut at = 0_usize;
+    let cut = widths.ends_in_the_last(value.len()).then_some(value.len());
     for part in &widths.parts {
         if at == value.len() && widths.short {
             return Ok(());
         }
         let end = at.saturating_add(usize::from(part.len));
+        let end = cut.map_or(end, |cut| end.min(cut));
         let bytes = value.get(at..end).ok_or(Broken::at(at))?;
         let key = part.name.as_ref().map_or(Key::Blank, |name| Key::Name(name));
         visit(Piece { key, at, bytes, units: bytes.len(), filling: &[], field: None, within: None })?;

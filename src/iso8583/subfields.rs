@@ -24,6 +24,11 @@ pub(super) struct Numbered {
 }
 
 impl Numbered {
+    /// All of them, by number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Subfield> {
+        self.fields.iter()
+    }
+
     #[inline]
     pub(super) fn get(&self, number: u8) -> Option<&Subfield> {
         let place = self.places.get(usize::from(number).wrapping_sub(1))?;

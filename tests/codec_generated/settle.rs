@@ -35,6 +35,7 @@ impl Case {
             let asked = Field::leaf("n", b"380000");
             self.fields.entry(ASKED).or_insert((true, asked));
         }
+        self.settle_questions();
         if self.fields.is_empty() {
             self.fields.insert(4, (true, Field::leaf("n", b"000000000100")));
         }
@@ -55,6 +56,18 @@ impl Case {
             }
         }
         self
+    }
+}
+
+impl Case {
+    /// A value that is asked for is one that its field can have.
+    fn settle_questions(&mut self) {
+        let usual = self.fields.get(&ASKED).map(|(_, field)| field);
+        let varied = self.whens.iter().filter_map(|when| when.fields.get(&ASKED)).map(|(_, field)| field);
+        let fixed = usual.into_iter().chain(varied).all(|field| field.variable.is_none());
+        for (texts, begins) in self.whens.iter_mut().filter_map(|when| when.asks.as_mut()) {
+            *begins |= fixed && texts.iter().any(|text| text.len() != 6);
+        }
     }
 }
 

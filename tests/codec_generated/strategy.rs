@@ -40,7 +40,7 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         select(vec!["binary", "hex", "ebcdic hex"]),
         select(vec!["announced", "announced", "always", "unannounced", "none"]),
         prop_oneof![Just(Third::None), Just(Third::Leading), number.prop_filter_map("a carrier", carrier)],
-        option::of(select(vec!["binary 2", "ascii 4 inclusive", "stx etx", "end FF", "none"])),
+        option::of(select(vec!["binary 2", "ascii 4 inclusive", "none"])),
         vec(header(), 0..3),
         select(MTIS.to_vec()),
     );

@@ -17,12 +17,50 @@ pub(super) type Key<'v> = Spanned<Cow<'v, str>>;
 pub(super) struct Source<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
+    /// How many files lead to it through `extends`.
+    pub(super) depth: usize,
+}
+
+/// A line of a file, or of one that it extends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    /// How many files lead to it through `extends`.
+    pub(super) depth: usize,
+    pub(super) line: usize,
+}
+
+impl Place {
+    /// Where what is missing might be.
+    pub(super) const START: Self = Self { depth: 0, line: 1 };
+}
+
+/// The names of a file and of those that it extends.
+pub(super) struct Files<'a> {
+    pub(super) file: &'a str,
+    /// Names of dialects by depth, its own first.
+    pub(super) chain: Vec<String>,
+}
+
+impl Files<'_> {
+    pub(super) fn error(&self, place: Place, reason: DialectReason) -> DialectError {
+        let base = self.chain.get(place.depth).filter(|_| place.depth > 0);
+        let file = base.map_or_else(|| self.file.to_owned(), |name| format!("{name}.toml"));
+        DialectError { file, line: place.line, reason }
+    }
+
+    pub(super) fn conflict(&self, place: Place, field: u8, conflict: Conflict) -> DialectError {
+        self.error(place, DialectReason::Conflict { field, conflict })
+    }
 }
 
 impl Source<'_> {
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         before.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1)
+    }
+
+    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        Place { depth: self.depth, line: self.line(span) }
     }
 
     pub(super) fn error(&self, span: &Range<usize>, reason: DialectReason) -> DialectError {
