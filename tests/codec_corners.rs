@@ -124,6 +124,19 @@ fn elements_of_latin_1_may_have_its_letters() {
     let frame = comes_back(&dialect, &json!({"4": {"Né": "Å"}}));
     assert_eq!(&frame[20..], b"05N\xe901\xc5");
     assert!(written(&dialect, &json!({"4": {"N€": "A"}})).is_err());
+    let ebcdic = self::dialect(
+        "4 = { name = \"x\", type = \"an..20\", as = \"cp037\", tlv = { tag = 2, length = 2 } }",
+    );
+    let frame = comes_back(&ebcdic, &json!({"4": {"Né": "Å"}}));
+    assert_eq!(&frame[20..], b"05\xd5\x51\xf0\xf1\x67");
+    // As when it is written element by element.
+    let mut out = BytesMut::new();
+    let mut writer = Writer::new(&ebcdic, "0200".parse().unwrap(), &mut out);
+    writer.begin(4).unwrap();
+    writer.element(b"N\xe9", b"\xc5").unwrap();
+    writer.end().unwrap();
+    writer.finish().unwrap();
+    assert_eq!(out, frame);
 }
 
 #[test]

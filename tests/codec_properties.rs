@@ -36,7 +36,10 @@ fn is_simple(dialect: &Dialect, field: u8) -> bool {
     }
     match dialect.path(&format!("{field}.-")) {
         Err(PathError::NoInside { .. }) => true,
-        Err(PathError::NoSuchPart { .. }) => !dialect.is_binary(field),
+        // Of a field with a length, parts may be missing, but those that are there are whole.
+        Err(PathError::NoSuchPart { .. }) => {
+            !dialect.is_binary(field) && !dialect.field_type(field).unwrap().contains('.')
+        }
         Err(PathError::TagWidth { .. }) => dialect.name() == "onelink",
         Ok(_) | Err(PathError::Malformed | PathError::Undefined { .. } | PathError::NotBer { .. }) => false,
     }

@@ -7,7 +7,8 @@ use super::dialect::Dialect;
 use super::encode_error::EncodeReason;
 use super::octets::{copy, write_binary, write_decimal};
 use super::put;
-use super::structure::{Datasets, Part, Structure, Subfield, Subfields, Widths, Within};
+use super::structure::{Datasets, Part, Structure, Subfield, Widths, Within};
+use super::subfields::Subfields;
 use super::table::Tlv;
 
 /// A structure that is being written.
@@ -49,7 +50,7 @@ impl<'d> Builder<'d> {
         match self.within {
             Within::Ber(_) | Within::Declared(Structure::Ber { .. }) => object(cursor, key, value),
             Within::Declared(Structure::Tlv(tlv)) => self.tagged(cursor, *tlv, key, value),
-            Within::Declared(Structure::Widths(widths)) => self.width(cursor, &widths.parts, key, value),
+            Within::Declared(Structure::Widths(widths)) => self.width(cursor, widths, key, value),
             Within::Declared(Structure::Parts(parts)) => {
                 let part = parts.get(self.parts).filter(|part| part.key.as_bytes() == key);
                 self.parts = self.parts.saturating_add(1);
@@ -213,10 +214,11 @@ impl<'d> Builder<'d> {
     fn width(
         &mut self,
         cursor: &mut Cursor<'_>,
-        parts: &[Part],
+        widths: &Widths,
         key: &[u8],
         value: &[u8],
     ) -> Result<(), EncodeReason> {
+        let parts = &widths.parts;
         self.blanks(cursor, parts);
         let next = parts.get(self.parts);
         let part = next.filter(|part| part.name.as_ref().is_some_and(|name| name.as_bytes() == key));
@@ -224,11 +226,16 @@ impl<'d> Builder<'d> {
         self.parts = self.parts.saturating_add(1);
         self.fits(&[], value)?;
         let (len, need) = (value.len(), usize::from(part.len));
+        let open = widths.open && self.parts == parts.len();
+        let need = if open && len > 0 { need.min(len) } else { need };
         if len < need && self.alphabet.class != Class::N {
             // Which side to fill would be a guess: text parts hold numbers too.
             return Err(EncodeReason::TooShort { len, need });
         }
-        put::fill(cursor, self.alphabet.class, usize::from(part.len), value)
+        if len > usize::from(part.len) {
+            return Err(EncodeReason::TooLong { len, max: part.len.into() });
+        }
+        put::fill(cursor, self.alphabet.class, need, value)
     }
 
     fn subfield(

@@ -87,29 +87,27 @@ impl<'a> CardNumbers<'a> {
         self.places_in(text).next().is_some()
     }
 
-    /// A copy of a text without them, as long; `None` if none stands in it.
+    /// A copy of a value without them, as long; `None` if none stands in it. They are found as characters, in EBCDIC and
+    /// as packed digits.
     #[must_use]
-    pub fn hidden_in(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let places: Vec<Place> = self.places_in(text).collect();
-        let mut copy = (!places.is_empty()).then(|| text.to_vec())?;
-        places.iter().for_each(|place| place.fill(&mut copy, b'0'));
-        Some(copy)
+    pub fn hidden_in(&self, value: &[u8]) -> Option<Vec<u8>> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut copy = value.to_vec();
+        self.hide_in(&mut copy, true, b'0');
+        (copy != value).then_some(copy)
     }
 
-    /// Overwrites them in a text, or in bytes that hold them in any form: characters, EBCDIC or packed digits.
+    /// Overwrites them in a text, also one of EBCDIC, or in bytes that may also hold them as packed digits.
     pub(super) fn hide_in(&self, value: &mut [u8], bytes: bool, with: u8) {
         let places: Vec<Place> = self.places_in(value).collect();
         places.iter().for_each(|place| place.fill(value, with));
-        if !bytes {
-            return;
-        }
         for pan in self.numbers.iter().filter(|pan| !pan.is_empty()) {
-            let ebcdic: Vec<u8> = pan.iter().map(|digit| digit | 0xf0).collect();
-            let places: Vec<usize> = starts(value, &ebcdic).collect();
-            for at in places {
-                Place::middle(at, pan.len()).fill(value, 0xf0);
+            hide_ebcdic(value, pan);
+            if bytes {
+                hide_packed(value, pan);
             }
-            hide_packed(value, pan);
         }
     }
 
@@ -154,21 +152,54 @@ fn starts<'t>(text: &'t [u8], what: &[u8]) -> impl Iterator<Item = usize> + use<
     text.windows(width).enumerate().filter(move |(_, window)| *window == what).map(|(start, _)| start)
 }
 
-/// Overwrites a number of packed digits, wherever its nibbles begin, but for the first six and last four.
+/// Overwrites a number in EBCDIC but for its first six and last four digits, and what follows it if that is a track's.
+fn hide_ebcdic(value: &mut [u8], pan: &[u8]) {
+    const ZERO: u8 = 0xf0;
+    let ebcdic: Vec<u8> = pan.iter().map(|digit| digit | ZERO).collect();
+    let places: Vec<usize> = starts(value, &ebcdic).collect();
+    for at in places {
+        Place::middle(at, pan.len()).fill(value, ZERO);
+        let end = at.saturating_add(pan.len());
+        let on = |byte: &u8| matches!(byte, 0xf0..=0xf9 | 0x7e | 0xc4);
+        let tail = match value.get(end..).and_then(<[u8]>::split_first) {
+            // `=` and `D`, and on track 1 `^`, which is not at one place on all code pages.
+            Some((0x7e | 0xc4, rest)) => rest.iter().position(|byte| !on(byte)).unwrap_or(rest.len()),
+            Some((0x5f | 0xb0, rest)) => rest.len(),
+            Some(_) | None => 0,
+        };
+        Place { start: end.saturating_add(1), len: tail }.fill(value, ZERO);
+    }
+}
+
+/// Overwrites a number of packed digits, wherever its nibbles begin, but for the first six and last four, and what
+/// follows it if that is a track's.
 fn hide_packed(value: &mut [u8], pan: &[u8]) {
+    const SEPARATOR: u8 = 0xd;
     let nibbles = value.len().saturating_mul(2);
     let nibble = |value: &[u8], at: usize| {
         let byte = value.get(at / 2).copied().unwrap_or(0xff);
         if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 }
+    };
+    let clear = |value: &mut [u8], at: usize| {
+        if let Some(byte) = value.get_mut(at / 2) {
+            *byte &= if at.is_multiple_of(2) { 0x0f } else { 0xf0 };
+        }
     };
     for start in 0..nibbles.saturating_sub(pan.len().saturating_sub(1)) {
         let mut digits = pan.iter().enumerate();
         if !digits.all(|(at, digit)| nibble(value, start.saturating_add(at)) == digit & 15) {
             continue;
         }
-        for at in start.saturating_add(6)..start.saturating_add(pan.len()).saturating_sub(4) {
-            if let Some(byte) = value.get_mut(at / 2) {
-                *byte &= if at.is_multiple_of(2) { 0x0f } else { 0xf0 };
+        let end = start.saturating_add(pan.len());
+        for at in start.saturating_add(6)..end.saturating_sub(4) {
+            clear(value, at);
+        }
+        if nibble(value, end) == SEPARATOR {
+            let on = |value: &[u8], at: usize| matches!(nibble(value, at), 0..=9 | SEPARATOR);
+            let mut at = end.saturating_add(1);
+            while on(value, at) {
+                clear(value, at);
+                at = at.saturating_add(1);
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::packed::{HIGH, all};
+
 /// The characters that a field may hold, in the standard's notation.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Class {
@@ -25,14 +27,6 @@ pub enum Class {
     Char,
     /// `b`: any byte.
     B,
-}
-
-/// The highest bit of every byte of a word.
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// `byte` in all eight bytes of a word.
-const fn all(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
 }
 
 /// The highest bit of each byte of `word` that lies in `lo..=hi`; both are below 0x80.

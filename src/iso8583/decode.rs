@@ -2,10 +2,11 @@
 
 use super::charset::Class;
 use super::dialect::{Dialect, Tertiary};
+use super::elements::Elements;
 use super::fault::{DecodeError, Fault, Reason};
 use super::header;
 use super::judge;
-use super::message::{Decoded, Elements, FIRST, Message, Mirror, Span};
+use super::message::{Decoded, FIRST, Message, Mirror, Span};
 use super::octets::decimal;
 use super::preamble::{self, Parsed, announcing, bytes, stop};
 use super::rules::{self, Breach, Holding};
@@ -29,6 +30,7 @@ pub fn decode<'d, 'a>(dialect: &'d Dialect, frame: &'a [u8], mirror: &'a mut Mir
         let reason = Reason::FrameTooLong { len: frame.len(), max: FRAME_MAX };
         decoded.fault = Some(DecodeError { field: 0, offset: 0, reason });
         decoded.layout_lost = true;
+        decoded.message.lost = true;
         return decoded;
     }
     let room = if dialect.mirrors { mirror.room(frame.len()) } else { &mut [] };
@@ -41,6 +43,7 @@ pub fn decode<'d, 'a>(dialect: &'d Dialect, frame: &'a [u8], mirror: &'a mut Mir
             // What is wrong first is what the sender should look at first.
             decoded.fault.get_or_insert(lost);
             decoded.layout_lost = true;
+            decoded.message.lost = true;
         }
     }
     decoded
@@ -191,7 +194,12 @@ fn unusual(
     let bytes = frame.get(start..start.saturating_add(place.wire)).unwrap_or_default();
     keep_span(message, field, start, place.units);
     let within = dialect.structure(layout).map(Within::Declared);
-    let judged = judge::value(layout, within, bytes, place.units, start, Some(mirror));
+    let mut judged = judge::value(layout, within, bytes, place.units, start, Some(mirror));
+    if layout.filled && judged.is_ok() {
+        let behind = frame.get(start.saturating_add(place.wire)..from.saturating_add(place.after));
+        judged =
+            judge::filling(layout, behind.unwrap_or_default()).map_err(|broken| broken.within(place.wire));
+    }
     if layout.is_mirrored() {
         message.mirrored.insert(field);
     }

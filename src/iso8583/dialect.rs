@@ -90,7 +90,7 @@ pub(super) enum Secondary {
     Always,
     /// In every message, and bit 1 is not set.
     Unannounced,
-    /// Never: bit 1 means nothing.
+    /// Never: a message with bit 1 set is refused, for there is no field 1.
     None,
 }
 

@@ -81,6 +81,9 @@ pub enum Reason {
     /// A field with structure whose elements, parts or subfields do not fit together.
     #[error("an element or subfield is malformed or runs past its field")]
     BadElement,
+    /// Behind a value that is filled up to its longest stands something else.
+    #[error("what follows the value is not its filling")]
+    BadFilling,
     /// A field that messages of this type must have.
     #[error("this field is missing, and a message of this type must have it")]
     Missing,
@@ -93,7 +96,10 @@ impl Reason {
     /// Whether the layout is lost from here on, rather than one field's content bad.
     #[must_use]
     pub const fn is_layout(self) -> bool {
-        !matches!(self, Self::Character { .. } | Self::BadElement | Self::Missing | Self::Forbidden)
+        !matches!(
+            self,
+            Self::Character { .. } | Self::BadElement | Self::BadFilling | Self::Missing | Self::Forbidden
+        )
     }
 }
 

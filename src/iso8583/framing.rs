@@ -95,6 +95,15 @@ impl Default for Framing {
 }
 
 impl Framing {
+    /// The byte that ends a frame, where no length tells.
+    pub(super) const fn end_byte(self) -> Option<u8> {
+        match self.0 {
+            Kind::StxEtx => Some(ETX),
+            Kind::End(byte) => Some(byte),
+            Kind::Counted(_) | Kind::Whole => None,
+        }
+    }
+
     /// All bytes are one message: for tools, never for a connection.
     pub const NONE: Self = Self(Kind::Whole);
 

@@ -9,7 +9,7 @@ pub(super) enum Header {
     Tpdu { sent: [u8; 5] },
     /// So many bytes.
     Fixed { sent: Vec<u8>, begins: Vec<u8> },
-    /// The first byte is the header's length, itself included.
+    /// The first byte is the header's length, itself included: from 2 to twice what is sent.
     Counted { sent: Vec<u8> },
 }
 
@@ -32,7 +32,14 @@ impl Header {
                 }
                 sent.len()
             }
-            Self::Counted { .. } => usize::from(*input.first()?).max(1),
+            Self::Counted { sent } => {
+                // Networks vary a header by some bytes; a peer that says more may hide anything in it.
+                let (len, most) = (usize::from(*input.first()?), sent.len().saturating_mul(2));
+                if !(2..=most).contains(&len) {
+                    return None;
+                }
+                len
+            }
         };
         (len <= input.len()).then_some(len)
     }

@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::build::Builder;
+use super::cards::CardNumbers;
 use super::charset::{Alphabet, Class};
 use super::cursor::Cursor;
 use super::dialect::Dialect;
 use super::encode::Writer;
 use super::encode_error::{EncodeError, EncodeReason};
-use super::message::Decoded;
+use super::message::{Decoded, Message};
 use super::mti::Mti;
 use super::rules::Holding;
 use super::structure::{BER_DEPTH, Structure, Within};
@@ -48,13 +49,15 @@ pub enum JsonReason {
 
 /// A decoded message as JSON. Binary is upper-case hex; a field with something inside is an object of it, or an array
 /// of `[key, value]` if a tag repeats. What stands before the MTI is `header`, in hex, if there is anything; after a fault
-/// there is another key, `fault`. `masked`: card data is shown as stars, as it must be outside of tests.
+/// there is another key, `fault`. `masked`: card data is shown as stars, as it must be outside of tests, and of a message
+/// that [may be misread](Decoded::may_be_misread) only type, trace number and fault.
 #[must_use]
 pub fn to_json(decoded: &Decoded<'_, '_>, masked: bool) -> Value {
     let message = &decoded.message;
     let mut whole = Map::new();
-    if !message.header().is_empty() {
-        whole.insert("header".to_owned(), Value::from(hex::encode_upper(message.header())));
+    let header = if masked { header_for_people(message) } else { message.header().to_vec() };
+    if !header.is_empty() {
+        whole.insert("header".to_owned(), Value::from(hex::encode_upper(header)));
     }
     whole.insert("mti".to_owned(), Value::from(message.mti().as_str()));
     whole.insert("fields".to_owned(), object(tree(message, masked)));
@@ -66,6 +69,15 @@ pub fn to_json(decoded: &Decoded<'_, '_>, masked: bool) -> Value {
         whole.insert("fault".to_owned(), Value::Object(place));
     }
     Value::Object(whole)
+}
+
+/// What stood before the MTI, without the message's own card numbers; nothing if that may have been misread.
+fn header_for_people(message: &Message<'_, '_>) -> Vec<u8> {
+    if message.may_be_misread() {
+        return Vec::new();
+    }
+    let own = CardNumbers::of(message);
+    own.hidden_in(message.header()).unwrap_or_else(|| message.header().to_vec())
 }
 
 /// Nodes under their keys, or as pairs if a key repeats.

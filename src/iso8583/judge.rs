@@ -32,6 +32,17 @@ pub(super) fn value(
     }
 }
 
+/// Whether what follows a value is filling, as its field has it.
+///
+/// # Errors
+///
+/// Where it is not, counted from its start.
+pub(super) fn filling(layout: &Layout, bytes: &[u8]) -> Result<(), Broken> {
+    let filling = wire::filling(layout);
+    let other = bytes.iter().position(|byte| *byte != filling);
+    other.map_or(Ok(()), |at| Err(Broken { at, reason: Reason::BadFilling }))
+}
+
 /// Makes a value into characters and judges them with all that is inside.
 fn mirrored(
     layout: &Layout,
@@ -86,7 +97,11 @@ fn pieces(
         let start = start.saturating_add(piece.at);
         let mirror = mirror.as_deref_mut();
         let judged = match (piece.field, piece.within) {
-            (Some(field), within) => value(&field.layout, within, piece.bytes, piece.units, start, mirror),
+            (Some(field), within) => value(&field.layout, within, piece.bytes, piece.units, start, mirror)
+                .and_then(|()| {
+                    let behind = filling(&field.layout, piece.filling);
+                    behind.map_err(|broken| broken.within(piece.bytes.len()))
+                }),
             (None, Some(within)) => pieces(within, piece.bytes, start, mirror),
             (None, None) => Ok(()),
         };
@@ -116,5 +131,9 @@ fn ber_levels(within: Within<'_>) -> Option<u8> {
 
 /// Judges a value that is to be written, with all that is inside.
 pub(super) fn judge(layout: &Layout, within: Within<'_>, text: &[u8]) -> Result<(), Broken> {
+    if layout.prefix.is_none() && matches!(within, Within::Declared(Structure::Widths(_))) {
+        // It is filled up to its length, and all parts are whole then.
+        return Ok(());
+    }
     if layout.is_mirrored() { characters(within, text) } else { pieces(within, text, 0, None) }
 }

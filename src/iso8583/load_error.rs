@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::framing::FramingError;
 use super::notation::NotationError;
+use super::path::PathError;
 
 /// What is wrong with a dialect file, and where.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -80,6 +81,20 @@ pub enum DialectReason {
         /// Why.
         reason: NotationError,
     },
+    /// A meaning or a name of no place that there is.
+    #[error("`{path}`: {reason}")]
+    NoSuchPlace {
+        /// Where it should be.
+        path: String,
+        /// Why it is none.
+        reason: PathError,
+    },
+    /// A framing that ends a frame with a byte which may stand in it.
+    #[error("a frame that ends with a byte cannot have {what}: that byte may stand in it")]
+    EndsFrame {
+        /// What may hold it.
+        what: &'static str,
+    },
     /// Two things that cannot both be, or one that cannot be here.
     #[error("DE {field}: {conflict}")]
     Conflict {
@@ -120,6 +135,20 @@ pub enum Conflict {
     /// Not one element would fit.
     #[error("the field is too short for one element")]
     NoRoomForElement,
+    /// Not even the bitmap would fit.
+    #[error("the field is too short for its bitmap")]
+    NoRoomForBitmap,
+    /// Something inside of nothing.
+    #[error("nothing is inside of a field that has no bytes")]
+    InsideAbsent,
+    /// A condition that never holds.
+    #[error("no value of this field is, or begins with, what `is` or `begins` says")]
+    NeverHolds,
+    /// Bytes that may end the frame in their midst.
+    #[error(
+        "the framing ends a frame with a byte that may stand in this field: that takes characters, lengths in ASCII and bytes in hex"
+    )]
+    EndsFrame,
     /// Two kinds of inside.
     #[error("`parts`, `tlv`, `ber`, `bitmap` and `datasets` exclude each other")]
     TwoInsides,
@@ -160,6 +189,9 @@ pub enum Conflict {
         /// Characters of the field.
         max: u16,
     },
+    /// A part that may be shorter, in a field that may not.
+    #[error("`up_to` is for types with dots, such as n..35: here every part has its width")]
+    OpenFixed,
     /// Two parts of one name.
     #[error("two of its parts have the same name")]
     SamePart,

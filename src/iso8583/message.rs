@@ -1,12 +1,13 @@
 //! A decoded message: which fields stand where in its frame.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::cards;
 use super::dialect::{CardData, Dialect};
+use super::elements::Elements;
 use super::fault::{DecodeError, Reason};
 use super::mti::Mti;
-use super::octets::decimal;
 use super::path::{FieldPath, first_key};
 use super::rules::Holding;
 use super::structure::{Broken, Within};
@@ -76,6 +77,8 @@ pub struct Message<'d, 'a> {
     pub(super) mirrored: Fields,
     /// Bytes of the frame up to where the layout was lost, or all of them.
     pub(super) end: usize,
+    /// Whether it was.
+    pub(super) lost: bool,
     pub(super) spans: [Span; 193],
 }
 
@@ -164,6 +167,7 @@ impl<'d, 'a> Message<'d, 'a> {
             laid_out: none,
             mirrored: none,
             end: 0,
+            lost: false,
             spans: [Span { start: 0, len: 0 }; 193],
         }
     }
@@ -293,76 +297,32 @@ impl<'d, 'a> Message<'d, 'a> {
         Some((start, value))
     }
 
+    /// See [`Decoded::may_be_misread`].
+    pub(super) fn may_be_misread(&self) -> bool {
+        let never = || self.announced.iter().any(|field| self.dialect.card_data(field) == CardData::Never);
+        self.lost && (!cards::shows_card_number(self) || never())
+    }
+
+    /// Whether a field may have another layout than it was read with: the one that decides on it is there, but bad.
+    pub(super) fn is_unsure(&self, field: u8) -> bool {
+        let bad = self.announced.without(self.present);
+        let asks_bad = |condition: usize| {
+            let asked = self.dialect.conditions.get(condition).and_then(|condition| condition.field.as_ref());
+            asked.is_some_and(|(asked, _)| bad.has(*asked))
+        };
+        self.dialect.whens.iter().any(|when| when.layouts.contains_key(&field) && asks_bad(when.condition))
+    }
+
+    /// Where in the frame its type stands; nowhere if it could not be read.
+    pub(super) fn type_place(&self) -> Range<usize> {
+        let start = usize::from(self.body);
+        let width = if self.mti == Mti::UNREADABLE { 0 } else { self.dialect.mti.width() };
+        start..start.saturating_add(width)
+    }
+
     /// How a field is laid out in this message.
     pub(super) fn layout(&self, field: u8) -> Option<&'d Layout> {
         self.dialect.layout_in(field, self.holding)
-    }
-}
-
-/// Tag and value of each element of a TLV field. Stops at the first that is malformed.
-#[derive(Clone)]
-pub struct Elements<'a> {
-    tlv: Tlv,
-    rest: &'a [u8],
-}
-
-impl<'a> Elements<'a> {
-    pub(super) const fn new(tlv: Tlv, value: &'a [u8]) -> Self {
-        Self { tlv, rest: value }
-    }
-
-    /// Bytes that have not been gone through yet.
-    pub(super) const fn left(&self) -> usize {
-        self.rest.len()
-    }
-
-    /// Goes through the rest and says where it stops being elements: how many bytes are left there, 0 if
-    /// none.
-    #[inline]
-    pub(super) fn left_malformed(mut self) -> usize {
-        while self.next().is_some() {}
-        self.rest.len()
-    }
-
-    /// The next element of a layout that is not the usual one.
-    fn unusual(&mut self) -> Option<(&'a [u8], &'a [u8])> {
-        let (tag, length) = (usize::from(self.tlv.tag), usize::from(self.tlv.length));
-        let (head, rest) = self.rest.split_at_checked(tag.saturating_add(length))?;
-        let (tag, length) = if self.tlv.length_first {
-            head.split_at_checked(length).map(|(length, tag)| (tag, length))?
-        } else {
-            head.split_at_checked(tag)?
-        };
-        let counted = if self.tlv.binary {
-            length.iter().fold(0_usize, |len, byte| (len << 8) | usize::from(*byte))
-        } else {
-            decimal(length)?
-        };
-        let (value, rest) = rest.split_at_checked(counted.checked_sub(usize::from(self.tlv.counted))?)?;
-        self.rest = rest;
-        Some((tag, value))
-    }
-}
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if !self.tlv.is_usual() {
-            return self.unusual();
-        }
-        let (tag, rest) = self.rest.split_at_checked(usize::from(self.tlv.tag))?;
-        let (length, rest) = rest.split_at_checked(usize::from(self.tlv.length))?;
-        let (value, rest) = rest.split_at_checked(decimal(length)?)?;
-        self.rest = rest;
-        Some((tag, value))
-    }
-}
-
-impl fmt::Debug for Elements<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Elements").field("bytes_left", &self.rest.len()).finish()
     }
 }
 
@@ -386,10 +346,7 @@ impl Decoded<'_, '_> {
     /// chip data. Nothing of such a message is to be written down but its type and trace number.
     #[must_use]
     pub fn may_be_misread(&self) -> bool {
-        let message = &self.message;
-        let never =
-            || message.announced.iter().any(|field| message.dialect.card_data(field) == CardData::Never);
-        self.layout_lost && (!cards::shows_card_number(message) || never())
+        self.message.may_be_misread()
     }
 }
 

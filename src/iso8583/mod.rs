@@ -1,8 +1,10 @@
 //! ISO 8583 as data: a [`Dialect`] is read from a file, compiled to a flat table, and then decodes frames in
 //! place and writes them back. Nothing here knows what a field *means*; that is the profile's.
 //!
-//! Decoding allocates nothing and borrows from the frame. A fault keeps all that decoded before it, so that a
-//! refusal can still echo what identifies the request.
+//! A message borrows from its frame, and what is no plain text there (BCD, EBCDIC, hex) from a [`Mirror`]: a buffer of the
+//! caller's into which it is made characters, and which is used again for the next frame. So decoding allocates nothing
+//! once the mirror has grown to the longest frame. A fault keeps all that decoded before it, so that a refusal can still
+//! echo what identifies the request.
 
 mod ber;
 mod build;
@@ -12,6 +14,7 @@ mod chip;
 mod cursor;
 mod decode;
 mod dialect;
+mod elements;
 mod encode;
 mod encode_error;
 mod fault;
@@ -35,6 +38,7 @@ mod put;
 mod rules;
 pub mod shipped;
 mod structure;
+mod subfields;
 mod table;
 mod tree;
 mod wire;
@@ -43,14 +47,15 @@ pub use cards::{CardNumbers, MaskedPan, has_check_digit, mask_pan};
 pub use charset::Class;
 pub use decode::decode;
 pub use dialect::{CardData, Dialect};
+pub use elements::Elements;
 pub use encode::Writer;
 pub use encode_error::{EncodeError, EncodeReason};
 pub use fault::{DecodeError, Reason};
 pub use framing::{Frame, Framing, FramingError, FramingFault};
 pub use json::{JsonError, JsonReason, from_json, to_json};
 pub use load_error::{Conflict, DialectError, DialectReason};
-pub use mask::{mask_frame, mask_frame_with};
-pub use message::{Decoded, Elements, Message, Mirror};
+pub use mask::{mask_all_but_type, mask_frame, mask_frame_with};
+pub use message::{Decoded, Message, Mirror};
 pub use mti::{Mti, MtiError};
 pub use notation::NotationError;
 pub use outline::{Entry, Otherwise};

@@ -3,7 +3,7 @@
 //! A word holds one character, or one nibble, in each of its bytes, the first in the highest.
 
 /// The highest bit of every byte of a word.
-const HIGH: u64 = all(0x80);
+pub(super) const HIGH: u64 = all(0x80);
 
 /// `byte` in all eight bytes of a word.
 pub(super) const fn all(byte: u8) -> u64 {

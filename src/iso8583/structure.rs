@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::ber;
 use super::dialect::Field;
+use super::elements::Elements;
 use super::fault::Reason;
-use super::message::Elements;
-use super::octets::hex_word;
+use super::subfields::Subfields;
 use super::table::{Layout, Tlv};
 use super::wire;
 
@@ -32,6 +32,8 @@ pub(super) struct Widths {
     pub(super) parts: Vec<Part>,
     /// Whether the last ones may be missing: the field has a length of its own.
     pub(super) short: bool,
+    /// Whether the last one may be shorter than its width.
+    pub(super) open: bool,
 }
 
 impl Widths {
@@ -39,7 +41,20 @@ impl Widths {
     pub(super) fn ends_with_a_part(&self, len: usize) -> bool {
         let mut ends =
             self.parts.iter().map(|part| usize::from(part.start).saturating_add(usize::from(part.len)));
-        if self.short { ends.any(|end| end == len) } else { ends.next_back() == Some(len) }
+        if self.short {
+            ends.any(|end| end == len) || self.ends_in_the_last(len)
+        } else {
+            ends.next_back() == Some(len)
+        }
+    }
+
+    /// Whether a value of so many characters ends within a last part that may be shorter.
+    fn ends_in_the_last(&self, len: usize) -> bool {
+        let within = |part: &Part| {
+            let start = usize::from(part.start);
+            len > start && len < start.saturating_add(usize::from(part.len))
+        };
+        self.open && self.parts.last().is_some_and(within)
     }
 }
 
@@ -63,56 +78,9 @@ pub(super) struct Subfield {
 }
 
 impl Subfield {
+    #[inline]
     pub(super) fn within(&self) -> Option<Within<'_>> {
         self.structure.as_deref().map(Within::Declared)
-    }
-}
-
-/// Subfields under a bitmap of their own.
-#[derive(Clone, Debug)]
-pub(super) struct Subfields {
-    /// Hex characters rather than bytes.
-    pub(super) hex: bool,
-    /// Bytes of the bitmap, 1 to 16.
-    pub(super) bytes: u8,
-    /// Bytes before it.
-    pub(super) header: u8,
-    pub(super) fields: Numbered,
-}
-
-/// Subfields by number, from 1: found without a search, since every message asks.
-#[derive(Clone, Debug)]
-pub(super) struct Numbered {
-    /// Where each stands, by its number less one.
-    places: [u8; 128],
-    fields: Vec<Subfield>,
-}
-
-impl Numbered {
-    #[inline]
-    pub(super) fn get(&self, number: u8) -> Option<&Subfield> {
-        let place = self.places.get(usize::from(number).wrapping_sub(1))?;
-        self.fields.get(usize::from(*place))
-    }
-
-    /// All of them, ascending: each is keyed by its number.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Subfield> {
-        self.fields.iter()
-    }
-}
-
-impl FromIterator<(u8, Subfield)> for Numbered {
-    /// Numbers above 128 have no bit, and no place.
-    fn from_iter<I: IntoIterator<Item = (u8, Subfield)>>(fields: I) -> Self {
-        let mut made = Self { places: [u8::MAX; 128], fields: Vec::new() };
-        for (number, field) in fields {
-            if let Some(place) = made.places.get_mut(usize::from(number).wrapping_sub(1)) {
-                // No more than 128 of them come here.
-                *place = u8::try_from(made.fields.len()).unwrap_or(u8::MAX);
-                made.fields.push(field);
-            }
-        }
-        made
     }
 }
 
@@ -132,8 +100,8 @@ pub(super) enum Within<'d> {
     Ber(u8),
 }
 
-/// One piece of a structured value.
-#[derive(Clone, Copy, Debug)]
+/// One piece of a structured value. Not to be printed: it may be card data.
+#[derive(Clone, Copy)]
 pub(super) struct Piece<'d, 'v> {
     pub(super) key: Key<'d, 'v>,
     /// Where its value starts in the value it is in.
@@ -142,12 +110,14 @@ pub(super) struct Piece<'d, 'v> {
     pub(super) bytes: &'v [u8],
     /// Characters of the value, if it is a field of its own.
     pub(super) units: usize,
+    /// Filling behind it.
+    pub(super) filling: &'v [u8],
     pub(super) field: Option<&'d Subfield>,
     pub(super) within: Option<Within<'d>>,
 }
 
-/// What a piece is reached by.
-#[derive(Clone, Copy, Debug)]
+/// What a piece is reached by. Not to be printed: where a value is malformed, it may be card data.
+#[derive(Clone, Copy)]
 pub(super) enum Key<'d, 'v> {
     Name(&'d str),
     /// Filling between two parts.
@@ -212,6 +182,20 @@ impl Broken {
 pub(super) type Visit<'f, 'd, 'v> = &'f mut dyn FnMut(Piece<'d, 'v>) -> Result<(), Broken>;
 
 impl<'d> Within<'d> {
+    /// Whether a text may run on from one piece to the next, with nothing between them.
+    pub(super) fn runs_on(self) -> bool {
+        match self {
+            Self::Declared(Structure::Widths(_)) => true,
+            Self::Declared(Structure::Parts(parts)) => {
+                parts.iter().all(|part| part.layout.prefix.is_none() && part.structure.is_none())
+            }
+            Self::Declared(
+                Structure::Tlv(_) | Structure::Ber { .. } | Structure::Bitmap(_) | Structure::Datasets(_),
+            )
+            | Self::Ber(_) => false,
+        }
+    }
+
     /// Goes through the pieces of a value, one level deep.
     ///
     /// # Errors
@@ -221,7 +205,7 @@ impl<'d> Within<'d> {
         match self {
             Self::Ber(depth) => objects(value, depth, visit),
             Self::Declared(structure) => match structure {
-                Structure::Widths(widths) => by_width(&widths.parts, value, visit),
+                Structure::Widths(widths) => by_width(widths, value, visit),
                 Structure::Parts(parts) => in_order(parts.iter(), value, 0, visit),
                 Structure::Tlv(tlv) => elements(*tlv, value, visit),
                 Structure::Ber { depth } => objects(value, depth.saturating_sub(1), visit),
@@ -232,15 +216,21 @@ impl<'d> Within<'d> {
     }
 }
 
-fn by_width<'d, 'v>(parts: &'d [Part], value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
-    for part in parts {
-        let at = usize::from(part.start);
-        let end = at.saturating_add(usize::from(part.len)).min(value.len());
-        let Some(bytes) = value.get(at..end).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+fn by_width<'d, 'v>(widths: &'d Widths, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
+    let mut at = 0_usize;
+    let cut = widths.ends_in_the_last(value.len()).then_some(value.len());
+    for part in &widths.parts {
+        if at == value.len() && widths.short {
+            return Ok(());
+        }
+        let end = at.saturating_add(usize::from(part.len));
+        let end = cut.map_or(end, |cut| end.min(cut));
+        let bytes = value.get(at..end).ok_or(Broken::at(at))?;
         let key = part.name.as_ref().map_or(Key::Blank, |name| Key::Name(name));
-        visit(Piece { key, at, bytes, units: bytes.len(), field: None, within: None })?;
+        visit(Piece { key, at, bytes, units: bytes.len(), filling: &[], field: None, within: None })?;
+        at = end;
     }
-    Ok(())
+    if at == value.len() { Ok(()) } else { Err(Broken::at(at)) }
 }
 
 /// Reads one small field after the other. Trailing ones may be missing altogether.
@@ -261,7 +251,7 @@ fn in_order<'d, 'v>(
 }
 
 /// Reads one small field and says where the next begins.
-fn one<'d, 'v>(
+pub(super) fn one<'d, 'v>(
     field: &'d Subfield,
     value: &'v [u8],
     from: usize,
@@ -272,8 +262,10 @@ fn one<'d, 'v>(
     let at = from.saturating_add(place.at);
     let bytes = value.get(at..at.saturating_add(place.wire)).ok_or(Broken::at(from))?;
     let (key, within) = (Key::Name(&field.key), field.within());
-    visit(Piece { key, at, bytes, units: place.units, field: Some(field), within })?;
-    Ok(from.saturating_add(place.after))
+    let after = from.saturating_add(place.after);
+    let filling = value.get(at.saturating_add(place.wire)..after).unwrap_or_default();
+    visit(Piece { key, at, bytes, units: place.units, filling, field: Some(field), within })?;
+    Ok(after)
 }
 
 fn elements<'d, 'v>(tlv: Tlv, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
@@ -281,7 +273,7 @@ fn elements<'d, 'v>(tlv: Tlv, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Resu
     for (tag, bytes) in elements.by_ref() {
         let key = if tlv.binary { Key::Binary(tag) } else { Key::Text(tag) };
         let at = bytes.as_ptr().addr().saturating_sub(value.as_ptr().addr());
-        visit(Piece { key, at, bytes, units: bytes.len(), field: None, within: None })?;
+        visit(Piece { key, at, bytes, units: bytes.len(), filling: &[], field: None, within: None })?;
     }
     match elements.left() {
         0 => Ok(()),
@@ -298,61 +290,19 @@ fn objects<'d, 'v>(value: &'v [u8], depth: u8, visit: Visit<'_, 'd, 'v>) -> Resu
             (true, Some(depth)) => Some(Within::Ber(depth)),
             (true, None) => return Err(Broken::at(at)),
         };
-        visit(Piece { key: Key::Binary(tag), at, bytes, units: bytes.len(), field: None, within })?;
+        visit(Piece {
+            key: Key::Binary(tag),
+            at,
+            bytes,
+            units: bytes.len(),
+            filling: &[],
+            field: None,
+            within,
+        })?;
     }
     match objects.left_malformed() {
         0 => Ok(()),
         left => Err(Broken::at(value.len().saturating_sub(left))),
-    }
-}
-
-/// What stands before a bitmap inside a field goes by this name.
-pub(super) const HEADER: &str = "header";
-
-impl Subfields {
-    /// Whether this is the key of what stands before the bitmap.
-    pub(super) fn is_header(&self, key: &[u8]) -> bool {
-        self.header > 0 && key == HEADER.as_bytes()
-    }
-
-    /// Characters or bytes of the bitmap with what stands before it.
-    pub(super) fn head(&self) -> usize {
-        usize::from(self.header).saturating_add(self.width())
-    }
-
-    /// Characters or bytes of the bitmap.
-    pub(super) fn width(&self) -> usize {
-        let bytes = usize::from(self.bytes);
-        if self.hex { bytes.saturating_mul(2) } else { bytes }
-    }
-
-    /// The bitmap as a number, bit 1 the highest.
-    fn bits(&self, value: &[u8]) -> Option<u128> {
-        let text = value.get(usize::from(self.header)..self.head())?;
-        let word = if self.hex {
-            let (high, low) = text.split_at_checked(text.len().saturating_sub(16))?;
-            (u128::from(hex_word(high)?) << 64) | u128::from(hex_word(low)?)
-        } else {
-            text.iter().fold(0, |word, byte| (word << 8) | u128::from(*byte))
-        };
-        Some(word << 128_u32.saturating_sub(u32::from(self.bytes).saturating_mul(8)).min(127))
-    }
-
-    fn each<'d, 'v>(&'d self, value: &'v [u8], visit: Visit<'_, 'd, 'v>) -> Result<(), Broken> {
-        let mut bits = self.bits(value).ok_or(Broken::at(0))?;
-        if let Some(bytes) = value.get(..usize::from(self.header)).filter(|bytes| !bytes.is_empty()) {
-            let key = Key::Name(HEADER);
-            visit(Piece { key, at: 0, bytes, units: bytes.len(), field: None, within: None })?;
-        }
-        let mut at = self.head();
-        while bits != 0 {
-            let index = bits.leading_zeros();
-            bits &= !(1_u128 << 127).checked_shr(index).unwrap_or(0);
-            let number = u8::try_from(index).unwrap_or(u8::MAX).saturating_add(1);
-            let field = self.fields.get(number).ok_or(Broken::at(at))?;
-            at = one(field, value, at, visit)?;
-        }
-        if at == value.len() { Ok(()) } else { Err(Broken::at(at)) }
     }
 }
 
@@ -370,7 +320,7 @@ impl Datasets {
             let declared = field.and_then(Subfield::within);
             // The standard keeps the identifiers up to 70 for TLV.
             let within = declared.or_else(|| (number <= 0x70).then_some(Within::Ber(BER_DEPTH)));
-            visit(Piece { key: Key::Binary(id), at: start, bytes, units: len, field, within })?;
+            visit(Piece { key: Key::Binary(id), at: start, bytes, units: len, filling: &[], field, within })?;
             at = start.saturating_add(len);
         }
         Ok(())

@@ -105,7 +105,7 @@ impl Tlv {
     }
 }
 
-/// The fields of a dialect, by number; 0, 1 and 65 are never there.
+/// The fields of a dialect, by number; 0 and 1 are never there, 65 only as the field that carries the third bitmap.
 #[derive(Clone)]
 pub(super) struct Table([Option<Layout>; 193]);
 

@@ -1,15 +1,17 @@
 //! A message as a tree for people and programs: every field with all that is inside it.
 
+use std::fmt;
+
 use super::cards::CardNumbers;
 use super::charset::Class;
 use super::dialect::CardData;
-use super::mask;
+use super::mask::{self, Secrecy};
 use super::message::Message;
 use super::structure::{Key, Piece, Structure, Within};
 use super::table::Layout;
 
 /// A field of a message, or something inside one.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Node {
     /// What it is reached by from the node above: a number, a tag or a name.
     pub key: String,
@@ -30,7 +32,7 @@ pub struct Node {
 }
 
 /// A value as it is shown. Card data is stars where it is masked.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum Shown {
     /// Characters.
     Text(String),
@@ -40,12 +42,42 @@ pub enum Shown {
     Inside(Vec<Node>),
 }
 
-/// The fields of a message, ascending. `masked`: card data is shown as stars, as it must be outside of tests.
+impl fmt::Debug for Node {
+    /// Where it stands, and what is inside. Never a value: it may be card data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("offset", &self.offset)
+            .field("length", &self.length)
+            .field("value", &self.value)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text"),
+            Self::Binary(_) => f.write_str("Binary"),
+            Self::Inside(nodes) => f.debug_tuple("Inside").field(nodes).finish(),
+        }
+    }
+}
+
+/// The fields of a message, ascending. `masked`: card data is shown as stars, as it must be outside of tests, and of a
+/// message that [may be misread](super::Decoded::may_be_misread) its trace number alone.
 #[must_use]
 pub fn tree(message: &Message<'_, '_>, masked: bool) -> Vec<Node> {
     let pans = masked.then(|| CardNumbers::of(message));
     let grower = Grower { message, pans };
-    message.fields().filter_map(|(number, value)| grower.field(number, value)).collect()
+    let misread = masked && message.may_be_misread();
+    let shown = message.fields().filter(|(number, _)| !misread || is_trace_number(message, *number));
+    shown.filter_map(|(number, value)| grower.field(number, value)).collect()
+}
+
+/// Whether a field is the trace number, and can be nothing longer.
+fn is_trace_number(message: &Message<'_, '_>, number: u8) -> bool {
+    let short = |layout: &Layout| layout.class == Class::N && layout.prefix.is_none() && layout.max <= 12;
+    number == 11 && message.layout(number).is_some_and(short)
 }
 
 struct Grower<'m, 'd, 'a> {
@@ -60,17 +92,21 @@ impl<'d> Grower<'_, 'd, '_> {
         let layout = self.message.layout(number)?;
         let field = dialect.field_in(number, self.message.holding)?;
         let offset = self.message.offset(number);
-        let within = dialect.structure(layout).map(Within::Declared);
+        let secrecy = Secrecy::of(self.message, number);
+        // Where nobody knows what stands where, it is not told apart.
+        let unsure = secrecy.strictest != CardData::None && self.message.is_unsure(number);
+        let whole = self.pans.is_some() && unsure;
+        let within = dialect.structure(layout).filter(|_| !whole).map(Within::Declared);
         let path = number.to_string();
         let inner = if layout.is_mirrored() { None } else { offset };
-        let shown = self.shown(layout, within, value, inner, field.card_data, &path);
+        let shown = self.shown(layout, within, value, inner, secrecy, &path);
         Some(Node {
             key: path.clone(),
             name: field.name.clone(),
             notation: field.notation.clone(),
             offset,
             length: value.len(),
-            meaning: self.meaning(&path, value, field.card_data),
+            meaning: self.meaning(&path, value, secrecy.whole),
             value: shown,
             path,
         })
@@ -82,24 +118,25 @@ impl<'d> Grower<'_, 'd, '_> {
         within: Option<Within<'d>>,
         value: &[u8],
         frame_at: Option<usize>,
-        data: CardData,
+        secrecy: Secrecy,
         path: &str,
     ) -> Shown {
-        if let Some(within) = within.filter(|within| is_told(*within, layout.class, value)) {
+        let Some(within) = within else { return self.leaf(layout.class, value, secrecy.whole) };
+        if is_told(within, layout.class, value) {
             let mut nodes = Vec::new();
-            let hidden = self.hidden_across(within, layout.class, value, data);
+            let hidden = self.hidden_across(within, layout.class, value, secrecy.whole);
             let whole = within.each(hidden.as_deref().unwrap_or(value), &mut |piece| {
-                nodes.extend(self.piece(layout, &piece, frame_at, data, path));
+                nodes.extend(self.piece(layout, &piece, frame_at, secrecy, path));
                 Ok(())
             });
             if whole.is_ok() {
                 return Shown::Inside(nodes);
             }
         }
-        self.leaf(layout.class, value, data)
+        self.leaf(layout.class, value, secrecy.strictest)
     }
 
-    /// A copy of a value that has parts by width, without the card numbers that they cut up.
+    /// A copy of a value that has parts side by side, without the card numbers that they cut up.
     fn hidden_across(
         &self,
         within: Within<'_>,
@@ -108,8 +145,7 @@ impl<'d> Grower<'_, 'd, '_> {
         data: CardData,
     ) -> Option<Vec<u8>> {
         let pans = self.pans.as_ref().filter(|_| data == CardData::None)?;
-        let parts = matches!(within, Within::Declared(Structure::Widths(_)));
-        parts.then(|| mask::for_people(class, value, data, pans))
+        within.runs_on().then(|| mask::for_people(class, value, data, pans))
     }
 
     /// A piece of a structured value; none for blanks.
@@ -118,12 +154,13 @@ impl<'d> Grower<'_, 'd, '_> {
         around: &Layout,
         piece: &Piece<'d, '_>,
         frame_at: Option<usize>,
-        data: CardData,
+        secrecy: Secrecy,
         path: &str,
     ) -> Option<Node> {
         if matches!(piece.key, Key::Blank) {
             return None;
         }
+        let secrecy = secrecy.inside(piece.field);
         let key = piece.key.text();
         let path = format!("{path}.{key}");
         let offset = frame_at.map(|at| at.saturating_add(piece.at));
@@ -135,13 +172,12 @@ impl<'d> Grower<'_, 'd, '_> {
                 notation: String::new(),
                 offset,
                 length: piece.bytes.len(),
-                meaning: self.meaning(&path, piece.bytes, data),
-                value: self.shown(&layout, piece.within, piece.bytes, offset, data, &path),
+                meaning: self.meaning(&path, piece.bytes, secrecy.whole),
+                value: self.shown(&layout, piece.within, piece.bytes, offset, secrecy, &path),
                 key,
                 path,
             });
         };
-        let data = data.max(field.field.card_data);
         let mut characters = Vec::new();
         let value = if field.layout.is_mirrored() {
             characters.resize(piece.units, 0);
@@ -157,8 +193,8 @@ impl<'d> Grower<'_, 'd, '_> {
             notation: field.field.notation.clone(),
             offset,
             length: value.len(),
-            meaning: self.meaning(&path, value, data),
-            value: self.shown(&field.layout, piece.within, value, inner, data, &path),
+            meaning: self.meaning(&path, value, secrecy.whole),
+            value: self.shown(&field.layout, piece.within, value, inner, secrecy, &path),
             key,
             path,
         })

@@ -126,6 +126,30 @@ mod tests {
     }
 
     #[test]
+    fn card_numbers_in_bytes_and_what_follows_them_on_a_track_are_not_kept() {
+        let ebcdic: String = PAN.bytes().map(|digit| format!("F{}", char::from(digit))).collect();
+        let dialect = "name = \"bank\"\nmti = \"ascii\"\nbitmap = \"hex\"\nbinary = \"raw\"\n[fields]\n\
+            2 = { name = \"x\", type = \"n..19\", card_data = \"pan\" }\n4 = { name = \"x\", type = \"b..60\" }\n\
+            5 = { name = \"x\", type = \"char..60\" }\n";
+        let dialect = Dialect::parse("bank.toml", dialect, &|_| None).unwrap();
+        let packed = format!("0{PAN}D301210100000000F");
+        let spread = format!("{ebcdic}7EF3F0F1F2F1F0F1F0");
+        for value in [packed, spread] {
+            let bytes = hex::decode(&value).unwrap();
+            let told = format!("{:02}", bytes.len()).into_bytes();
+            let head = format!("02005800000000000000{}{PAN}", PAN.len()).into_bytes();
+            let frame = [&head[..], &told, &bytes, &told, &bytes].concat();
+            let mut mirror = Mirror::new();
+            let decoded = decode(&dialect, &frame, &mut mirror);
+            assert_eq!(decoded.fault, None);
+            let kept = hex::encode_upper(Vault::parse("keys", KEYS).unwrap().evidence(&dialect, &decoded));
+            for secret in [&value[7..17], "7F8F7F6F3", "D3012", "F3F0F1F2"] {
+                assert!(!kept.contains(secret), "{secret} in {kept}");
+            }
+        }
+    }
+
+    #[test]
     fn evidence_is_bounded_and_short_fields_still_fit_behind_long_ones() {
         let long = "x".repeat(990);
         let (_, kept) = evidence(&format!(

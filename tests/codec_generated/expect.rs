@@ -30,11 +30,11 @@ fn shown(field: &Field) -> Value {
     let text = |value: &[u8]| leaf(field.class, value);
     match &field.holds {
         Content::Leaf(value) => text(value),
-        Content::Widths(parts, behind) => {
+        Content::Widths(parts) => {
             let blank = if field.class == "n" { b'0' } else { b' ' };
             let told = |(named, value): &(bool, Vec<u8>)| *named || value.iter().all(|byte| *byte == blank);
-            if !behind.is_empty() || !parts.iter().all(told) {
-                let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| part).chain(behind).copied().collect();
+            if !parts.iter().all(told) {
+                let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| part).copied().collect();
                 return text(&whole);
             }
             let named = parts.iter().enumerate().filter(|(_, (named, _))| *named);

@@ -42,10 +42,7 @@ fn secrets(field: &Field, within: bool, out: &mut Vec<Vec<u8>>) {
     let mut keep = |value: &Vec<u8>| out.extend(never.then(|| value.clone()));
     match &field.holds {
         Content::Leaf(value) => keep(value),
-        Content::Widths(parts, behind) => {
-            parts.iter().for_each(|(_, value)| keep(value));
-            keep(behind);
-        }
+        Content::Widths(parts) => parts.iter().for_each(|(_, value)| keep(value)),
         Content::Tlv(_, elements) => elements.iter().for_each(|(_, value)| keep(value)),
         Content::Parts(parts, missing) => {
             parts[..parts.len() - missing].iter().for_each(|part| secrets(part, never, out));

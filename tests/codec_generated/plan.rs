@@ -95,8 +95,8 @@ impl Variable {
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Leaf(Vec<u8>),
-    /// Parts by width, `None` for a blank one, and characters behind them.
-    Widths(Vec<(bool, Vec<u8>)>, Vec<u8>),
+    /// Parts by width, and whether each has a name.
+    Widths(Vec<(bool, Vec<u8>)>),
     /// Small fields, and how many of the last are not there.
     Parts(Vec<Field>, usize),
     Tlv(Tlv, Vec<(Vec<u8>, Vec<u8>)>),

@@ -35,6 +35,7 @@ impl Case {
             let asked = Field::leaf("n", b"380000");
             self.fields.entry(ASKED).or_insert((true, asked));
         }
+        self.settle_questions();
         if self.fields.is_empty() {
             self.fields.insert(4, (true, Field::leaf("n", b"000000000100")));
         }
@@ -55,6 +56,18 @@ impl Case {
             }
         }
         self
+    }
+}
+
+impl Case {
+    /// A value that is asked for is one that its field can have.
+    fn settle_questions(&mut self) {
+        let usual = self.fields.get(&ASKED).map(|(_, field)| field);
+        let varied = self.whens.iter().filter_map(|when| when.fields.get(&ASKED)).map(|(_, field)| field);
+        let fixed = usual.into_iter().chain(varied).all(|field| field.variable.is_none());
+        for (texts, begins) in self.whens.iter_mut().filter_map(|when| when.asks.as_mut()) {
+            *begins |= fixed && texts.iter().any(|text| text.len() != 6);
+        }
     }
 }
 
@@ -105,11 +118,12 @@ impl Field {
         }
         self.settle_characters(forms);
         let text_tlv = matches!(&self.holds, Content::Tlv(tlv, _) if !tlv.binary);
+        // Small fields fill a fixed length exactly.
+        let missing = matches!(&self.holds, Content::Parts(_, missing) if *missing > 0);
         let empty = wire::logical(self, forms).is_empty();
         if self.class == "x+n" {
             self.variable = None;
-        } else if text_tlv || empty || matches!(&self.holds, Content::Widths(_, behind) if !behind.is_empty())
-        {
+        } else if text_tlv || empty || missing {
             self.variable.get_or_insert(Variable::PLAIN);
         }
         if within_text {
@@ -172,10 +186,7 @@ impl Field {
         };
         match &mut self.holds {
             Content::Leaf(value) => fix(value),
-            Content::Widths(parts, behind) => {
-                parts.iter_mut().for_each(|(_, part)| fix(part));
-                fix(behind);
-            }
+            Content::Widths(parts) => parts.iter_mut().for_each(|(_, part)| fix(part)),
             Content::Tlv(_, elements) => elements.iter_mut().for_each(|(tag, value)| {
                 fix(tag);
                 fix(value);

@@ -40,7 +40,7 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         select(vec!["binary", "hex", "ebcdic hex"]),
         select(vec!["announced", "announced", "always", "unannounced", "none"]),
         prop_oneof![Just(Third::None), Just(Third::Leading), number.prop_filter_map("a carrier", carrier)],
-        option::of(select(vec!["binary 2", "ascii 4 inclusive", "stx etx", "end FF", "none"])),
+        option::of(select(vec!["binary 2", "ascii 4 inclusive", "none"])),
         vec(header(), 0..3),
         select(MTIS.to_vec()),
     );
@@ -116,11 +116,10 @@ fn header() -> impl Strategy<Value = Header> {
         Header { kind: "bytes", begins, has: has.collect(), sent }
     });
     let own = |rest: Vec<u8>| [vec![u8::try_from(rest.len() + 1).unwrap()], rest].concat();
-    let counted = (vec(any::<u8>(), 0..30), vec(any::<u8>(), 0..60)).prop_map(move |(sent, has)| Header {
-        kind: "counted",
-        sent: own(sent),
-        begins: 0,
-        has: own(has),
+    // What a peer sends is at most twice as long.
+    let counted = (vec(any::<u8>(), 1..30), vec(any::<u8>(), 1..60)).prop_map(move |(sent, mut has)| {
+        has.truncate(2 * sent.len() + 1);
+        Header { kind: "counted", sent: own(sent), begins: 0, has: own(has) }
     });
     prop_oneof![tpdu, text, bytes, counted]
 }
@@ -278,10 +277,7 @@ fn hidden() -> impl Strategy<Value = (&'static str, Content)> {
             0 => ("n", Content::Leaf(pan.as_bytes().to_vec())),
             1 => ("b", Content::Leaf(packed(pan, odd))),
             2 => ("b", Content::Leaf([text.clone(), ebcdic(pan)].concat())),
-            3 => (
-                "ans",
-                Content::Widths(vec![(true, text[..8].to_vec()), (true, text[8..].to_vec())], Vec::new()),
-            ),
+            3 => ("ans", Content::Widths(vec![(true, text[..8].to_vec()), (true, text[8..].to_vec())])),
             _ => ("ans", Content::Leaf(text)),
         }
     })
@@ -295,11 +291,9 @@ fn widths() -> impl Strategy<Value = (&'static str, Content)> {
             .prop_map(move |(len, dirty)| (false, vec![if dirty { b'1' } else { blank }; len]));
         prop_oneof![3 => named, 1 => blanks]
     };
-    let behind = option::weighted(0.1, Just(b"1".to_vec()));
-    let text = (vec(part("[ -~]{1,9}", b' '), 1..5), behind.clone()).prop_map(|(p, b)| ("ans", p, b));
-    let digits = (vec(part("[0-9]{1,9}", b'0'), 1..5), behind).prop_map(|(p, b)| ("n", p, b));
+    let text = vec(part("[ -~]{1,9}", b' '), 1..5).prop_map(|parts| ("ans", Content::Widths(parts)));
+    let digits = vec(part("[0-9]{1,9}", b'0'), 1..5).prop_map(|parts| ("n", Content::Widths(parts)));
     prop_oneof![text, digits]
-        .prop_map(|(class, parts, behind)| (class, Content::Widths(parts, behind.unwrap_or_default())))
 }
 
 fn tlv() -> impl Strategy<Value = (&'static str, Content)> {

@@ -83,7 +83,9 @@ impl Case {
         if let (Some(there), Some(any)) = (said.last(), all.first()) {
             conditional.push(format!("{{ fields = [{there}], with = {any} }}"));
             conditional.push(format!("{{ fields = [{there}], without = {any} }}"));
-            conditional.push(format!("{{ fields = [{there}], field = {any}, begins = [\"1\"] }}"));
+            if let Some(begins) = self.begins(*any) {
+                conditional.push(format!("{{ fields = [{there}], field = {any}, begins = [\"{begins}\"] }}"));
+            }
         }
         if let (Some(missing), Some(other)) = (others.first(), others.last()) {
             conditional.push(format!("{{ fields = [{missing}], with = {other} }}"));
@@ -93,6 +95,16 @@ impl Case {
              conditional = [{}]\n[[presence]]\nmti = [\"9999\"]\nmandatory = {all:?}\n",
             conditional.join(", ")
         )
+    }
+
+    /// What a value of a field may begin with, if there is a character that any of its class may.
+    fn begins(&self, number: u8) -> Option<char> {
+        match self.fields.get(&number)?.1.class {
+            "n" | "an" | "ns" | "ans" | "z" | "b" => Some('1'),
+            "a" | "as" => Some('A'),
+            "x+n" => Some('C'),
+            _ => None,
+        }
     }
 
     /// The fields that the rules want.
@@ -151,7 +163,7 @@ fn record(field: &Field, forms: &Forms, name: &str) -> String {
 fn inside(content: &Content, forms: &Forms) -> String {
     match content {
         Content::Leaf(_) => String::new(),
-        Content::Widths(parts, _) => {
+        Content::Widths(parts) => {
             let part = |(at, (named, value)): (usize, &(bool, Vec<u8>))| match named {
                 true => format!("{{ name = \"p{at}\", width = {} }}", value.len()),
                 false => format!("{{ blank = {} }}", value.len()),

@@ -191,9 +191,7 @@ pub(crate) fn logical(field: &Field, forms: &Forms) -> Vec<u8> {
 fn content(content: &Content, forms: &Forms) -> Vec<u8> {
     match content {
         Content::Leaf(value) => value.clone(),
-        Content::Widths(parts, behind) => {
-            parts.iter().flat_map(|(_, part)| part).chain(behind).copied().collect()
-        }
+        Content::Widths(parts) => parts.iter().flat_map(|(_, part)| part).copied().collect(),
         Content::Parts(parts, missing) => {
             parts[..parts.len() - missing].iter().flat_map(|part| value(part, forms)).collect()
         }
@@ -268,7 +266,7 @@ pub(crate) fn pieces(holds: &Content, forms: &Forms) -> Vec<Vec<u8>> {
     };
     match holds {
         Content::Leaf(_) => Vec::new(),
-        Content::Widths(parts, _) => {
+        Content::Widths(parts) => {
             parts.iter().filter(|(named, _)| *named).map(|(_, value)| value.clone()).collect()
         }
         Content::Parts(parts, missing) => {

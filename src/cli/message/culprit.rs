@@ -284,6 +284,7 @@ fn by_reason(decoded: &Decoded<'_, '_>, fault: DecodeError) -> String {
     let frame = decoded.message.frame();
     let name = decoded.message.dialect().name();
     match reason {
+        Reason::BadFilling => format!("DE {field} is filled up otherwise by this sender, or is longer than its length says"),
         Reason::Missing => format!("the sender left DE {field} out, or `[[presence]]` of {name} asks for too much"),
         Reason::Forbidden => format!("the sender should not have set DE {field}, or `[[presence]]` of {name} forbids too much"),
         Reason::FrameTooLong { .. } => "more than one message: a length that was read as part of another".to_owned(),

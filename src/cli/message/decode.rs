@@ -161,7 +161,11 @@ fn marked(decoded: &Decoded<'_, '_>, fault: DecodeError) -> Option<Range<usize>>
         Reason::BadLength | Reason::TooLong { .. } => prefix,
         Reason::Truncated { have, .. } => have,
         Reason::TrailingBytes { count } => count,
-        Reason::BadHeader | Reason::Undefined | Reason::Character { .. } | Reason::BadElement => 1,
+        Reason::BadHeader
+        | Reason::Undefined
+        | Reason::Character { .. }
+        | Reason::BadElement
+        | Reason::BadFilling => 1,
     };
     Some(fault.offset..fault.offset.saturating_add(count.max(1)))
 }
@@ -205,6 +209,7 @@ fn veil(decoded: &Decoded<'_, '_>, marked: &Range<usize>, fault: DecodeError) ->
         | Reason::TrailingBytes { .. }
         | Reason::Character { .. }
         | Reason::BadElement
+        | Reason::BadFilling
         | Reason::Missing
         | Reason::Forbidden => 0,
     };

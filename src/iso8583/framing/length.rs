@@ -2,6 +2,7 @@
 
 use super::{Frame, FramingFault};
 use crate::iso8583::octets::write_decimal;
+use crate::iso8583::packed::{bcd_number, put_bcd_number};
 
 /// A length header of 2 or 4 bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -60,14 +61,7 @@ impl Header {
             Form::Big => to.iter_mut().rev().zip(length.to_le_bytes()).for_each(|(to, byte)| *to = byte),
             Form::Little => to.iter_mut().zip(length.to_le_bytes()).for_each(|(to, byte)| *to = byte),
             Form::Ascii => write_decimal(to, length),
-            Form::Bcd => {
-                let mut left = length;
-                for place in to.iter_mut().rev() {
-                    let two = u8::try_from(left % 100).unwrap_or_default();
-                    *place = (two / 10) << 4 | (two % 10);
-                    left /= 100;
-                }
-            }
+            Form::Bcd => put_bcd_number(to, length),
         }
     }
 }
@@ -85,10 +79,7 @@ impl Form {
             Self::Ascii => header.iter().try_fold(0, |number, digit| {
                 digit.is_ascii_digit().then(|| append(number, 10, digit & 0x0f))
             }),
-            Self::Bcd => header.iter().try_fold(0, |number, byte| {
-                let (tens, ones) = (byte >> 4, byte & 0x0f);
-                (tens < 10 && ones < 10).then(|| append(append(number, 10, tens), 10, ones))
-            }),
+            Self::Bcd => bcd_number(header),
         }
     }
 }

@@ -11,19 +11,20 @@ use super::super::table::{Form, Layout, Table};
 use super::draft::Draft;
 use super::field;
 use super::rules::{ConditionDraft, GivenDraft, PresenceDraft};
-use super::source::Source;
+use super::sense::{self, Asked};
+use super::source::{Files, Place};
 use super::{Forms, Whole};
 
 /// Fields that carry card data by the standard: their record must say what of it may be kept.
 const CARD_FIELDS: &[u8] = &[2, 34, 35, 36, 45, 52, 55];
 
 /// Makes the dialect.
-pub(super) fn compile(source: &Source<'_>, whole: Whole) -> Result<Dialect, DialectError> {
-    let missing = |key| source.on_line(1, DialectReason::Missing { key });
+pub(super) fn compile(files: &Files<'_>, whole: Whole) -> Result<Dialect, DialectError> {
+    let missing = |key| files.error(Place::START, DialectReason::Missing { key });
     let mut dialect = Dialect {
         name: whole.name,
         note: whole.note,
-        framing: whole.framing.unwrap_or_default(),
+        framing: whole.framing.map(|(framing, _)| framing).unwrap_or_default(),
         headers: whole.headers,
         mti: whole.mti.ok_or_else(|| missing("mti"))?,
         bitmap: whole.bitmap.ok_or_else(|| missing("bitmap"))?,
@@ -35,45 +36,48 @@ pub(super) fn compile(source: &Source<'_>, whole: Whole) -> Result<Dialect, Dial
         conditions: Vec::new(),
         whens: Vec::new(),
         presence: Vec::new(),
-        codes: whole.codes,
-        names: whole.names,
+        codes: BTreeMap::new(),
+        names: BTreeMap::new(),
         mirrors: false,
     };
     let forms = Forms { binary: Some(whole.forms.binary.ok_or_else(|| missing("binary"))?), ..whole.forms };
-    let mut lines = BTreeMap::new();
+    let framed = whole.framing.map_or(Place::START, |(_, place)| place);
+    sense::head_ends_no_frame(files, &dialect, framed)?;
+    let (mut places, mut asked) = (BTreeMap::new(), Vec::new());
     for (number, draft) in whole.fields {
-        lines.insert(number, draft.line.unwrap_or(1));
-        let (layout, field) = field(source, &mut dialect, &forms, number, &draft)?;
+        places.insert(number, draft.place.unwrap_or(Place::START));
+        let (layout, field) = field(files, &mut dialect, &forms, number, &draft)?;
         dialect.table.set(number, layout);
         dialect.fields.insert(number, field);
     }
     for when in whole.whens {
-        let condition = condition(source, &mut dialect, when.line, when.given)?;
-        let asked = dialect.conditions.get(condition).and_then(|condition| condition.field.as_ref());
-        let asked = asked.map_or(0, |(field, _)| *field);
+        let condition = condition(files, &mut dialect, &mut asked, when.place, when.given)?;
+        let decides = dialect.conditions.get(condition).and_then(|condition| condition.field.as_ref());
+        let decides = decides.map_or(0, |(field, _)| *field);
         let mut layouts = BTreeMap::new();
         for (number, draft) in when.fields {
-            if number <= asked {
-                let conflict = Conflict::ConditionTooLate { asked };
-                let line = draft.line.unwrap_or(when.line);
-                return Err(source.on_line(line, DialectReason::Conflict { field: number, conflict }));
+            let place = draft.place.unwrap_or(when.place);
+            if number <= decides {
+                return Err(files.conflict(place, number, Conflict::ConditionTooLate { asked: decides }));
             }
             if dialect.tertiary == Tertiary::Field(number) {
-                let line = draft.line.unwrap_or(when.line);
-                let conflict = Conflict::CannotCarryBitmap;
-                return Err(source.on_line(line, DialectReason::Conflict { field: number, conflict }));
+                return Err(files.conflict(place, number, Conflict::CannotCarryBitmap));
             }
-            let (layout, known) = field(source, &mut dialect, &forms, number, &draft)?;
+            places.entry(number).or_insert(place);
+            let (layout, known) = field(files, &mut dialect, &forms, number, &draft)?;
             varies(&mut dialect, number, &known);
             layouts.insert(number, (layout, known));
         }
         dialect.whens.push(When { condition, layouts });
     }
     for rule in whole.presence {
-        let rule = presence(source, &mut dialect, rule)?;
+        let rule = presence(files, &mut dialect, &mut asked, rule)?;
         dialect.presence.push(rule);
     }
-    check_bitmaps(source, &dialect, &lines)?;
+    check_bitmaps(files, &dialect, &places)?;
+    sense::may_hold(files, &dialect, &asked)?;
+    dialect.codes = sense::of_places(files, &dialect, whole.codes)?;
+    dialect.names = sense::of_places(files, &dialect, whole.names)?;
     watch(&mut dialect);
     Ok(dialect)
 }
@@ -103,40 +107,43 @@ fn varies(dialect: &mut Dialect, number: u8, known: &Field) {
 
 /// The number of a condition; its field is watched from now on.
 fn condition(
-    source: &Source<'_>,
+    files: &Files<'_>,
     dialect: &mut Dialect,
-    line: usize,
+    asked: &mut Vec<Asked>,
+    place: Place,
     given: GivenDraft,
 ) -> Result<usize, DialectError> {
-    if let Some((field, _)) = &given.field {
-        known(source, dialect, line, *field)?;
+    if let Some((field, test)) = &given.field {
+        known(files, dialect, place, *field)?;
+        asked.push((place, *field, test.clone()));
     }
     let index = dialect.conditions.len();
     if index >= CONDITIONS_MAX {
-        return Err(source.on_line(line, DialectReason::TooManyConditions { max: CONDITIONS_MAX }));
+        return Err(files.error(place, DialectReason::TooManyConditions { max: CONDITIONS_MAX }));
     }
     dialect.conditions.push(Condition { mti: given.mti, field: given.field });
     Ok(index)
 }
 
 /// A rule may only name fields that there are.
-fn known(source: &Source<'_>, dialect: &Dialect, line: usize, field: u8) -> Result<(), DialectError> {
+fn known(files: &Files<'_>, dialect: &Dialect, place: Place, field: u8) -> Result<(), DialectError> {
     if dialect.fields.contains_key(&field) {
         return Ok(());
     }
-    Err(source.on_line(line, DialectReason::NoSuchField { field }))
+    Err(files.error(place, DialectReason::NoSuchField { field }))
 }
 
 fn presence(
-    source: &Source<'_>,
+    files: &Files<'_>,
     dialect: &mut Dialect,
+    asked: &mut Vec<Asked>,
     rule: PresenceDraft,
 ) -> Result<Presence, DialectError> {
-    let line = rule.line;
+    let place = rule.place;
     let set = |dialect: &Dialect, numbers: &[u8]| {
         let mut fields = Fields::default();
         for number in numbers {
-            known(source, dialect, line, *number)?;
+            known(files, dialect, place, *number)?;
             fields.insert(*number);
         }
         Ok(fields)
@@ -144,21 +151,20 @@ fn presence(
     let mandatory = set(dialect, &rule.mandatory)?;
     let forbidden = set(dialect, &rule.forbidden)?;
     if let Some(field) = mandatory.and(forbidden).first() {
-        let conflict = Conflict::MandatoryAndForbidden;
-        return Err(source.on_line(line, DialectReason::Conflict { field, conflict }));
+        return Err(files.conflict(place, field, Conflict::MandatoryAndForbidden));
     }
     let mut conditional = Vec::new();
     for one in rule.conditional {
         let fields = set(dialect, &one.fields)?;
         let given = match one.given {
             ConditionDraft::With(field) | ConditionDraft::Without(field) => {
-                known(source, dialect, line, field)?;
+                known(files, dialect, place, field)?;
                 let with = matches!(one.given, ConditionDraft::With(_));
                 if with { Given::With(field) } else { Given::Without(field) }
             }
             ConditionDraft::Value(field, test) => {
                 let given = GivenDraft { mti: Vec::new(), field: Some((field, test)) };
-                Given::Condition(condition(source, dialect, line, given)?)
+                Given::Condition(condition(files, dialect, asked, place, given)?)
             }
         };
         conditional.push(Conditional { fields, given });
@@ -168,13 +174,12 @@ fn presence(
 
 /// Fields above 128 need a third bitmap, and the field that carries it must be able to.
 fn check_bitmaps(
-    source: &Source<'_>,
+    files: &Files<'_>,
     dialect: &Dialect,
-    lines: &BTreeMap<u8, usize>,
+    places: &BTreeMap<u8, Place>,
 ) -> Result<(), DialectError> {
     let refused = |field, conflict| {
-        let line = lines.get(&field).copied().unwrap_or(1);
-        source.on_line(line, DialectReason::Conflict { field, conflict })
+        files.conflict(places.get(&field).copied().unwrap_or(Place::START), field, conflict)
     };
     let last = dialect.fields.keys().next_back().copied().unwrap_or(0);
     match dialect.tertiary {
@@ -208,20 +213,22 @@ fn check_bitmaps(
 
 /// One field of the table with what is inside it.
 fn field(
-    source: &Source<'_>,
+    files: &Files<'_>,
     dialect: &mut Dialect,
     forms: &Forms,
     number: u8,
     draft: &Draft,
 ) -> Result<(Layout, Field), DialectError> {
-    let refused =
-        |line: usize, conflict| source.on_line(line, DialectReason::Conflict { field: number, conflict });
-    let line = draft.line.unwrap_or(1);
+    let place = draft.place.unwrap_or(Place::START);
     if draft.card_data.is_none() && CARD_FIELDS.contains(&number) {
-        return Err(refused(line, Conflict::CardDataUnsaid));
+        return Err(files.conflict(place, number, Conflict::CardDataUnsaid));
     }
-    let mut made =
-        field::field(forms, draft).map_err(|(at, conflict)| refused(at.unwrap_or(line), conflict))?;
+    let made = field::field(forms, draft);
+    let mut made = made.map_err(|(at, conflict)| files.conflict(at.unwrap_or(place), number, conflict))?;
+    if let Some(end) = dialect.framing.end_byte() {
+        sense::ends_no_frame(end, &made.layout, made.structure.as_deref())
+            .map_err(|conflict| files.conflict(place, number, conflict))?;
+    }
     if matches!(dialect.tertiary, Tertiary::Field(carrier) if number >= carrier) {
         // The writer looks where the third bitmap belongs.
         made.layout.plain = false;

@@ -12,13 +12,14 @@ use super::super::packed::Odd;
 use super::super::pages::Page;
 use super::super::table::PrefixForm;
 use super::inside::{self, InsideDraft};
-use super::source::{Source, Value};
+use super::rules::WhenDraft;
+use super::source::{Place, Source, Value};
 
 /// One field, as read.
 #[derive(Clone)]
 pub(super) struct Draft {
-    /// Line in the extending file; `None` if it came from the base.
-    pub(super) line: Option<usize>,
+    /// Where it stands.
+    pub(super) place: Option<Place>,
     pub(super) name: String,
     pub(super) text: String,
     pub(super) notation: Notation,
@@ -77,20 +78,50 @@ pub(super) const ODD: &[(&str, Odd)] = &[
 ];
 pub(super) const WANT_ODD: &str = "\"left 0\", \"right 0\", \"left F\" or \"right F\"";
 
-/// Reads `[fields]` over what the base has.
+/// Reads `[fields]` over what the base has. A field that is taken away is none for any messages.
 pub(super) fn fields(
     source: &Source<'_>,
     value: &Value<'_>,
     drafts: &mut BTreeMap<u8, Draft>,
+    whens: &mut Vec<WhenDraft>,
 ) -> Result<(), DialectError> {
-    let table = source.table("fields", value, "a table")?;
-    for (key, value) in table {
+    let removed = changed(source, value, drafts, "a record in braces, or \"none\"")?;
+    for (field, span) in removed {
+        let usual = drafts.remove(&field).is_some();
+        let varied = whens.iter_mut().filter_map(|when| when.fields.remove(&field)).count();
+        if !usual && varied == 0 {
+            return Err(source.error(&span, DialectReason::NothingToRemove { field }));
+        }
+    }
+    whens.retain(|when| !when.fields.is_empty());
+    Ok(())
+}
+
+/// Reads the fields of `[when.fields]` over what there is. None can be taken away for some messages: what follows it would
+/// be read at another place, and `forbidden` says that it must not be there.
+pub(super) fn varied(
+    source: &Source<'_>,
+    value: &Value<'_>,
+    drafts: &mut BTreeMap<u8, Draft>,
+) -> Result<(), DialectError> {
+    let want = "a record in braces; a field that some messages must not have is `forbidden` in [[presence]]";
+    let removed = changed(source, value, drafts, want)?;
+    let Some((field, span)) = removed.into_iter().next() else { return Ok(()) };
+    Err(source.error(&span, DialectReason::Wants { key: field.to_string(), want }))
+}
+
+/// Reads records of fields over what there is, and gives those that are to be taken away.
+fn changed(
+    source: &Source<'_>,
+    value: &Value<'_>,
+    drafts: &mut BTreeMap<u8, Draft>,
+    want: &'static str,
+) -> Result<Vec<(u8, Range<usize>)>, DialectError> {
+    let mut removed = Vec::new();
+    for (key, value) in source.table("fields", value, "a table")? {
         let field = source.field_number(key.get_ref(), &key.span())?;
         match value.get_ref() {
-            DeValue::String(none) if none == "none" => {
-                let missing = || source.error(&value.span(), DialectReason::NothingToRemove { field });
-                drafts.remove(&field).ok_or_else(missing)?;
-            }
+            DeValue::String(none) if none == "none" => removed.push((field, value.span())),
             DeValue::Table(record) => {
                 let draft = draft(source, field, &key.span(), record, drafts.get(&field))?;
                 drafts.insert(field, draft);
@@ -100,12 +131,10 @@ pub(super) fn fields(
             | DeValue::Float(_)
             | DeValue::Boolean(_)
             | DeValue::Datetime(_)
-            | DeValue::Array(_) => {
-                return Err(source.wants(key.get_ref(), value, "a record in braces, or \"none\""));
-            }
+            | DeValue::Array(_) => return Err(source.wants(key.get_ref(), value, want)),
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// Reads one field's record. What it leaves out it inherits, but a new `type` starts the layout afresh: what the base
@@ -117,8 +146,7 @@ pub(super) fn draft(
     record: &DeTable<'_>,
     base: Option<&Draft>,
 ) -> Result<Draft, DialectError> {
-    let line = source.line(place);
-    let missing = |key| source.on_line(line, DialectReason::Missing { key });
+    let missing = |key| source.error(place, DialectReason::Missing { key });
     let name = match (record.get("name"), base) {
         (Some(value), _) => source.text("name", value)?,
         (None, Some(base)) => base.name.clone(),
@@ -135,7 +163,7 @@ pub(super) fn draft(
         (None, Some(base)) => Draft { name, ..base.clone() },
         (None, None) => return Err(missing("type")),
     };
-    draft.line = Some(line);
+    draft.place = Some(source.place(place));
     for (key, value) in record {
         match key.get_ref().as_ref() {
             "name" | "type" | "header" => {}
@@ -169,7 +197,7 @@ impl Draft {
     /// A field of this type of which nothing else is said.
     pub(super) const fn plain(text: String, notation: Notation) -> Self {
         Self {
-            line: None,
+            place: None,
             name: String::new(),
             text,
             notation,

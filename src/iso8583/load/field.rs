@@ -4,11 +4,13 @@ use super::super::charset::Class;
 use super::super::dialect::{CardData, Field};
 use super::super::load_error::Conflict;
 use super::super::notation::Notation;
-use super::super::structure::{Datasets, Structure, Subfield, Subfields, Widths};
+use super::super::structure::{Datasets, Part, Structure, Subfield, Widths};
+use super::super::subfields::Subfields;
 use super::super::table::{Form, Layout, Prefix, PrefixForm, Tlv};
 use super::Forms;
 use super::draft::{Draft, Word};
 use super::inside::InsideDraft;
+use super::source::Place;
 
 /// A field and everything inside it.
 pub(super) struct Made {
@@ -20,7 +22,7 @@ pub(super) struct Made {
 }
 
 /// What is wrong, and on which line if it is not the field's own.
-pub(super) type Refused = (Option<usize>, Conflict);
+pub(super) type Refused = (Option<Place>, Conflict);
 
 /// Makes a field of what its record says.
 ///
@@ -28,7 +30,7 @@ pub(super) type Refused = (Option<usize>, Conflict);
 ///
 /// What in it cannot be together.
 pub(super) fn field(forms: &Forms, draft: &Draft) -> Result<Made, Refused> {
-    let own = |conflict| (draft.line, conflict);
+    let own = |conflict| (draft.place, conflict);
     let Notation { class, prefix: dots, max } = draft.notation;
     let form = form(forms, draft).map_err(own)?;
     if draft.card_data == Some(CardData::Pan) && !matches!(class, Class::N | Class::An | Class::Ans) {
@@ -179,19 +181,15 @@ fn inside_of(
         mirrors |= made.mirrors || made.layout.is_mirrored();
         Ok(Subfield { key, layout: made.layout, field: made.field, structure: made.structure })
     };
+    if layout.form == Form::Absent {
+        return Err(own(Conflict::InsideAbsent));
+    }
     let structure = match inside {
-        InsideDraft::Widths(parts) => {
-            let wide: usize = parts.iter().map(|part| usize::from(part.len)).sum();
+        InsideDraft::Widths(parts, open) => {
             if !text && layout.class != Class::N {
                 return Err(own(Conflict::NotText));
             }
-            if wide > usize::from(layout.max) {
-                return Err(own(Conflict::PartsTooWide { parts: wide, max: layout.max }));
-            }
-            if layout.prefix.is_none() && wide < usize::from(layout.max) {
-                return Err(own(Conflict::PartsTooNarrow { parts: wide, max: layout.max }));
-            }
-            Structure::Widths(Widths { parts: parts.clone(), short: layout.prefix.is_some() })
+            Structure::Widths(widths(layout, parts, *open).map_err(own)?)
         }
         InsideDraft::Tlv(tlv) => {
             check_tlv(layout, *tlv, if tlv.binary { bytes } else { text }).map_err(own)?;
@@ -210,7 +208,9 @@ fn inside_of(
         InsideDraft::Parts(parts) => {
             let parts: Result<_, Refused> =
                 parts.iter().map(|(key, draft)| sub(key.clone(), draft)).collect();
-            Structure::Parts(parts?)
+            let parts: Vec<Subfield> = parts?;
+            parts_fill(layout, &parts).map_err(own)?;
+            Structure::Parts(parts)
         }
         InsideDraft::Bitmap { hex, bytes, header, fields } => {
             let most = bytes.saturating_mul(8);
@@ -221,7 +221,11 @@ fn inside_of(
                 .iter()
                 .map(|(number, draft)| sub(number.to_string(), draft).map(|field| (*number, field)))
                 .collect();
-            Structure::Bitmap(Subfields { hex: *hex, bytes: *bytes, header: *header, fields: fields? })
+            let inside = Subfields { hex: *hex, bytes: *bytes, header: *header, fields: fields? };
+            if inside.head() > usize::from(layout.max) {
+                return Err(own(Conflict::NoRoomForBitmap));
+            }
+            Structure::Bitmap(inside)
         }
         InsideDraft::Datasets { length, known } => {
             let known: Result<_, Refused> = known
@@ -232,6 +236,48 @@ fn inside_of(
         }
     };
     Ok((structure, worst, mirrors))
+}
+
+/// Parts by width, which fill a field of fixed length exactly.
+fn widths(layout: &Layout, parts: &[Part], open: bool) -> Result<Widths, Conflict> {
+    let wide: usize = parts.iter().map(|part| usize::from(part.len)).sum();
+    let (max, short) = (layout.max, layout.prefix.is_some());
+    if wide > usize::from(max) {
+        return Err(Conflict::PartsTooWide { parts: wide, max });
+    }
+    if !short && wide < usize::from(max) {
+        return Err(Conflict::PartsTooNarrow { parts: wide, max });
+    }
+    if open && !short {
+        return Err(Conflict::OpenFixed);
+    }
+    Ok(Widths { parts: parts.to_vec(), short, open })
+}
+
+/// Whether small fields can fill a field of fixed length exactly.
+fn parts_fill(layout: &Layout, parts: &[Subfield]) -> Result<(), Conflict> {
+    if layout.prefix.is_some() {
+        return Ok(());
+    }
+    let shortest = |layout: &Layout| match layout.prefix {
+        Some(prefix) if !layout.filled => usize::from(prefix.bytes),
+        Some(_) | None => longest(layout),
+    };
+    let least: usize = parts.iter().map(|part| shortest(&part.layout)).sum();
+    let most: usize = parts.iter().map(|part| longest(&part.layout)).sum();
+    if least > usize::from(layout.max) {
+        return Err(Conflict::PartsTooWide { parts: least, max: layout.max });
+    }
+    if most < usize::from(layout.max) {
+        return Err(Conflict::PartsTooNarrow { parts: most, max: layout.max });
+    }
+    Ok(())
+}
+
+/// Bytes of the longest value with its length.
+fn longest(layout: &Layout) -> usize {
+    let prefix = layout.prefix.map_or(0, |prefix| usize::from(prefix.bytes));
+    prefix.saturating_add(usize::from(layout.wire_max))
 }
 
 /// Whether a small field may stand within text: its characters as they are, and no bytes before them.

@@ -15,12 +15,23 @@ use super::source::{Source, Value};
 /// The inside of a field, as read.
 #[derive(Clone)]
 pub(super) enum InsideDraft {
-    Widths(Vec<Part>),
+    /// And whether the last may be shorter.
+    Widths(Vec<Part>, bool),
     Parts(Vec<(String, Draft)>),
     Tlv(Tlv),
-    Ber { depth: u8 },
-    Bitmap { hex: bool, bytes: u8, header: u8, fields: BTreeMap<u8, Draft> },
-    Datasets { length: u8, known: BTreeMap<u8, Draft> },
+    Ber {
+        depth: u8,
+    },
+    Bitmap {
+        hex: bool,
+        bytes: u8,
+        header: u8,
+        fields: BTreeMap<u8, Draft>,
+    },
+    Datasets {
+        length: u8,
+        known: BTreeMap<u8, Draft>,
+    },
 }
 
 /// Reads the keys of a record that tell of its inside; `base` is what is there already.
@@ -132,10 +143,10 @@ fn depth(source: &Source<'_>, value: &Value<'_>) -> Result<u8, DialectError> {
 
 /// Reads parts in their order: all by width, or each with a type of its own.
 fn parts(source: &Source<'_>, field: u8, value: &Value<'_>) -> Result<InsideDraft, DialectError> {
-    let want = "a list of { name = \"…\", width = characters } and { blank = characters }, or of small fields with a type";
+    let want = "a list of { name = \"…\", width = characters } and { blank = characters }, the last perhaps { name = \"…\", up_to = characters }, or of small fields with a type";
     let list = source.list("parts", value, want)?;
     let (mut widths, mut typed) = (Vec::<Part>::new(), Vec::<(String, Draft)>::new());
-    let (mut start, mut taken) = (0_u16, BTreeSet::new());
+    let (mut start, mut taken, mut open) = (0_u16, BTreeSet::new(), false);
     for item in list {
         let record = source.table("parts", item, want)?;
         let name = record.get("name").map(|name| part_name(source, name)).transpose()?;
@@ -147,12 +158,17 @@ fn parts(source: &Source<'_>, field: u8, value: &Value<'_>) -> Result<InsideDraf
             typed.push((name, draft::draft(source, field, &item.span(), record, None)?));
             continue;
         }
-        let known = |key: &str| matches!(key, "name" | "width" | "blank");
+        if open {
+            return Err(source.wants("parts", item, "a list in which `up_to` is the last"));
+        }
+        let known = |key: &str| matches!(key, "name" | "width" | "up_to" | "blank");
         if let Some((key, _)) = record.iter().find(|(key, _)| !known(key.get_ref())) {
-            return Err(source.unknown(key, "name, width, blank"));
+            return Err(source.unknown(key, "name, width, up_to, blank"));
         }
         let width = |key, value| source.number(key, value, 9999, "a number from 1 to 9999");
-        let (name, len) = match (name, record.get("width"), record.get("blank")) {
+        let (up_to, exact) = (record.get("up_to"), record.get("width"));
+        open = up_to.is_some();
+        let (name, len) = match (name, up_to.xor(exact), record.get("blank")) {
             (Some(name), Some(value), None) => (Some(name), width("width", value)?),
             (None, None, Some(value)) => (None, width("blank", value)?),
             _ => return Err(source.wants("parts", item, want)),
@@ -161,7 +177,7 @@ fn parts(source: &Source<'_>, field: u8, value: &Value<'_>) -> Result<InsideDraf
         start = start.saturating_add(len);
     }
     match (widths.is_empty(), typed.is_empty()) {
-        (false, true) => Ok(InsideDraft::Widths(widths)),
+        (false, true) => Ok(InsideDraft::Widths(widths, open)),
         (true, false) => Ok(InsideDraft::Parts(typed)),
         (true, true) => Err(source.wants("parts", value, want)),
         (false, false) => Err(source.conflict(&value.span(), field, Conflict::MixedParts)),

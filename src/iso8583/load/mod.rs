@@ -5,6 +5,7 @@ mod draft;
 mod field;
 mod inside;
 mod rules;
+mod sense;
 mod source;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use super::packed::Odd;
 use super::table::PrefixForm;
 use draft::{Draft, LENGTHS, ODD, WANT_LENGTHS, WANT_ODD, WORDS, Word};
 use rules::{PresenceDraft, WhenDraft};
-use source::{Source, Value};
+use source::{Files, Place, Source, Value};
 
 /// Longest chain of `extends`.
 const DEPTH_MAX: usize = 8;
@@ -29,7 +30,7 @@ const DEPTH_MAX: usize = 8;
 struct Whole {
     name: String,
     note: String,
-    framing: Option<Framing>,
+    framing: Option<(Framing, Place)>,
     headers: Vec<Header>,
     mti: Option<MtiForm>,
     bitmap: Option<Bitmap>,
@@ -39,8 +40,8 @@ struct Whole {
     fields: BTreeMap<u8, Draft>,
     whens: Vec<WhenDraft>,
     presence: Vec<PresenceDraft>,
-    codes: BTreeMap<String, BTreeMap<String, String>>,
-    names: BTreeMap<String, String>,
+    codes: BTreeMap<String, (Place, BTreeMap<String, String>)>,
+    names: BTreeMap<String, (Place, String)>,
 }
 
 /// How values are written unless their field says otherwise.
@@ -73,9 +74,9 @@ type Base<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads and checks a dialect.
 pub(super) fn load(file: &str, text: &str, base: Base<'_>) -> Result<Dialect, DialectError> {
-    let source = Source::new(file, text);
-    let whole = read(&source, base, &mut Vec::new())?;
-    compile::compile(&source, whole)
+    let mut chain = Vec::new();
+    let whole = read(&Source::new(file, text, 0), base, &mut chain)?;
+    compile::compile(&Files { file, chain }, whole)
 }
 
 /// Reads a file and, before it, what it extends.
@@ -95,13 +96,13 @@ fn read(source: &Source<'_>, base: Base<'_>, chain: &mut Vec<String>) -> Result<
     whole.name = name;
     whole.note = String::new();
     if let Some(fields) = table.get("fields") {
-        draft::fields(source, fields, &mut whole.fields)?;
+        draft::fields(source, fields, &mut whole.fields, &mut whole.whens)?;
     }
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "name" | "extends" | "fields" => {}
             "note" => whole.note = source.text("note", value)?,
-            "framing" => whole.framing = Some(framing(source, value)?),
+            "framing" => whole.framing = Some((framing(source, value)?, source.place(&value.span()))),
             "header" => whole.headers = headers(source, value)?,
             "when" => rules::whens(source, value, &whole.fields, &mut whole.whens)?,
             "presence" => rules::presence(source, value, &mut whole.presence)?,
@@ -126,7 +127,7 @@ fn read(source: &Source<'_>, base: Base<'_>, chain: &mut Vec<String>) -> Result<
     Ok(whole)
 }
 
-/// Reads what a file extends. Its lines are not the file's own.
+/// Reads what a file extends.
 fn extended(
     source: &Source<'_>,
     extends: &Value<'_>,
@@ -140,9 +141,7 @@ fn extended(
     let text = base(&parent)
         .ok_or_else(|| source.error(&extends.span(), DialectReason::NoBase { name: parent.clone() }))?;
     let file = format!("{parent}.toml");
-    let mut whole = read(&Source::new(&file, &text), base, chain)?;
-    whole.fields.values_mut().for_each(|draft| draft.line = None);
-    Ok(whole)
+    read(&Source::new(&file, &text, chain.len()), base, chain)
 }
 
 /// Reads a key that tells how messages begin; false if it is none of them.
@@ -245,8 +244,9 @@ fn header(source: &Source<'_>, item: &Value<'_>, want: &'static str) -> Result<H
         }
         "counted" => {
             let sent = source.hex("counted", value)?;
-            if sent.first().copied().map(usize::from) != Some(sent.len()) {
-                return Err(source.wants("counted", value, "bytes in hex, the first of them their number"));
+            if sent.first().copied().map(usize::from) != Some(sent.len()) || sent.len() < 2 {
+                let want = "bytes in hex, two or more, the first of them their number";
+                return Err(source.wants("counted", value, want));
             }
             Header::Counted { sent }
         }
@@ -271,10 +271,13 @@ fn header(source: &Source<'_>, item: &Value<'_>, want: &'static str) -> Result<H
 fn codes(
     source: &Source<'_>,
     value: &Value<'_>,
-    codes: &mut BTreeMap<String, BTreeMap<String, String>>,
+    codes: &mut BTreeMap<String, (Place, BTreeMap<String, String>)>,
 ) -> Result<(), DialectError> {
     for (path, value) in source.table("codes", value, "tables of values and what they mean")? {
-        let meanings = codes.entry(path.get_ref().to_string()).or_default();
+        let place = source.place(&path.span());
+        let (said, meanings) =
+            codes.entry(path.get_ref().to_string()).or_insert_with(|| (place, BTreeMap::new()));
+        *said = place;
         for (code, value) in source.table(path.get_ref(), value, "a table of values and what they mean")? {
             meanings.insert(code.get_ref().to_string(), source.text(code.get_ref(), value)?);
         }
@@ -285,10 +288,11 @@ fn codes(
 fn names(
     source: &Source<'_>,
     value: &Value<'_>,
-    names: &mut BTreeMap<String, String>,
+    names: &mut BTreeMap<String, (Place, String)>,
 ) -> Result<(), DialectError> {
     for (path, value) in source.table("names", value, "a table of paths and what stands there")? {
-        names.insert(path.get_ref().to_string(), source.text(path.get_ref(), value)?);
+        let named = (source.place(&path.span()), source.text(path.get_ref(), value)?);
+        names.insert(path.get_ref().to_string(), named);
     }
     Ok(())
 }

@@ -7,12 +7,12 @@ use toml::de::DeTable;
 use super::super::load_error::{DialectError, DialectReason};
 use super::super::rules::{CONDITIONS_MAX, MtiPattern, Test};
 use super::draft::{self, Draft};
-use super::source::{Source, Value};
+use super::source::{Place, Source, Value};
 
 /// Another layout of some fields, as read.
 #[derive(Clone)]
 pub(super) struct WhenDraft {
-    pub(super) line: usize,
+    pub(super) place: Place,
     pub(super) given: GivenDraft,
     pub(super) fields: BTreeMap<u8, Draft>,
 }
@@ -27,7 +27,7 @@ pub(super) struct GivenDraft {
 /// Which fields must be there, as read.
 #[derive(Clone)]
 pub(super) struct PresenceDraft {
-    pub(super) line: usize,
+    pub(super) place: Place,
     pub(super) mti: Vec<MtiPattern>,
     pub(super) mandatory: Vec<u8>,
     pub(super) forbidden: Vec<u8>,
@@ -71,16 +71,17 @@ pub(super) fn whens(
         let Some(changed) = fields.filter(|_| !mti.is_empty() || field.is_some()) else {
             return Err(source.wants("when", item, want));
         };
-        let line = source.line(&item.span());
         if read.len().saturating_add(whens.len()) >= CONDITIONS_MAX {
-            return Err(source.on_line(line, DialectReason::TooManyConditions { max: CONDITIONS_MAX }));
+            let max = CONDITIONS_MAX;
+            return Err(source.error(&item.span(), DialectReason::TooManyConditions { max }));
         }
         let table = source.table("fields", changed, "a table")?;
         let named = table.iter().filter_map(|(key, _)| key.get_ref().parse::<u8>().ok());
         let known = |number| base.get(&number).map(|draft| (number, draft.clone()));
         let mut drafts = named.filter_map(known).collect();
-        draft::fields(source, changed, &mut drafts)?;
-        read.push(WhenDraft { line, given: GivenDraft { mti, field }, fields: drafts });
+        draft::varied(source, changed, &mut drafts)?;
+        let place = source.place(&item.span());
+        read.push(WhenDraft { place, given: GivenDraft { mti, field }, fields: drafts });
     }
     read.append(whens);
     *whens = read;
@@ -95,9 +96,9 @@ pub(super) fn presence(
 ) -> Result<(), DialectError> {
     let want = "tables [[presence]] with mti, mandatory, forbidden, conditional";
     for item in source.list("presence", value, want)? {
-        let line = source.line(&item.span());
+        let place = source.place(&item.span());
         let mut rule = PresenceDraft {
-            line,
+            place,
             mti: Vec::new(),
             mandatory: Vec::new(),
             forbidden: Vec::new(),
@@ -113,7 +114,7 @@ pub(super) fn presence(
             }
         }
         if rule.mti.is_empty() {
-            return Err(source.on_line(line, DialectReason::Missing { key: "mti" }));
+            return Err(source.error(&item.span(), DialectReason::Missing { key: "mti" }));
         }
         rules.push(rule);
     }
@@ -163,7 +164,12 @@ fn test(source: &Source<'_>, record: &DeTable<'_>) -> Result<Option<(u8, Test)>,
 
 fn texts(source: &Source<'_>, key: &str, value: &Value<'_>) -> Result<Vec<Vec<u8>>, DialectError> {
     let list = source.list(key, value, "a list of texts")?;
-    list.into_iter().map(|value| source.text(key, value).map(String::into_bytes)).collect()
+    // A value is asked as characters, one byte each.
+    let bytes = |text: String| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<_>>();
+    let read = |value| {
+        bytes(source.text(key, value)?).ok_or_else(|| source.wants(key, value, "characters of ISO 8859-1"))
+    };
+    list.into_iter().map(read).collect()
 }
 
 fn patterns(source: &Source<'_>, value: &Value<'_>) -> Result<Vec<MtiPattern>, DialectError> {

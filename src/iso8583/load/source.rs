@@ -19,16 +19,55 @@ pub(super) struct Source<'a> {
     pub(super) text: &'a str,
     /// Where the lines end.
     ends: Vec<usize>,
+    /// How many files lead to it through `extends`.
+    pub(super) depth: usize,
+}
+
+/// A line of a file, or of one that it extends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    /// How many files lead to it through `extends`.
+    pub(super) depth: usize,
+    pub(super) line: usize,
+}
+
+impl Place {
+    /// Where what is missing might be.
+    pub(super) const START: Self = Self { depth: 0, line: 1 };
+}
+
+/// The names of a file and of those that it extends.
+pub(super) struct Files<'a> {
+    pub(super) file: &'a str,
+    /// Names of dialects by depth, its own first.
+    pub(super) chain: Vec<String>,
+}
+
+impl Files<'_> {
+    pub(super) fn error(&self, place: Place, reason: DialectReason) -> DialectError {
+        let base = self.chain.get(place.depth).filter(|_| place.depth > 0);
+        let file = base.map_or_else(|| self.file.to_owned(), |name| format!("{name}.toml"));
+        DialectError { file, line: place.line, reason }
+    }
+
+    pub(super) fn conflict(&self, place: Place, field: u8, conflict: Conflict) -> DialectError {
+        self.error(place, DialectReason::Conflict { field, conflict })
+    }
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+    /// `depth`: how many files lead to it.
+    pub(super) fn new(file: &'a str, text: &'a str, depth: usize) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
-        Self { file, text, ends: ends.collect() }
+        Self { file, text, ends: ends.collect(), depth }
     }
 
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
         self.ends.partition_point(|end| *end < span.start).saturating_add(1)
+    }
+
+    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        Place { depth: self.depth, line: self.line(span) }
     }
 
     pub(super) fn error(&self, span: &Range<usize>, reason: DialectReason) -> DialectError {

@@ -2,9 +2,6 @@
 
 use crate::iso8583::{self, CardNumbers, Dialect, Mirror};
 
-/// Bytes that stay of a frame that cannot be trusted, behind its headers: its MTI.
-const MTI_BYTES: usize = 4;
-
 /// Masks card data in place, the same length. `request` is what the frame answers, if it answers one: it tells what in
 /// the answer is a card number.
 ///
@@ -12,16 +9,11 @@ const MTI_BYTES: usize = 4;
 /// what was taken for other fields may then be card data, and what an answer echoes as well. Of such a frame, and of its
 /// answer, only the MTI stays.
 pub(super) fn conceal(dialect: &Dialect, frame: &mut [u8], request: Option<&[u8]>) {
-    let (mut mirror, mut request_mirror) = (Mirror::new(), Mirror::new());
-    let request = request.map(|request| iso8583::decode(dialect, request, &mut request_mirror));
+    let mut mirror = Mirror::new();
+    let request = request.map(|request| iso8583::decode(dialect, request, &mut mirror));
     let misread = request.as_ref().is_some_and(iso8583::Decoded::may_be_misread);
-    let decoded = iso8583::decode(dialect, frame, &mut mirror);
-    if misread || decoded.may_be_misread() {
-        let head = decoded.message.header().len().saturating_add(MTI_BYTES);
-        if let Some(rest) = frame.get_mut(head..) {
-            rest.fill(b'*');
-        }
-        return;
+    if misread {
+        return iso8583::mask_all_but_type(dialect, frame);
     }
     let known = request.map(|request| CardNumbers::of(&request.message)).unwrap_or_default();
     iso8583::mask_frame_with(dialect, frame, &known);

@@ -1,0 +1,94 @@
+//! One order of events at a time.
+
+use super::*;
+
+#[test]
+fn a_pause_between_reversals_doubles() {
+    let mut world = World::new(PLAIN);
+    world.pay(1, 0);
+    world.pass(1000);
+    let mut pauses = Vec::new();
+    while let Some(at) = world.switch.next_deadline() {
+        let reversals = world.orders.len();
+        let pause = Ticks(world.now_ms).until_ms(at);
+        world.pass(pause);
+        if world.orders.len() > reversals {
+            pauses.push(pause);
+        }
+    }
+    assert_eq!(pauses, [100, 200, 400]);
+    assert_eq!(world.stored[&World::key(1)].state, State::Exception);
+}
+
+/// An advice whose first order stays unanswered until after the second one's answer; gives the first order's number.
+fn advised_twice(world: &mut World, answer: Outcome) -> LegId {
+    world.advise(1);
+    let first = world.orders.remove(0).0;
+    while world.orders.is_empty() {
+        world.pass(100);
+    }
+    let second = world.orders.remove(0).0;
+    world.step(Event::BillerReplied { leg: second, outcome: answer });
+    first
+}
+
+#[test]
+fn a_refusal_that_comes_late_leaves_an_advice_with_people() {
+    let mut world = World::new(PLAIN);
+    let first = advised_twice(&mut world, Outcome::Declined(Reason::NoSuchBill));
+    assert_eq!(world.stored[&World::key(1)].state, State::Exception);
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Declined(Reason::NoSuchBill) });
+    assert_eq!(world.stored[&World::key(1)].state, State::Exception);
+}
+
+#[test]
+fn a_late_reply_finds_a_payment_as_it_has_become_and_not_as_it_was_put_away() {
+    let mut world = World::new(PLAIN);
+    let first = advised_twice(&mut world, Outcome::Posted(posting()));
+    world.reverse(1, true);
+    let reversal = world.orders.remove(0).0;
+    world.step(Event::BillerReplied { leg: reversal, outcome: Outcome::Reversed });
+    assert_eq!(world.stored[&World::key(1)].state, State::Reversed);
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Declined(Reason::ReversedFirst) });
+    assert_eq!(world.stored[&World::key(1)].state, State::Reversed);
+}
+
+/// A payment that was posted, and that the acquirer has had undone.
+fn undone(world: &mut World) {
+    let post = world.orders.remove(0).0;
+    world.step(Event::BillerReplied { leg: post, outcome: Outcome::Posted(posting()) });
+    world.reverse(1, true);
+    let reversal = world.orders.remove(0).0;
+    world.step(Event::BillerReplied { leg: reversal, outcome: Outcome::Reversed });
+    assert_eq!(world.stored[&World::key(1)].state, State::Reversed);
+}
+
+#[test]
+fn an_advice_repeated_behind_its_reversal_changes_nothing() {
+    let mut world = World::new(PLAIN);
+    world.advise(1);
+    undone(&mut world);
+    world.advise(1);
+    assert_eq!(world.stored[&World::key(1)].state, State::Reversed);
+}
+
+#[test]
+fn an_advice_of_a_payment_that_was_undone_goes_to_people_and_does_not_stand() {
+    let mut world = World::new(PLAIN);
+    world.pay(1, 0);
+    undone(&mut world);
+    world.advise(1);
+    let payment = &world.stored[&World::key(1)];
+    assert_eq!((payment.state, payment.stands()), (State::Exception, false));
+}
+
+#[test]
+fn the_heads_of_an_advice_are_stored_before_its_order_leaves_so_that_it_stays_the_same_order() {
+    let mut world = World::new(Kind { looks_up_first: true, ..PLAIN });
+    world.advise(1);
+    let look_up = world.orders.remove(0).0;
+    world.step(Event::BillerReplied { leg: look_up, outcome: Outcome::Found(Box::new(bill())) });
+    let (_, Order::Post { payment, .. }) = world.orders.remove(0) else { panic!("no order to post") };
+    assert!(!payment.heads.is_empty());
+    assert_eq!(world.stored[&World::key(1)].heads, payment.heads);
+}
