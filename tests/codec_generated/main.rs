@@ -232,7 +232,7 @@ fn pieces(case: &Case, number: u8, nodes: &[Node]) -> Vec<(Vec<u8>, Vec<u8>)> {
 #[test]
 fn the_cases_drawn_have_everything_that_the_notation_knows() {
     let words = "mti = \"ascii\"|mti = \"bcd\"|mti = \"ebcdic\"|bitmap = \"ebcdic hex\"|secondary = \"none\"|\"unannounced\"|\
-        tertiary = \"leading\"|tertiary = |tpdu|counted|begins|framing|type = \"absent\"|type = \"x+n|type = \"z|type = \"as|\
+        tertiary = \"leading\"|tertiary = |tpdu|counted|begins|framing|type = \"absent\"|type = \"char|type = \"x+n|type = \"z|type = \"as|\
         as = \"latin1\"|as = \"cp037\"|as = \"cp1047\"|as = \"bcd\"|as = \"hex\"|odd = \"left F\"|odd = \"right 0\"|\
         counts = \"bytes\"|includes = \"itself\"|filled = true|blank = |width = |tlv = |first = \"length\"|counts = \"all\"|\
         ber = true|ber = {|datasets = |form = \"hex\", bytes = 1,|bytes = 16|header = 4|[[when]]|[[presence]]|begins = [|is = [|\

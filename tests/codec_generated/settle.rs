@@ -90,6 +90,7 @@ impl Field {
         }
         self.class = match (&self.holds, self.class) {
             (Content::Leaf(_), "absent") => "absent",
+            (Content::Leaf(_), "char") if within_text => "b",
             (Content::Leaf(_) | Content::Widths(..), class) => class,
             (Content::Tlv(tlv, _), _) if !tlv.binary => {
                 if self.class == "an" {
@@ -178,7 +179,7 @@ impl Field {
             for byte in bytes {
                 match class {
                     "z" if word == "bcd" && !byte.is_ascii_digit() => *byte = b'D',
-                    "b" => {}
+                    "b" | "char" => {}
                     _ if *byte >= 0x80 && !high => *byte = letter,
                     _ => {}
                 }

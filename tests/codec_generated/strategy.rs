@@ -249,6 +249,7 @@ fn leaf() -> impl Strategy<Value = (&'static str, Content)> {
         4 => but("ans", |_| false),
         2 => of("z", (b'0'..=b'?').chain([b'D']).collect()),
         3 => of("b", (0..=255).collect()),
+        1 => of("char", (0..=255).collect()),
         2 => signed,
         1 => Just(("absent", Content::Leaf(Vec::new()))),
         1 => hidden(),

@@ -79,7 +79,7 @@ fn any_frame_is_survived_by_every_shipped_dialect() {
     let count = bodies::dialects().len();
     let frames: Vec<_> = (0..count).map(corpus::frames).collect();
     run(
-        20_000,
+        4_000,
         |dice| {
             // Of its own dialect, but for some.
             let own = dice.below(count);
@@ -147,7 +147,7 @@ fn any_json_is_a_message_or_refused() {
     let count = bodies::dialects().len();
     let messages: Vec<_> = (0..count).map(corpus::messages).collect();
     run(
-        10_000,
+        3_000,
         |dice| {
             let own = dice.below(count);
             let text = spoilt(dice, &messages[own]);
@@ -162,7 +162,7 @@ fn any_frame_can_be_masked() {
     let count = bodies::dialects().len();
     let frames: Vec<_> = (0..count).map(corpus::frames).collect();
     run(
-        20_000,
+        5_000,
         |dice| {
             let own = dice.below(count);
             let frame = spoilt(dice, &frames[own]);
