@@ -413,9 +413,7 @@ impl Drop for Writer<'_, '_> {
 
 impl fmt::Debug for Writer<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer")
-            .field("last", &self.last)
-            .field("failed", &self.failed)
-            .finish_non_exhaustive()
+        let mut debug = f.debug_struct("Writer");
+        debug.field("last", &self.last).field("failed", &self.failed).finish_non_exhaustive()
     }
 }

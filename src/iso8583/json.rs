@@ -49,8 +49,8 @@ pub enum JsonReason {
 
 /// A decoded message as JSON. Binary is upper-case hex; a field with something inside is an object of it, or an array
 /// of `[key, value]` if a tag repeats. What stands before the MTI is `header`, in hex, if there is anything; after a fault
-/// there is another key, `fault`. `masked`: card data is shown as stars, as it must be outside of tests, and of a message
-/// that [may be misread](Decoded::may_be_misread) only type, trace number and fault.
+/// there is another key, `fault`. `masked`: card data is shown as stars, as it must be outside of tests, as in
+/// [`tree`](super::tree()).
 #[must_use]
 pub fn to_json(decoded: &Decoded<'_, '_>, masked: bool) -> Value {
     let message = &decoded.message;

@@ -63,21 +63,14 @@ impl fmt::Debug for Shown {
     }
 }
 
-/// The fields of a message, ascending. `masked`: card data is shown as stars, as it must be outside of tests, and of a
-/// message that [may be misread](super::Decoded::may_be_misread) its trace number alone.
+/// The fields of a message, ascending. `masked`: card data is shown as stars, as it must be outside of tests. Of a message
+/// that [may be misread](super::Decoded::may_be_misread) it is what was read: whoever shows that to people looks for card
+/// numbers in any of it.
 #[must_use]
 pub fn tree(message: &Message<'_, '_>, masked: bool) -> Vec<Node> {
     let pans = masked.then(|| CardNumbers::of(message));
     let grower = Grower { message, pans };
-    let misread = masked && message.may_be_misread();
-    let shown = message.fields().filter(|(number, _)| !misread || is_trace_number(message, *number));
-    shown.filter_map(|(number, value)| grower.field(number, value)).collect()
-}
-
-/// Whether a field is the trace number, and can be nothing longer.
-fn is_trace_number(message: &Message<'_, '_>, number: u8) -> bool {
-    let short = |layout: &Layout| layout.class == Class::N && layout.prefix.is_none() && layout.max <= 12;
-    number == 11 && message.layout(number).is_some_and(short)
+    message.fields().filter_map(|(number, value)| grower.field(number, value)).collect()
 }
 
 struct Grower<'m, 'd, 'a> {

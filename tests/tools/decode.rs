@@ -177,7 +177,7 @@ fn what_is_inside_of_fields_is_shown_and_what_is_wrong_with_its_likely_cause() {
 
     refused: DE 55 at byte 52: an element or subfield is malformed or runs past its field (chip data)
         byte    0  1  2  3  4  5  6  7   8  9 10 11 12 13 14 15
-          32   2A 2A 2A 2A 2A 05 86 2A  2A 2A 2A 2A 2A 2A 2A 2A   *****..*********
+          32   2A 2A 2A 2A 2A 2A 2A 2A  2A 2A 2A 2A 2A 2A 2A 2A   ****************
           48   2A 2A 2A 2A 2A 2A 2A 2A  2A 2A 2A 2A 2A            *************
                            ^^                                         ^
       (card data, and what follows a lost layout, are masked)
