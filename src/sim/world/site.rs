@@ -144,7 +144,7 @@ pub(super) fn amount(biller: usize, number: u64) -> u64 {
 pub(super) fn bill(biller: usize, number: u64) -> Bill {
     let first = Site::first_date();
     let due = amount(biller, number);
-    let days = if number % 3 == 0 { 0 } else { 30 };
+    let days = if number.is_multiple_of(3) { 0 } else { 30 };
     let expiry = BusinessDate::from_day_number(FIRST_DATE.saturating_add(60)).unwrap_or(first);
     let head = |name: &str, minor| HeadAmount { head: short(name), amount: minor_units(minor) };
     Bill {
