@@ -4,7 +4,7 @@
 use sled::IVec;
 
 use super::memory::{self, MemoryDisk};
-use super::{LEG_PREFIX, block_key, sync};
+use super::{block_key, sync};
 
 /// A key and its value.
 pub(super) type Pair = (IVec, IVec);
@@ -142,9 +142,4 @@ impl DoubleEndedIterator for Walk {
             Self::Memory(walk) => walk.next_back().map(Ok),
         }
     }
-}
-
-/// Whether a key is a block's.
-pub(super) fn is_block(key: &[u8]) -> bool {
-    key.first() == Some(&LEG_PREFIX)
 }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sled::IVec;
 
+use super::OPENS_KEY;
 use super::block::Head;
-use super::medium::{Pair, is_block};
-use super::{META_PREFIX, OPENS_KEY};
+use super::medium::Pair;
 
 /// One key's new value; none removes it.
 pub(super) type Change = (IVec, Option<IVec>);
@@ -208,13 +208,6 @@ impl MemoryDisk {
         let bytes = |(key, value): (&IVec, &IVec)| key.len().saturating_add(value.len());
         let sum = state.live.iter().map(bytes).fold(0_usize, usize::saturating_add);
         u64::try_from(sum).unwrap_or(u64::MAX)
-    }
-
-    /// How many of the keys are neither blocks nor the journal's own notes.
-    #[must_use]
-    pub fn keys(&self) -> usize {
-        let own = |key: &&IVec| is_block(key) || key.first() == Some(&META_PREFIX);
-        self.state().live.keys().filter(|key| !own(key)).count()
     }
 
     pub(super) fn walk(&self, first: &[u8], last: Option<&[u8]>) -> Walk {

@@ -11,6 +11,7 @@
 mod crash;
 mod damage;
 mod full;
+mod memory;
 mod store;
 mod turns;
 mod valve;

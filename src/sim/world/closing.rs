@@ -90,6 +90,9 @@ impl World<'_> {
 }
 
 fn belief(deal: &Deal) -> Belief {
+    if deal.denied {
+        return Belief::WithPeople;
+    }
     match (&deal.outcome, deal.reversed) {
         (_, true) => Belief::NotPaid,
         (Some(code), false) if code == "00" => Belief::Paid,

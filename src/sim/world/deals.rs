@@ -26,6 +26,8 @@ pub(super) struct Deal {
     /// What is in doubt at its biller is made certain.
     confirms: bool,
     pub(super) reversed: bool,
+    /// Its reversal was refused: its people will talk to the biller's.
+    pub(super) denied: bool,
     pub(super) closed: bool,
 }
 
@@ -54,6 +56,7 @@ impl World<'_> {
             unreached: 0,
             confirms: biller.manner == Manner::Confirms,
             reversed: false,
+            denied: false,
             closed: false,
         });
         self.open_deals = self.open_deals.saturating_add(1);
@@ -176,12 +179,13 @@ impl World<'_> {
         match code {
             "00" | "25" => deal.reversed = true,
             // Who asks for a reversal may be told no; and that nobody can be reached, in the end.
-            _ if asked && !says_nothing(code) && code != "68" => {}
+            _ if asked && !says_nothing(code) && code != "68" => deal.denied = true,
             "91" if asked => {
                 deal.unreached = deal.unreached.saturating_add(1);
                 if deal.unreached < 8 {
                     return;
                 }
+                deal.denied = true;
             }
             _ => return,
         }

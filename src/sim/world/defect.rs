@@ -36,6 +36,8 @@ pub enum Defect {
     LostIsNotSent,
     /// A silent biller is told to post once more.
     PostTwice,
+    /// A payment that is sent again is not known by its identity.
+    AnotherIdentity,
     /// An order to reverse is given twice.
     ReverseTwice,
     /// A request is answered twice.
@@ -71,6 +73,7 @@ impl Defect {
         Self::GarbageIsDecline,
         Self::LostIsNotSent,
         Self::PostTwice,
+        Self::AnotherIdentity,
         Self::ReverseTwice,
         Self::AnswerTwice,
         Self::WrongAmount,

@@ -1,6 +1,6 @@
 //! Orders on their way to the billers, and replies on their way back.
 
-use super::auditor::Ordered;
+use super::auditor::{Ordered, Told};
 use super::billers::{Change, Mood};
 use super::daemon::Input;
 use super::dice::number_of;
@@ -170,8 +170,17 @@ impl World<'_> {
         if let Some(payment) = payment(&sent.order).filter(|_| posts(&sent.order)) {
             let honest = self.defect != Some(Defect::SilenceIsDecline) || self.now_ms >= sent.due_ms;
             let honest = honest && self.defect != Some(Defect::GarbageIsDecline);
-            let refused = matches!(outcome, Outcome::Declined(_) | Outcome::NotSent) && honest;
-            self.auditor.replied(payment.key.as_bytes(), refused);
+            let told = match outcome {
+                Outcome::Declined(_) if honest => Told::Refused,
+                Outcome::NotSent if honest => Told::NotSent,
+                Outcome::Declined(_)
+                | Outcome::NotSent
+                | Outcome::Found(_)
+                | Outcome::Posted(_)
+                | Outcome::Reversed
+                | Outcome::Unknown => Told::Nothing,
+            };
+            self.auditor.replied(payment.key.as_bytes(), told);
         }
         let kind = match &outcome {
             Outcome::Found(_) => "found it",
@@ -210,6 +219,7 @@ impl World<'_> {
                     head.amount = minor_units(head.amount.minor().saturating_sub(1));
                 }
             }
+            (Some(Defect::AnotherIdentity), Order::Post { again, .. }) => *again = false,
             (Some(Defect::DateOfToday), Order::Reverse(payment)) => payment.date = today,
             _ => {}
         }

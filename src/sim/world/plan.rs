@@ -220,20 +220,29 @@ impl Plan {
         let crashes = dice.below(3) > 0;
         let mut moves = Vec::new();
         let payments = dice.between(4, 40);
+        let billers = if crashes { FORGETFUL } else { BILLERS };
+        let focus = dice.one_in(2).then(|| dice.index(billers));
         let few_bills = dice.between(2, 12);
         let span = heal_at_ms.saturating_sub(2_000);
+        // Some days everybody comes at once.
+        let opens = if dice.one_in(3) { dice.between(300, span.saturating_sub(3_000)) } else { 300 };
+        let closes = if opens > 300 { opens.saturating_add(3_000) } else { span };
         for number in 0..payments {
-            let at = dice.between(300, span);
-            moves.push((at, Move::Pay(intent(&mut dice, number, few_bills, crashes))));
+            let at = dice.between(opens, closes);
+            moves.push((at, Move::Pay(intent(&mut dice, number, few_bills, (billers, focus)))));
         }
         for _ in 0..dice.below(8) {
             let at = dice.between(300, span);
             moves.push((at, happening(&mut dice, few_bills, crashes)));
         }
         if crashes {
-            for _ in 0..dice.between(1, 4) {
-                let at = dice.between(500, span.saturating_add(1_500));
+            for _ in 0..dice.between(1, 3) {
+                let at = dice.between(opens, closes.saturating_add(1_500));
                 moves.push((at, crash(&mut dice)));
+                if dice.one_in(2) {
+                    // And once more while it is still taking up what was open.
+                    moves.push((at.saturating_add(dice.between(20, 3_000)), crash(&mut dice)));
+                }
             }
         }
         moves.sort_by_key(|(at, _)| *at);
@@ -242,12 +251,13 @@ impl Plan {
     }
 }
 
-fn intent(dice: &mut Dice, number: u64, bills: u64, crashes: bool) -> Intent {
-    let billers = if crashes { FORGETFUL } else { BILLERS };
+/// A payment at one of the first so many billers; most are at the one in focus, if one is.
+fn intent(dice: &mut Dice, number: u64, bills: u64, (billers, focus): (usize, Option<usize>)) -> Intent {
+    let (any, focused) = (dice.index(billers), dice.below(4) > 0);
     Intent {
         number,
         link: dice.index(LINKS),
-        biller: dice.index(billers),
+        biller: focus.filter(|_| focused).unwrap_or(any),
         bill: dice.below(bills),
         terminal: dice.below(3),
         wrong_amount: dice.one_in(20),
@@ -296,7 +306,9 @@ fn crash(dice: &mut Dice) -> Move {
         6 => Moment::DiskFull,
         _ => Moment::SyncFails,
     };
-    Move::Crash { moment, down_ms: dice.between(50, 3_000) }
+    // Often it is back before anybody has noticed.
+    let down_ms = if dice.one_in(2) { dice.between(2, 60) } else { dice.between(50, 3_000) };
+    Move::Crash { moment, down_ms }
 }
 
 impl std::fmt::Display for Plan {

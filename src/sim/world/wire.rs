@@ -187,7 +187,8 @@ impl World<'_> {
         self.history.weigh(&frame);
         self.note(|| format!("{name} is answered {} {} with {}", heard.mti, heard.stan, heard.code));
         self.auditor.answers(waiter.number, waiter.connection, &heard, &self.disk);
-        let mut dice = self.dice(&[3, waiter.number]);
+        let nth = self.nth(number_of(&frame));
+        let mut dice = self.dice(&[3, number_of(&frame), nth]);
         let dropped = dice.permille(self.rates.of(Fault::AnswerDropped));
         let delayed = dice.permille(self.rates.of(Fault::AnswerDelayed));
         let delay = if delayed { dice.between(100, 6_000) } else { dice.between(1, 20) };

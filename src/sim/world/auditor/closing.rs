@@ -12,6 +12,8 @@ pub(in crate::sim::world) enum Belief {
     Paid,
     /// It is not, or was given back.
     NotPaid,
+    /// Its reversal was refused: people will settle it.
+    WithPeople,
     /// It does not know: it never heard.
     Unsure,
 }
@@ -34,15 +36,16 @@ impl Auditor {
             if tag == Some(b'X') {
                 continue;
             }
-            if account.resolved {
+            if account.resolved || *belief == Belief::WithPeople {
                 // What the acquirer was told is between it and the people: store and biller must agree all the same.
                 let stands = tag == Some(b'P');
                 self.hold(3, stands == standing, || {
-                    format!("payment {rrn} was resolved; it stands in the store: {stands}, at the biller: {standing}")
+                    format!("payment {rrn} was left to people; it stands in the store: {stands}, at the biller: {standing}")
                 });
                 continue;
             }
             match belief {
+                Belief::WithPeople => {}
                 Belief::Unsure => self.object(6, || format!("the acquirer never heard what became of {rrn}")),
                 Belief::Paid => self.hold(3, standing, || {
                     format!("payment {rrn} is approved at the acquirer, and not posted at the biller")

@@ -98,6 +98,17 @@ pub(super) struct Asked {
     pub(super) key: Option<Vec<u8>>,
 }
 
+/// What a reply to an order to post says of the payment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Told {
+    /// It is not posted, and will not be.
+    Refused,
+    /// This order has not reached the biller.
+    NotSent,
+    /// That it is posted, or nothing that could be understood.
+    Nothing,
+}
+
 /// An order that leaves for a biller.
 #[derive(Clone, Debug)]
 pub(super) struct Ordered {
@@ -306,6 +317,8 @@ impl Auditor {
         self.hold(4, heads.is_empty() || sum == amount, || {
             format!("the heads of payment {rrn} sum to {sum}")
         });
+        let same_heads = first.as_ref().is_none_or(|(_, first)| *first == heads);
+        self.hold(1, !posts || same_heads, || format!("payment {rrn} was ordered again with other heads"));
         let same_date = first.is_none_or(|(first, _)| first == date);
         self.hold(4, same_date, || format!("payment {rrn} changed its date to {date}"));
         let tag = tag(disk, &key);
@@ -320,9 +333,14 @@ impl Auditor {
     }
 
     /// A biller's reply about an order to post is handed to the switch.
-    pub(super) fn replied(&mut self, key: &[u8], refused: bool) {
+    pub(super) fn replied(&mut self, key: &[u8], told: Told) {
         if let Some(account) = self.accounts.get_mut(key) {
-            account.refused = refused;
+            match told {
+                Told::Refused => account.refused = true,
+                // That one order has not left says nothing of those before it.
+                Told::NotSent => account.refused |= account.posts_left == 1,
+                Told::Nothing => {}
+            }
         }
     }
 

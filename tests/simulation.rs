@@ -1,0 +1,103 @@
+//! The simulation: it holds under many seeds, a seed is one run and no other, and it can fail.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails may say so by panicking")]
+
+use std::sync::Arc;
+
+use billswitch::sim::world::{Defect, Plan, Site, minimise, play, simulate};
+
+/// Seeds that are run each time.
+const SEEDS: u64 = 1_500;
+/// A first seed of its own for the defects, so that they are not found by the seeds the faults were once found by.
+const DEFECTS_FROM: u64 = 500_000;
+
+fn site() -> Arc<Site> {
+    Site::new().unwrap()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+/// Seeds within which a defect must be found: some four times what it takes.
+const fn seeds_to_find(defect: Defect) -> u64 {
+    match defect {
+        Defect::AnswerBeforeCommit
+        | Defect::OrderBeforeIntent
+        | Defect::CommitWithoutSync
+        | Defect::ForgetWhatIsDue
+        | Defect::DropException
+        | Defect::ForgetOutcomes
+        | Defect::SilenceIsDecline
+        | Defect::GarbageIsDecline
+        | Defect::PostTwice
+        | Defect::ReverseTwice
+        | Defect::AnswerTwice
+        | Defect::WrongAmount
+        | Defect::HeadsDoNotSum
+        | Defect::ReverseForAnybody => 10,
+        Defect::SkipRecovery
+        | Defect::DropTombstone
+        | Defect::MatchByStan
+        | Defect::AnswerByStan
+        | Defect::LostIsNotSent
+        | Defect::AnotherIdentity
+        | Defect::DateOfToday
+        | Defect::ShedReversals => 80,
+        Defect::ForgetLateApproval => 500,
+        Defect::ReuseLegNumbers => 1_000,
+    }
+}
+
+#[test]
+fn every_invariant_holds_under_every_seed() {
+    let report = simulate(&site(), 0, SEEDS, cores(), None, &|_| ());
+    if let Some(found) = report.found {
+        let shortest = minimise(&site(), &Plan::of(found.seed), None);
+        let story = shortest.outcome.history.join("\n");
+        panic!("seed {}: {}\n\n{}\n{story}", found.seed, found.violation, shortest.plan);
+    }
+    assert_eq!(report.seeds, SEEDS);
+    assert!(report.events > SEEDS * 200, "{} events: hardly anything happens", report.events);
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_line_by_line_and_another_is_another() {
+    let site = site();
+    let mut before = None;
+    for seed in 0..60 {
+        let [first, second] = [(); 2].map(|()| play(&site, &Plan::of(seed), None, true));
+        assert_eq!(first.history, second.history, "seed {seed}");
+        assert_eq!((first.digest, first.events), (second.digest, second.events), "seed {seed}");
+        assert_ne!(before.replace(first.digest), Some(second.digest), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_deliberate_defect_is_found_within_its_seeds() {
+    let site = site();
+    let mut table = Vec::new();
+    for defect in Defect::ALL {
+        let within = seeds_to_find(*defect);
+        let report = simulate(&site, DEFECTS_FROM, within, cores(), Some(*defect), &|_| ());
+        let found = report.found.map(|found| (found.seed - DEFECTS_FROM, found.violation.to_string()));
+        table.push((defect, within, found));
+    }
+    for (defect, within, found) in &table {
+        println!("{defect:?}: {found:?} of {within}");
+    }
+    let missed: Vec<_> = table.iter().filter(|(_, _, found)| found.is_none()).collect();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
+#[test]
+fn a_run_that_went_wrong_is_shortened_to_what_it_needs() {
+    let site = site();
+    let defect = Some(Defect::PostTwice);
+    let plan = Plan::of(simulate(&site, 0, 10, 1, defect, &|_| ()).found.unwrap().seed);
+    let shortest = minimise(&site, &plan, defect);
+    assert_eq!(shortest.outcome.violation.unwrap().invariant, 1);
+    // One payment is enough.
+    assert_eq!(shortest.plan.to_string().matches("Pay(").count(), 1, "{}", shortest.plan);
+    assert!(shortest.outcome.history.len() < 40, "{:#?}", shortest.outcome.history);
+}
