@@ -13,8 +13,8 @@ use super::CliError;
 use crate::sim::world::{Found, Plan, Report, Site, minimise, play, simulate};
 
 const AFTER_HELP: &str = "\
-Each seed is a run of the real switch, desk, codec and journal among fake links, billers, clocks and disks: messages are
-lost, delayed, doubled and spoilt, billers hang, refuse and answer late or garbled, the process is killed at every step and
+Each seed is a run of the real switch, desk, codec and journal among fake links, billers, clocks and disks: messages are \
+lost, delayed, doubled and spoilt, billers hang, refuse and answer late or garbled, the process is killed at every step and \
 the disk fails. An auditor with books of its own checks the invariants after every event. The same seed is the same run.
 
 Examples:
