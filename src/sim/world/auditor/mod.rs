@@ -3,10 +3,12 @@
 //! from the store's bytes.
 
 mod closing;
+mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use closing::{Belief, Lines};
+pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
 
 use super::frames::{Heard, Numbers};
 use crate::biller::book;
@@ -31,17 +33,6 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// A payment as the acquirer knows it.
-#[derive(Clone, Debug)]
-pub(super) struct Bought {
-    pub(super) number: u64,
-    pub(super) biller: BillerCode,
-    /// Its bills are in our own book.
-    pub(super) embedded: bool,
-    pub(super) consumer: String,
-    pub(super) debits: u64,
-}
-
 /// What the auditor knows of a payment.
 #[derive(Clone, Debug)]
 struct Account {
@@ -63,62 +54,6 @@ struct Account {
     standing: u32,
     /// Business date and heads by which it was posted.
     ordered: Option<(String, Vec<(String, u64)>)>,
-}
-
-/// What a request was for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Purpose {
-    /// A payment, or its repeat.
-    Payment,
-    /// A payment that was made without asking, or that one's repeat.
-    Advice,
-    /// Its reversal, or that one's repeat.
-    Reversal,
-    /// Another payment under the same key.
-    OtherContent,
-    /// Somebody else's reversal of it.
-    Meddling,
-    SignOn,
-    SignOff,
-    /// Anything whose answer moves nothing.
-    Talk,
-    /// It was spoilt on the way.
-    Spoilt,
-}
-
-/// A request that reached the switch.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) connection: u64,
-    pub(super) link: usize,
-    pub(super) mti: &'static str,
-    pub(super) numbers: Numbers,
-    pub(super) purpose: Purpose,
-    /// The payment it is about.
-    pub(super) key: Option<Vec<u8>>,
-}
-
-/// What a reply to an order to post says of the payment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Told {
-    /// It is not posted, and will not be.
-    Refused,
-    /// This order has not reached the biller.
-    NotSent,
-    /// That it is posted, or nothing that could be understood.
-    Nothing,
-}
-
-/// An order that leaves for a biller.
-#[derive(Clone, Debug)]
-pub(super) struct Ordered {
-    /// Which start of the process gave it, and its number there.
-    pub(super) leg: (u64, u64),
-    pub(super) key: Vec<u8>,
-    pub(super) posts: bool,
-    pub(super) amount: u64,
-    pub(super) date: String,
-    pub(super) heads: Vec<(String, u64)>,
 }
 
 /// The auditor.

@@ -1,0 +1,71 @@
+//! What the auditor is told of: purchases, requests, orders and replies, in words of its own.
+
+use crate::ids::BillerCode;
+use crate::sim::world::frames::Numbers;
+
+/// A payment as the acquirer knows it.
+#[derive(Clone, Debug)]
+pub(in crate::sim::world) struct Bought {
+    pub(in crate::sim::world) number: u64,
+    pub(in crate::sim::world) biller: BillerCode,
+    /// Its bills are in our own book.
+    pub(in crate::sim::world) embedded: bool,
+    pub(in crate::sim::world) consumer: String,
+    pub(in crate::sim::world) debits: u64,
+}
+
+/// What a request was for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::sim::world) enum Purpose {
+    /// A payment, or its repeat.
+    Payment,
+    /// A payment that was made without asking, or that one's repeat.
+    Advice,
+    /// Its reversal, or that one's repeat.
+    Reversal,
+    /// Another payment under the same key.
+    OtherContent,
+    /// Somebody else's reversal of it.
+    Meddling,
+    SignOn,
+    SignOff,
+    /// Anything whose answer moves nothing.
+    Talk,
+    /// It was spoilt on the way.
+    Spoilt,
+}
+
+/// A request that reached the switch.
+#[derive(Clone, Debug)]
+pub(in crate::sim::world) struct Asked {
+    pub(in crate::sim::world) connection: u64,
+    pub(in crate::sim::world) link: usize,
+    pub(in crate::sim::world) mti: &'static str,
+    pub(in crate::sim::world) numbers: Numbers,
+    pub(in crate::sim::world) purpose: Purpose,
+    /// The payment it is about.
+    pub(in crate::sim::world) key: Option<Vec<u8>>,
+}
+
+/// What a reply to an order to post says of the payment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::sim::world) enum Told {
+    /// It is not posted, and will not be.
+    Refused,
+    /// This order has not reached the biller.
+    NotSent,
+    /// That it is posted, or nothing that could be understood.
+    Nothing,
+}
+
+/// An order that leaves for a biller.
+#[derive(Clone, Debug)]
+pub(in crate::sim::world) struct Ordered {
+    /// Which start of the process gave it, and its number there.
+    pub(in crate::sim::world) leg: (u64, u64),
+    pub(in crate::sim::world) key: Vec<u8>,
+    pub(in crate::sim::world) posts: bool,
+    pub(in crate::sim::world) amount: u64,
+    pub(in crate::sim::world) date: String,
+    pub(in crate::sim::world) heads: Vec<(String, u64)>,
+}
