@@ -3,7 +3,7 @@
 
 use super::pending::{LegOf, Open};
 use super::{
-    About, Answer, BillRef, InDoubt, Order, Ordered, Outcome, Output, Payment, Reason, State, Switch, What,
+    Answer, BillRef, InDoubt, Order, Ordered, Outcome, Output, Payment, Reason, State, Switch, What,
 };
 use crate::clock::{Now, UnixMillis};
 use crate::ids::PaymentKey;
@@ -97,20 +97,16 @@ impl Switch {
     }
 
     /// It is posted. Who repeats the request is told so from now on; what the acquirer wants back meanwhile is undone.
-    pub(super) fn confirmed(&mut self, now: Now, mut open: Open, out: &mut Output) {
+    pub(super) fn confirmed(&mut self, now: Now, open: Open, out: &mut Output) {
         let Some(posting) = open.payment.posting.clone() else { return };
         if open.payment.reversal.is_some() {
             return self.undo(now, open, What::Answered { reason: Reason::ReversedFirst }, out);
         }
-        open.payment.state = State::Posted;
-        let about = About::Posted { posting, date: open.payment.date };
-        self.answer_payment(&mut open, Answer { about, ..Answer::plain(Reason::Approved) }, out);
-        out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
-        self.close(open);
+        self.approve(now, open, posting, out);
     }
 
     /// It is not posted, and will not be. Where the acquirer has kept the money all the same, people must decide.
-    fn refused(&mut self, now: Now, mut open: Open, reason: Reason, out: &mut Output) {
+    fn refused(&mut self, now: Now, open: Open, reason: Reason, out: &mut Output) {
         if open.payment.reversal.is_some() {
             return self.reversed(now, open, out);
         }
@@ -118,10 +114,7 @@ impl Switch {
         if open.payment.advice || reason == Reason::AlreadyPaid {
             return self.give_up(now, open, reason, out);
         }
-        open.payment.state = State::Declined;
-        self.answer_payment(&mut open, Answer::plain(reason), out);
-        out.records.push(open.record(now, What::Answered { reason }, None));
-        self.close(open);
+        self.decline(now, open, Answer::plain(reason), out);
     }
 
     pub(super) fn confirm_later(&mut self, now: Now, open: Open) {

@@ -137,6 +137,11 @@ impl Switch {
             self.answer_payment(&mut open, Answer::plain(Reason::ReversedFirst), out);
             return self.undo(now, open, What::Answered { reason: Reason::ReversedFirst }, out);
         }
+        self.approve(now, open, posting, out);
+    }
+
+    /// It is posted, and nobody has asked for it back: the payment stands, and whoever waits is told.
+    pub(super) fn approve(&mut self, now: Now, mut open: Open, posting: Posting, out: &mut Output) {
         open.payment.state = State::Posted;
         let about = About::Posted { posting, date: open.payment.date };
         self.answer_payment(&mut open, Answer { about, ..Answer::plain(Reason::Approved) }, out);
