@@ -149,24 +149,18 @@ fn what_others_refuse_or_should_is_refused() {
     assert_eq!(refused, 8);
 }
 
-/// Which shipped dialect covers messages of a reference one, and how many bytes of its header the fixture has.
-const SHIPPED: &[(&str, &str, usize)] = &[
-    ("moov-legacy-87", "iso87-ascii", 0),
-    ("iso87-ascii-hexbm", "iso87-ascii", 0),
-    ("iso87-ascii-hexbm-v", "iso87-ascii", 0),
-    ("iso87-ascii-binbm", "iso87-ascii-binary-bitmap", 0),
-    ("iso87-bcd", "iso87-bcd", 0),
-    ("pos-bcd-n3x2", "iso87-bcd", 0),
-    ("oscar-93", "iso93-bcd", 0),
-    ("epoc-93-ascii", "iso93-ascii", 0),
-    ("visa-base1", "visa-base1-style", 0),
-    ("postilion", "postilion", 0),
-    ("mc-ipm-ascii", "mastercard-ipm-style", 0),
-    ("mc-ipm-ebcdic", "mastercard-ipm-ebcdic-style", 0),
-    ("pos-bcd-latam", "tpdu-pos", 5),
-    ("unionpay-pos", "unionpay-pos-style", 11),
-    ("j8583-atm", "base24", 12),
-];
+/// The shipped dialect that covers messages of a reference one.
+#[derive(serde::Deserialize)]
+struct Shipped {
+    dialect: String,
+    /// Bytes of its header that the fixture's messages have.
+    header_bytes: usize,
+}
+
+/// By the reference dialect's name.
+fn shipped_for() -> BTreeMap<String, Shipped> {
+    serde_json::from_str(include_str!("../fixtures/codec/shipped.json")).unwrap()
+}
 
 /// Of the vectors under those dialects, what a shipped one rightly refuses: the field, and why.
 const REFUSED_BY_SHIPPED: &[(&str, u8, &str)] = &[
@@ -183,9 +177,9 @@ const NOT_OF_THE_STANDARD: &[(&str, &str)] = &[
 
 /// The vectors that a shipped dialect covers, with it and their bytes from its header on.
 fn covered() -> Vec<(Vector, Dialect, Vec<u8>)> {
-    let mut covered = Vec::new();
+    let (known, mut covered) = (shipped_for(), Vec::new());
     for vector in vectors() {
-        let Some((_, name, header)) = SHIPPED.iter().find(|(dialect, ..)| *dialect == vector.dialect) else {
+        let Some(Shipped { dialect: name, header_bytes: header }) = known.get(&vector.dialect) else {
             continue;
         };
         if NOT_OF_THE_STANDARD.iter().any(|(name, _)| *name == vector.name) {

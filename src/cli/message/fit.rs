@@ -236,25 +236,6 @@ mod tests {
     use super::*;
     use crate::iso8583::shipped;
 
-    /// Which shipped dialect covers vectors of a reference one, and how many bytes of its header they have.
-    const SHIPPED: &[(&str, &str, u64)] = &[
-        ("moov-legacy-87", "iso87-ascii", 0),
-        ("iso87-ascii-hexbm", "iso87-ascii", 0),
-        ("iso87-ascii-hexbm-v", "iso87-ascii", 0),
-        ("iso87-ascii-binbm", "iso87-ascii-binary-bitmap", 0),
-        ("iso87-bcd", "iso87-bcd", 0),
-        ("pos-bcd-n3x2", "iso87-bcd", 0),
-        ("oscar-93", "iso93-bcd", 0),
-        ("epoc-93-ascii", "iso93-ascii", 0),
-        ("visa-base1", "visa-base1-style", 0),
-        ("postilion", "postilion", 0),
-        ("mc-ipm-ascii", "mastercard-ipm-style", 0),
-        ("mc-ipm-ebcdic", "mastercard-ipm-ebcdic-style", 0),
-        ("pos-bcd-latam", "tpdu-pos", 5),
-        ("unionpay-pos", "unionpay-pos-style", 11),
-        ("j8583-atm", "base24", 12),
-    ];
-
     /// Senders who laid fields out in a way that is only their own.
     const ODD: &[&str] = &[
         "epoc-purchasewithcashbackrequest",
@@ -267,25 +248,28 @@ mod tests {
     }
 
     /// Name, shipped dialect, bytes from the dialect's header on, and all bytes.
-    fn vectors() -> Vec<(String, &'static str, Vec<u8>, Vec<u8>)> {
+    fn vectors() -> Vec<(String, String, Vec<u8>, Vec<u8>)> {
+        let covered: Value =
+            serde_json::from_str(include_str!("../../../fixtures/codec/shipped.json")).unwrap();
         let lines = include_str!("../../../fixtures/codec/vectors.jsonl").lines();
         let vectors = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
         let mut all = Vec::new();
         for vector in vectors.filter(|vector| vector["expect"] == "ok") {
             let (name, reference) = (vector["name"].as_str().unwrap(), vector["dialect"].as_str().unwrap());
-            let known = SHIPPED.iter().find(|(dialect, ..)| *dialect == reference);
-            let Some((_, dialect, header)) = known.filter(|_| !ODD.contains(&name)) else { continue };
+            let known = covered.get(reference);
+            let Some(known) = known.filter(|_| !ODD.contains(&name)) else { continue };
+            let (dialect, header) =
+                (known["dialect"].as_str().unwrap(), known["header_bytes"].as_u64().unwrap());
             let bytes = hex::decode(vector["hex"].as_str().unwrap()).unwrap();
-            let skip =
-                usize::try_from(vector["header_bytes"].as_u64().unwrap().checked_sub(*header).unwrap())
-                    .unwrap();
+            let skip = usize::try_from(vector["header_bytes"].as_u64().unwrap().checked_sub(header).unwrap())
+                .unwrap();
             let mut frame = bytes[skip..].to_vec();
-            if *dialect == "visa-base1-style" {
+            if dialect == "visa-base1-style" {
                 // The public message comes without the header that all messages of the network have.
                 frame = [&[22], &[0; 21][..], &frame].concat();
             }
             let whole = if skip == 2 { bytes } else { frame.clone() };
-            all.push((name.to_owned(), *dialect, frame, whole));
+            all.push((name.to_owned(), dialect.to_owned(), frame, whole));
         }
         all
     }
