@@ -6,6 +6,7 @@
 //!                                       └──────────── outcome ◀───────────────────┘
 //! ```
 
+mod adapters;
 mod ask;
 mod book;
 mod control;
@@ -26,10 +27,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 pub use crate::desk::Standing;
+pub use adapters::AdapterError;
 pub use book::{BookDesk, ImportError};
 pub use keys::KeyError;
 
-use crate::biller::Adapter;
+use crate::biller::{Adapter, Told};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::ids::{BillerCode, BusinessDate, LinkName};
@@ -73,6 +75,14 @@ pub enum StartError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A department on a wire.
+    #[error("biller {biller}: {source}")]
+    Adapter {
+        /// Which.
+        biller: BillerCode,
+        /// Why not.
+        source: AdapterError,
+    },
     /// The engine's thread could not be made.
     #[error("cannot start the engine: {0}")]
     Engine(std::io::Error),
@@ -98,6 +108,8 @@ struct Shared {
     /// An operator asked for a drain.
     drain_asked: watch::Sender<bool>,
     vault: Vault,
+    /// Departments on a wire.
+    adapters: adapters::Adapters,
     /// Requests and connections, to the engine.
     input: mpsc::Sender<Input>,
     /// Billers' answers and the operator's words, to the engine.
@@ -140,6 +152,10 @@ impl Server {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
         let switch = new_switch(&config, &extras, &standing);
+        // The guard has logged it.
+        let told: Told = Arc::new(|_, _| {});
+        let adapters = adapters::adapters(&config, extras.adapters, clock, &told)
+            .map_err(|(biller, source)| StartError::Adapter { biller, source })?;
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
             config.billers.iter().map(|biller| biller.code),
@@ -154,11 +170,12 @@ impl Server {
             going_down,
             drain_asked,
             vault,
+            adapters,
             input,
             urgent,
             tasks: TaskTracker::new(),
         });
-        let valve = start_valve(&shared, writer, extras.adapters)?;
+        let valve = start_valve(&shared, writer)?;
         let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, clock, valve);
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
@@ -256,12 +273,8 @@ fn new_switch(config: &Config, extras: &Extras, standing: &Standing) -> Switch {
     Switch::new(links, billers, standing.blocked.iter().copied(), standing.date)
 }
 
-fn start_valve(
-    shared: &Arc<Shared>,
-    writer: Writer,
-    adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
-) -> Result<Valve<release::Release>, JournalError> {
-    let releasing = release::Releasing::new(Arc::clone(shared), adapters);
+fn start_valve(shared: &Arc<Shared>, writer: Writer) -> Result<Valve<release::Release>, JournalError> {
+    let releasing = release::Releasing::new(Arc::clone(shared));
     let fail = move |error: JournalError| {
         tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");
         // What is on disk is known again only when the store is opened anew.
