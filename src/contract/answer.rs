@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::{Contract, Done, Identity, Inquiry, Is, Part, Status, Told};
 use crate::ids::{BusinessDate, Short};
 use crate::money::MinorUnits;
-use crate::switch::{Bill, BillStatus, Outcome, Payment, Reason};
+use crate::switch::{Bill, BillStatus, Outcome, Payment, Reason, Reference};
 
 /// Longest name of a person that is passed on, in characters.
 const NAME_CHARS_MAX: usize = 100;
@@ -190,6 +190,7 @@ impl Inquiry {
             amount_within_due: self.amount(fields.text(&keys.within_due)?)?,
             amount_after_due: self.amount(fields.text(&keys.after_due)?)?,
             heads: Vec::new(),
+            reference: Reference::default(),
         })
     }
 

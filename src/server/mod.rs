@@ -151,7 +151,7 @@ impl Server {
         if standing.date != today {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
-        let switch = new_switch(&config, &extras, &standing);
+        let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
         // The guard has logged it.
         let told: Told = Arc::new(|_, _| {});
         let adapters = adapters::adapters(&config, extras.adapters, clock, &told)
