@@ -171,3 +171,6 @@ impl Contract {
         self.payment.refused_http.contains(&status)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@
 )]
 
 mod certain;
+mod departments;
 mod framings;
 mod hostile;
 mod inquiry_and_payment;

@@ -130,3 +130,6 @@ const fn verdict(outcome: &Outcome) -> Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
