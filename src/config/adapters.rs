@@ -70,6 +70,9 @@ impl Check<'_> {
                 "a department's `url` is host, port and path: credentials have a file of their own",
             ));
         }
+        if url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::len)).is_none_or(|len| len == 0) {
+            return Err(fault("a department's `url` is host, port and path"));
+        }
         match (tls, &table.ca_file) {
             (true, None) => {
                 return Err(fault(
@@ -91,12 +94,12 @@ impl Check<'_> {
             }
             error @ (SpecError::Dialect(_) | SpecError::Profile(_) | SpecError::Contract(_)) => error.into(),
         })?;
-        self.nested(
-            &table.connect_timeout_ms,
-            "connect_timeout_ms",
-            &biller.reply_timeout_ms,
-            "reply_timeout_ms",
-        )?;
+        // Given or not, whoever cannot be connected to is known not to have the order before the order is overdue.
+        let quarter = biller.reply_timeout_ms.get_ref().div_ceil(4);
+        let connect = table.connect_timeout_ms.clone().unwrap_or_else(|| Spanned::new(0..0, quarter));
+        if table.connect_timeout_ms.is_some() {
+            self.nested(&connect, "connect_timeout_ms", &biller.reply_timeout_ms, "reply_timeout_ms")?;
+        }
         Ok(RestConfig {
             url: url.clone(),
             contract: Arc::new(contract),
@@ -104,7 +107,7 @@ impl Check<'_> {
             ca_file: table.ca_file.as_ref().map(|file| dir.join(file)),
             credentials,
             bounds: HttpBounds {
-                connect_timeout: self.millis(&table.connect_timeout_ms, "connect_timeout_ms")?,
+                connect_timeout: self.millis(&connect, "connect_timeout_ms")?,
                 answer_timeout: self.millis(&biller.reply_timeout_ms, "reply_timeout_ms")?,
                 idle_connections_max: self.bounded(&biller.in_flight_max, "in_flight_max", COUNT)?,
             },

@@ -72,10 +72,8 @@ fn inquire(changes: &[(&str, Value)]) -> Outcome {
 }
 
 fn bill(outcome: Outcome) -> crate::switch::Bill {
-    match outcome {
-        Outcome::Found(bill) => *bill,
-        other => panic!("{other:?}"),
-    }
+    let Outcome::Found(bill) = outcome else { panic!("{outcome:?}") };
+    *bill
 }
 
 fn refused(outcome: &Outcome) -> Option<Reason> {

@@ -60,14 +60,21 @@ async fn a_department_over_http_is_asked_and_paid_and_its_ledger_says_the_same()
     let stand = Stand::with(&[], "").await;
     let mut peer = stand.site.atmnet().await;
     let found = peer.ask(&Outgoing::inquiry_at(DEPT, 1, DUE)).await;
-    assert_eq!((found.code(), found.fact("NM").as_str(), found.fact("ST").as_str()), ("00", "Ayesha Bibi", "U"));
+    assert_eq!(
+        (found.code(), found.fact("NM").as_str(), found.fact("ST").as_str()),
+        ("00", "Ayesha Bibi", "U")
+    );
     let paid = peer.ask(&Outgoing::payment_at(DEPT, 2, DUE, 10_000)).await;
     assert_eq!((paid.code(), paid.fact("RN").as_str()), ("00", "V000000001"));
     let [entry] = &stand.entries()[..] else { panic!("one posting") };
     assert_eq!((entry.consumer.as_str(), entry.amount, entry.receipt.as_str()), (DUE, 10_000, "V000000001"));
     assert!(entry.identity.starts_with(&paid.fact("AI")) && entry.identity.ends_with("20261120 090500"));
     assert_eq!(peer.ask(&Outgoing::inquiry_at(DEPT, 3, DUE)).await.code(), "21");
-    assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 4, DUE, 10_000)).await.code(), "21", "paid, but not by this one");
+    assert_eq!(
+        peer.ask(&Outgoing::payment_at(DEPT, 4, DUE, 10_000)).await.code(),
+        "21",
+        "paid, but not by this one"
+    );
     assert_eq!(stand.entries().len(), 1);
 }
 
@@ -85,7 +92,8 @@ async fn a_payment_whose_answer_was_lost_is_confirmed_by_its_duplicate_and_poste
 
 #[tokio::test]
 async fn a_department_that_is_not_there_is_told_from_one_that_fell_silent() {
-    let stand = Stand::with(&["payment:hang:nth=1"], "reply_timeout_ms = 200\nbreaker_failures = 1000\n").await;
+    let stand =
+        Stand::with(&["payment:hang:nth=1"], "reply_timeout_ms = 200\nbreaker_failures = 1000\n").await;
     let mut peer = stand.site.atmnet().await;
     assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 1, DUE, 10_000)).await.code(), "68", "it may have it");
     until(&stand.site, 1, State::Posted).await;

@@ -54,7 +54,9 @@ fn so_many_failures_in_a_row_open_the_breaker_and_an_answer_between_them_does_no
 #[test]
 fn after_the_pause_one_order_finds_out_and_its_answer_closes_the_breaker() {
     let mut gate = gate();
-    (0..3).for_each(|_| drop(fail(&mut gate, 0)));
+    (0..3).for_each(|_| {
+        fail(&mut gate, 0);
+    });
     let probe = gate.admit(Ticks(1000), Urgency::New).unwrap();
     assert_eq!(gate.health().breaker, Breaker::Probing);
     assert_eq!(gate.admit(Ticks(1000), Urgency::New).unwrap_err(), Refused::Open, "one at a time");
@@ -65,7 +67,9 @@ fn after_the_pause_one_order_finds_out_and_its_answer_closes_the_breaker() {
 #[test]
 fn a_probe_that_fails_doubles_the_pause_up_to_a_minute() {
     let mut gate = gate();
-    (0..3).for_each(|_| drop(fail(&mut gate, 0)));
+    (0..3).for_each(|_| {
+        fail(&mut gate, 0);
+    });
     let mut at = 1000;
     for pause in [2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000] {
         let probe = gate.admit(Ticks(at), Urgency::New).unwrap();
@@ -79,7 +83,9 @@ fn a_probe_that_fails_doubles_the_pause_up_to_a_minute() {
 fn what_was_sent_before_the_breaker_opened_neither_closes_it_nor_keeps_it_open() {
     let mut gate = gate();
     let before: Vec<Pass> = (0..2).map(|_| gate.admit(Ticks(0), Urgency::New).unwrap()).collect();
-    (0..3).for_each(|_| drop(fail(&mut gate, 0)));
+    (0..3).for_each(|_| {
+        fail(&mut gate, 0);
+    });
     let probe = gate.admit(Ticks(1000), Urgency::New).unwrap();
     let verdicts = [Verdict::Answered, FAILED];
     for (pass, verdict) in before.into_iter().zip(verdicts) {
