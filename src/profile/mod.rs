@@ -3,6 +3,7 @@
 
 mod answer;
 mod load;
+mod outward;
 mod request;
 pub mod shipped;
 mod tables;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use load::{ProfileError, line_of};
+pub use outward::{AnswerKey, Asked, Facts, Identity, Own, Say};
 pub use request::{Parsed, Unanswerable};
 
 use crate::ids::{ResponseCode, Stan};
@@ -34,6 +36,10 @@ pub struct Profile {
     /// What answers are made of, in ascending order of data elements.
     answer: Vec<Step>,
     codes: BTreeMap<Reason, ResponseCode>,
+    /// Where an answer has its response code.
+    response_code_field: u8,
+    /// The other way round, if departments are reached by it.
+    outward: Option<outward::Outward>,
 }
 
 /// Places, each with all that may stand there.

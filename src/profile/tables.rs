@@ -8,6 +8,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::outward::OutwardTable;
 use super::{Paths, Place};
 use crate::ids::ResponseCode;
 
@@ -25,6 +26,7 @@ pub(super) struct File {
     pub(super) repeat: RepeatTable,
     pub(super) answer: AnswerTable,
     pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
+    pub(super) outward: Option<OutwardTable>,
 }
 
 /// Declares the `[fields]` table once: as it stands in the file, and as checked paths.
