@@ -108,6 +108,7 @@ impl Profile {
         let codes = check.codes(&parsed.codes, response_code_field)?;
         let read = |table| outward::outward(&check, table, &parsed.network_codes, response_code_field);
         let outward = parsed.outward.as_ref().map(read).transpose()?;
+        let ours = check.ours(&parsed.ours)?;
         let network_codes = network_codes(&parsed.network_codes);
         let repeat_ignores = parsed.repeat.ignores.iter().map(|field| *field.get_ref()).collect();
         Ok(Self {
@@ -119,6 +120,7 @@ impl Profile {
             network_codes,
             repeat_ignores,
             answer,
+            ours,
             codes,
             response_code_field,
             outward,
