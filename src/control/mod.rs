@@ -18,7 +18,7 @@ use crate::settle::ScrollLine;
 use crate::switch::Resolution;
 
 /// Version of the requests and replies; both sides must agree.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Longest request, its end of line included.
 pub const LINE_BYTES_MAX: u64 = 4 << 20;

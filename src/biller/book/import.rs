@@ -7,7 +7,7 @@ use super::{BookBill, Did, Listing};
 use crate::clock::UnixMillis;
 use crate::ids::BusinessDate;
 use crate::money::MinorUnits;
-use crate::switch::{Bill, BillStatus, HeadAmount};
+use crate::switch::{Bill, BillStatus, HeadAmount, Reference};
 
 /// The columns of a bill file. Amounts are in minor units, `heads` is `head:amount|head:amount`, status U, P or B.
 const COLUMNS: [&str; 9] = [
@@ -189,6 +189,7 @@ impl<R: std::io::Read> RowReader<R> {
             amount_within_due: self.amount("amount_within_due", within)?,
             amount_after_due: self.amount("amount_after_due", after)?,
             heads: self.heads(heads)?,
+            reference: Reference::default(),
         };
         let row = Row { psid: psid.into(), bill };
         row.check().map_err(|fault| self.fault(fault.column, fault.reason))?;
