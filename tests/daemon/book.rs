@@ -190,8 +190,8 @@ fn what_is_unpaid_and_what_each_head_got_can_be_taken_away() {
     import(&site, &text, &[]);
     let daemon = site.serve(&[]);
     let mut bank = Bank::signed_on(daemon.address, 1);
-    for number in 0..2 {
-        let slip = Slip { bill: known[number].clone(), number: number as u32 + 1 };
+    for (number, bill) in (1..).zip(&known[..2]) {
+        let slip = Slip { bill: bill.clone(), number };
         assert_eq!(bank.ask(&slip.payment()).code(), "00");
     }
     let unpaid = site.run("book", &["unpaid", "KPEXCISE"]).out;
