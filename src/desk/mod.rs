@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 pub use self::core::{Core, Leaving, Watch};
 pub use bills::{BookDone, BookWork, import_rows, work};
-pub use reading::read;
+pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
 
 use crate::biller::book::Shelf;
