@@ -9,6 +9,7 @@
 mod adapters;
 mod ask;
 mod book;
+mod books;
 mod control;
 mod engine;
 mod inspect;
