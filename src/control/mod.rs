@@ -17,7 +17,7 @@ use crate::settle::ScrollLine;
 use crate::switch::Resolution;
 
 /// Version of the requests and replies; both sides must agree.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Longest request, its end of line included.
 pub const LINE_BYTES_MAX: u64 = 4 << 20;
@@ -31,7 +31,7 @@ pub enum Request {
     Status,
     /// The links: signed on or not, connections, counts
     Links,
-    /// The departments: blocked or not, bills in the book, counts
+    /// The departments: blocked or not, reachable or not, bills in the book, what is owed to each, counts
     Billers,
     /// Refuse a department's inquiries and payments with 91 until it is unblocked; reversals still go through
     Block {
