@@ -144,7 +144,7 @@ impl Server {
         if standing.date != today {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
-        let switch = new_switch(&config, &extras, &standing);
+        let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
             config.billers.iter().map(|biller| biller.code),

@@ -17,7 +17,7 @@ impl Switch {
     }
 
     /// Gives the order to post, or gives it once more; before that, if it has not been done, the bill is looked up, for its
-    /// heads.
+    /// heads and for what the department wants back.
     pub(super) fn send_confirmation(
         &mut self,
         now: Now,
@@ -26,7 +26,7 @@ impl Switch {
         out: &mut Output,
     ) {
         open.payment.confirmations = open.payment.confirmations.saturating_add(1);
-        let looks_up = terms.looks_up_first && open.payment.heads.is_empty();
+        let looks_up = terms.looks_up_first && open.payment.reference.is_none();
         let key = open.payment.key.clone();
         if looks_up {
             if !terms.embedded {
@@ -47,8 +47,7 @@ impl Switch {
             let (due, what) = (open.due, What::Ordered(Ordered::Post, open.payment.biller));
             out.records.push(open.record(now, what, due));
         }
-        // Also the first order about an advice: should it overtake none, the biller looks and finds nothing; should the next
-        // one overtake it, it finds that one's posting.
+        // Also the first order about an advice: the next one may overtake it, and then it must find that one's posting.
         let order = Order::Post { payment: Box::new(open.payment.clone()), again: true };
         self.order(now, open, LegOf::Confirm(open.payment.key.clone()), order, out);
     }
@@ -71,6 +70,7 @@ impl Switch {
             Outcome::Found(bill) => match self.heads_of(&open.payment, &bill) {
                 Ok(heads) => {
                     open.payment.heads = heads;
+                    open.payment.reference = Some(bill.reference);
                     self.post_again(now, &mut open, out);
                     self.open.insert(open.payment.key.clone(), open);
                 }

@@ -23,7 +23,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub use bill::{Bill, BillRef, BillStatus, HeadAmount};
+pub use bill::{Bill, BillRef, BillStatus, HeadAmount, Reference};
 pub use event::{
     Action, Alarm, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, PaymentRequest, Prior,
     Request, Resolution, ReversalRequest,
@@ -57,6 +57,8 @@ pub struct Switch {
     /// Payments that came to be owed an order so far.
     owed_so_far: u64,
     date: BusinessDate,
+    /// What the next payment is numbered.
+    next_trace: u64,
     /// When the date last moved while the process ran.
     cut_over_at: Option<Ticks>,
     draining: bool,
@@ -82,9 +84,18 @@ impl Switch {
             unsettled: Vec::new(),
             owed_so_far: 0,
             date,
+            next_trace: 1,
             cut_over_at: None,
             draining: false,
         }
+    }
+
+    /// Numbers payments from `first` on. Each payment that is numbered leaves a leg in the journal, so that the journal's next
+    /// sequence is a number that no payment has had.
+    #[must_use]
+    pub const fn numbering_from(mut self, first: u64) -> Self {
+        self.next_trace = first;
+        self
     }
 
     /// Takes one event in; what follows from it is added to `out`.

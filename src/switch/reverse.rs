@@ -52,6 +52,9 @@ impl Switch {
             advice: false,
             confirmations: 0,
             owed: None,
+            taken_in: now.wall,
+            trace: 0,
+            reference: None,
         };
         out.records.push(Open::new(payment).record(now, What::Answered { reason }, None));
         out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });

@@ -61,6 +61,9 @@ fn payment(stan: &str) -> Payment {
         advice: false,
         confirmations: 0,
         owed: None,
+        taken_in: UnixMillis(1),
+        trace: 1,
+        reference: None,
     }
 }
 

@@ -67,7 +67,8 @@ impl Daemon {
         let (store, writer) = open_memory(disk)?;
         let standing = Standing::load(&store, Site::first_date)?;
         let blocked = standing.blocked.iter().copied();
-        let switch = Switch::new(site.link_terms(), site.biller_terms(attempts_max), blocked, standing.date);
+        let switch = Switch::new(site.link_terms(), site.biller_terms(attempts_max), blocked, standing.date)
+            .numbering_from(store.next_sequence());
         let mut core = Core::new(store.clone(), switch, &standing, Box::new(|_| ()));
         let now = Now { ticks: Ticks(0), wall };
         if store.next_sequence() == 1 {
