@@ -29,7 +29,7 @@ fn advised_twice(world: &mut World, answer: Outcome) -> LegId {
     world.advise(1);
     let first = world.orders.remove(0).0;
     while world.orders.is_empty() {
-        world.pass(100);
+        world.pass(125);
     }
     let second = world.orders.remove(0).0;
     world.step(Event::BillerReplied { leg: second, outcome: answer });
@@ -109,7 +109,7 @@ fn a_bill_without_heads_is_looked_up_once_and_its_reference_goes_with_every_orde
         let (leg, Order::Post { payment, again: told }) = world.orders.remove(0) else { panic!("to post") };
         assert_eq!((told, payment.reference.as_ref()), (again, Some(&reference)));
         world.step(Event::BillerReplied { leg, outcome: Outcome::Unknown });
-        world.pass(100);
+        world.pass(125);
     }
     assert_eq!(world.stored[&World::key(1)].reference, Some(reference), "also after a restart");
 }
@@ -129,6 +129,6 @@ fn every_order_about_a_payment_has_its_number_and_time_and_no_other_payment_has_
     assert_ne!(first.0, second.0);
     world.pass(1000);
     assert_eq!(told(&mut world), first, "reversed as it was posted");
-    world.pass(100);
+    world.pass(125);
     assert_eq!(told(&mut world), second, "repeated as it was");
 }
