@@ -12,7 +12,7 @@ pub use replies::{
 };
 
 use crate::biller::book::Row;
-use crate::ids::{BillerCode, BusinessDate};
+use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::settle::ScrollLine;
 use crate::switch::Resolution;
 
@@ -31,6 +31,11 @@ pub enum Request {
     Status,
     /// The links: signed on or not, connections, counts
     Links,
+    /// Ask a link's peer whether it is there (0800, DE 70 = 301), and say what it answers
+    Echo {
+        /// The link's name, such as atmnet
+        link: LinkName,
+    },
     /// The departments: blocked or not, reachable or not, bills in the book, what is owed to each, counts
     Billers,
     /// Refuse a department's inquiries and payments with 91 until it is unblocked; reversals still go through

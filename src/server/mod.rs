@@ -14,6 +14,7 @@ mod inspect;
 mod intake;
 mod keys;
 mod listen;
+mod peers;
 mod release;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ use crate::telemetry::recorder::RecorderHandle;
 use crate::vault::Vault;
 use ask::Input;
 use engine::Inputs;
+use peers::Peers;
 
 /// Turns that may wait for the valve: one is committed while the next waits, so that the engine never runs far ahead.
 const TURNS_WAITING_MAX: usize = 2;
@@ -104,6 +106,8 @@ struct Shared {
     urgent: mpsc::Sender<Input>,
     /// Which billers can be reached, as their adapters last said, and how often they have said so.
     reachable: watch::Sender<Reachable>,
+    /// The connections of each link.
+    peers: Arc<Peers>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
@@ -151,6 +155,7 @@ impl Server {
         );
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let started = jiff::Timestamp::now();
+        let peers = Arc::new(Peers::new(&config));
         let shared = Arc::new(Shared {
             config,
             counters,
@@ -162,6 +167,7 @@ impl Server {
             input,
             urgent,
             reachable: watch::Sender::new(Reachable::new()),
+            peers,
             tasks: TaskTracker::new(),
         });
         let valve = start_valve(&shared, writer, extras.adapters)?;

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub use bill::{Bill, BillRef, BillStatus, HeadAmount, Reference};
 pub use event::{
     Action, Alarm, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, PaymentRequest, Prior,
-    Request, Resolution, ReversalRequest,
+    Request, Resolution, ReversalRequest, Stray,
 };
 pub use forward::Owing;
 pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State};
@@ -109,6 +109,7 @@ impl Switch {
             Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
             Event::BillerUp(biller) => self.biller_up(biller),
             Event::BillerDown(biller) => self.biller_down(biller),
+            Event::Unasked(stray) => self.unasked(now, *stray, out),
             Event::Operator(operation) => self.operate(now, operation, out),
         }
         self.forward(now, out);

@@ -16,6 +16,7 @@ mod forward;
 mod framings;
 mod hostile;
 mod inquiry_and_payment;
+mod links;
 mod network;
 mod peer;
 mod profiles;
