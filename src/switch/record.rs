@@ -79,6 +79,17 @@ pub enum What {
     CutOver,
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
+    /// The operator changed a bill of a department whose bills are in our own store.
+    BillChanged {
+        /// The department.
+        biller: BillerCode,
+        /// The bill.
+        psid: Box<str>,
+        /// What was done, in words.
+        did: Box<str>,
+        /// The operator's reason.
+        why: Box<str>,
+    },
 }
 
 /// An order in a record.
@@ -113,7 +124,8 @@ impl Record {
     /// Whether what follows from it may only leave once it is on disk.
     #[must_use]
     pub const fn moves_money(&self) -> bool {
-        self.payment.is_some() || matches!(self.what, What::CutOver | What::Blocked(..))
+        self.payment.is_some()
+            || matches!(self.what, What::CutOver | What::Blocked(..) | What::BillChanged { .. })
     }
 
     /// The payment's key, if it is about one.
@@ -141,6 +153,7 @@ impl std::fmt::Display for What {
             Self::CutOver => f.write_str("business date moved"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+            Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }
 }
