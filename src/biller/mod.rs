@@ -12,14 +12,14 @@ pub mod rest;
 pub use guard::{Guarded, RESERVED_SHARE};
 pub use health::{Breaker, Health, LastError, Reach};
 
-use crate::ids::BillerCode;
 use crate::switch::{LegId, Order, Outcome};
 
 /// Takes outcomes back to the switch.
 pub type Reply = std::sync::Arc<dyn Fn(LegId, Outcome) + Send + Sync>;
 
-/// Told when a department can be reached again, and when it no longer can; on any thread, and must not wait.
-pub type Told = std::sync::Arc<dyn Fn(BillerCode, Reach) + Send + Sync>;
+/// Tells the switch that a department can be reached (`true`) or cannot. The latest word counts; saying it again does no
+/// harm.
+pub type Signal = std::sync::Arc<dyn Fn(bool) + Send + Sync>;
 
 /// A department that is reached over a wire.
 ///
@@ -35,7 +35,7 @@ pub type Told = std::sync::Arc<dyn Fn(BillerCode, Reach) + Send + Sync>;
 /// and each of them `NotSent` and `Unknown`. `again: true` comes to departments of either policy: with *confirm* because an
 /// order was not answered, with *reverse* because an acquirer tells of a payment after the fact (an advice) and tells of it
 /// until it is answered. Every adapter must therefore know a repeat: what makes it the same payment at the department
-/// (a number, a date) comes from the payment's key alone, so that it is the same after a restart.
+/// (a number, a time) comes from what the payment is stored with alone, so that it is the same after a restart.
 ///
 /// # Outcomes
 ///
@@ -44,6 +44,13 @@ pub type Told = std::sync::Arc<dyn Fn(BillerCode, Reach) + Send + Sync>;
 ///   must hold of every order of that payment before it.
 /// - [`Outcome::Unknown`]: everything else. It costs a repeat; the other two, wrongly said, cost somebody's money.
 pub trait Adapter: Send + Sync {
+    /// Called once, on the switch's runtime, before the first order. While the department cannot be reached nothing that is
+    /// owed to it goes out; when it can be again, what is owed goes out from the oldest on, paced. Live payments come all the
+    /// same: each is told at once that it was not sent. An adapter that never says so counts as reachable.
+    fn start(&self, reachable: Signal) {
+        drop(reachable);
+    }
+
     /// Starts carrying out an order and returns at once. At most one outcome goes to `reply`. An adapter that gives up
     /// waiting lets go of `reply` without a word: that is noted, and what follows is for the switch's deadline to say.
     fn submit(&self, leg: LegId, order: Order, reply: Reply);

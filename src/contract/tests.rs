@@ -40,6 +40,7 @@ fn payment() -> crate::switch::Payment {
         taken_in: UnixMillis(1),
         trace: 7_000_123,
         reference: None,
+        owed: None,
     }
 }
 

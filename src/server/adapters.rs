@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::biller::rest::{Credentials, Rest, RestError, RestSettings};
-use crate::biller::{Adapter, Guarded, Told};
+use crate::biller::{Adapter, Guarded};
 use crate::clock::SystemClock;
 use crate::config::{BillerConfig, Config, CredentialSource, RestConfig, Way};
 use crate::ids::BillerCode;
@@ -56,7 +56,6 @@ pub(super) fn adapters(
     config: &Config,
     given: Adapters,
     clock: SystemClock,
-    told: &Told,
 ) -> Result<Adapters, (BillerCode, AdapterError)> {
     let mut adapters = given;
     for biller in &config.billers {
@@ -66,20 +65,15 @@ pub(super) fn adapters(
         let fault = |error| (biller.code, error);
         let adapter = match &biller.way {
             Way::Book => continue,
-            Way::Rest(rest) => guarded(biller, clock, told, self::rest(rest).map_err(fault)?),
+            Way::Rest(rest) => guarded(biller, clock, self::rest(rest).map_err(fault)?),
         };
         adapters.insert(biller.code, adapter);
     }
     Ok(adapters)
 }
 
-fn guarded<A: Adapter + 'static>(
-    biller: &BillerConfig,
-    clock: SystemClock,
-    told: &Told,
-    adapter: A,
-) -> Arc<dyn Adapter> {
-    Arc::new(Guarded::new(biller.code, biller.guard, clock, Arc::clone(told), adapter))
+fn guarded<A: Adapter + 'static>(biller: &BillerConfig, clock: SystemClock, adapter: A) -> Arc<dyn Adapter> {
+    Arc::new(Guarded::new(biller.code, biller.guard, clock, adapter))
 }
 
 fn rest(config: &RestConfig) -> Result<Rest, AdapterError> {

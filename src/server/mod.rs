@@ -33,7 +33,7 @@ pub use adapters::AdapterError;
 pub use book::{BookDesk, ImportError};
 pub use keys::KeyError;
 
-use crate::biller::{Adapter, Told};
+use crate::biller::Adapter;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::ids::{BillerCode, BusinessDate, LinkName};
@@ -117,11 +117,16 @@ struct Shared {
     input: mpsc::Sender<Input>,
     /// Billers' answers and the operator's words, to the engine.
     urgent: mpsc::Sender<Input>,
+    /// Which billers can be reached, as their adapters last said, and how often they have said so.
+    reachable: watch::Sender<Reachable>,
     /// The connections of each link.
     peers: Arc<Peers>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
+
+/// Of each biller whose adapter has said so: whether it can be reached, and how often that was said.
+type Reachable = BTreeMap<BillerCode, (bool, u64)>;
 
 /// A running switch.
 pub struct Server {
@@ -157,9 +162,7 @@ impl Server {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
         let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
-        // The guard has logged it.
-        let told: Told = Arc::new(|_, _| {});
-        let adapters = adapters::adapters(&config, extras.adapters, clock, &told)
+        let adapters = adapters::adapters(&config, extras.adapters, clock)
             .map_err(|(biller, source)| StartError::Adapter { biller, source })?;
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
@@ -179,6 +182,7 @@ impl Server {
             adapters,
             input,
             urgent,
+            reachable: watch::Sender::new(Reachable::new()),
             peers,
             tasks: TaskTracker::new(),
         });
@@ -281,6 +285,16 @@ fn new_switch(config: &Config, extras: &Extras, standing: &Standing) -> Switch {
 }
 
 fn start_valve(shared: &Arc<Shared>, writer: Writer) -> Result<Valve<release::Release>, JournalError> {
+    for (code, adapter) in &shared.adapters {
+        let (shared, code) = (Arc::downgrade(shared), *code);
+        adapter.start(Arc::new(move |up| {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.reachable.send_modify(|said| {
+                let (now, times) = said.entry(code).or_default();
+                (*now, *times) = (up, times.saturating_add(1));
+            });
+        }));
+    }
     let releasing = release::Releasing::new(Arc::clone(shared));
     let fail = move |error: JournalError| {
         tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");

@@ -13,6 +13,7 @@
 
 mod certain;
 mod departments;
+mod forward;
 mod framings;
 mod hostile;
 mod inquiry_and_payment;

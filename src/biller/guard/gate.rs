@@ -44,6 +44,13 @@ pub(super) struct Pass {
     probe: bool,
 }
 
+impl Pass {
+    /// Whether it finds out if the department answers again.
+    pub(super) const fn is_probe(&self) -> bool {
+        self.probe
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum State {
     Closed,
@@ -142,6 +149,23 @@ impl Gate {
 
     fn open(&mut self, now: Ticks, pause_ms: u64) {
         self.state = State::Open { until: now.after_ms(pause_ms), pause_ms };
+    }
+
+    /// When somebody may find out whether the department answers again; none if the breaker is not open.
+    pub(super) const fn retry_at(&self) -> Option<Ticks> {
+        match self.state {
+            State::Open { until, .. } => Some(until),
+            State::Closed | State::Probing { .. } => None,
+        }
+    }
+
+    /// Whether an order may come, if only to find out.
+    pub(super) fn is_open_to(&self, now: Ticks) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Open { until, .. } => now >= until,
+            State::Probing { .. } => false,
+        }
     }
 
     pub(super) const fn reach(&self) -> Reach {

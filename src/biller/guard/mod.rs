@@ -4,10 +4,13 @@
 mod gate;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
 
 pub use gate::RESERVED_SHARE;
 
-use super::{Adapter, Health, LastError, Reach, Reply, Told};
+use super::{Adapter, Health, LastError, Reach, Reply, Signal};
 use crate::bounds::GuardBounds;
 use crate::clock::{Now, SystemClock};
 use crate::ids::BillerCode;
@@ -23,67 +26,121 @@ pub struct Guarded<A> {
 struct Shared {
     biller: BillerCode,
     clock: SystemClock,
-    told: Told,
-    gate: Mutex<(Gate, Option<LastError>)>,
+    state: Mutex<State>,
+}
+
+struct State {
+    gate: Gate,
+    last_error: Option<LastError>,
+    /// What the adapter itself says.
+    inner_up: bool,
+    /// What the switch was told last.
+    told: bool,
+    /// Where the switch is told, and where a pause is waited for; none before the start.
+    voice: Option<(Signal, Handle)>,
 }
 
 impl<A: Adapter> Guarded<A> {
-    /// Stands before `inner`, and tells `told` when the department goes down and comes up again.
-    pub fn new(biller: BillerCode, bounds: GuardBounds, clock: SystemClock, told: Told, inner: A) -> Self {
-        let gate = Mutex::new((Gate::new(bounds), None));
-        Self { inner, shared: Arc::new(Shared { biller, clock, told, gate }) }
+    /// Stands before `inner`.
+    pub fn new(biller: BillerCode, bounds: GuardBounds, clock: SystemClock, inner: A) -> Self {
+        let state =
+            State { gate: Gate::new(bounds), last_error: None, inner_up: true, told: true, voice: None };
+        Self { inner, shared: Arc::new(Shared { biller, clock, state: Mutex::new(state) }) }
     }
 }
 
 impl<A: Adapter> Adapter for Guarded<A> {
+    fn start(&self, reachable: Signal) {
+        self.shared.state().voice = Some((reachable, Handle::current()));
+        let shared = Arc::downgrade(&self.shared);
+        self.inner.start(Arc::new(move |up| {
+            if let Some(shared) = shared.upgrade() {
+                shared.state().inner_up = up;
+                shared.tell();
+            }
+        }));
+    }
+
     fn submit(&self, leg: LegId, order: Order, reply: Reply) {
         let now = self.shared.clock.now();
-        let admitted = self.shared.gate().0.admit(now.ticks, urgency(&order));
-        match admitted {
-            Ok(pass) => {
-                let ticket = Ticket { shared: Arc::clone(&self.shared), pass: Mutex::new(Some(pass)) };
-                let settle: Reply = Arc::new(move |leg, outcome| {
-                    ticket.settle(verdict(&outcome));
-                    reply(leg, outcome);
-                });
-                self.inner.submit(leg, order, settle);
-            }
-            Err(_) => reply(leg, Outcome::NotSent),
+        let admitted = self.shared.state().gate.admit(now.ticks, urgency(&order));
+        let Ok(pass) = admitted else { return reply(leg, Outcome::NotSent) };
+        if pass.is_probe() {
+            // What is owed waits for what this one finds out.
+            self.shared.tell();
         }
+        let ticket = Ticket { shared: Arc::clone(&self.shared), pass: Mutex::new(Some(pass)) };
+        let settle: Reply = Arc::new(move |leg, outcome| {
+            ticket.settle(verdict(&outcome));
+            reply(leg, outcome);
+        });
+        self.inner.submit(leg, order, settle);
     }
 
     fn health(&self) -> Health {
         let inner = self.inner.health();
-        let (gate, last_error) = &*self.shared.gate();
-        let reach = if gate.reach() == Reach::Down { Reach::Down } else { inner.reach };
-        Health { reach, last_error: inner.last_error.or_else(|| last_error.clone()), ..gate.health() }
+        let state = self.shared.state();
+        let up = state.inner_up && inner.reach == Reach::Up && state.gate.reach() == Reach::Up;
+        Health {
+            reach: if up { Reach::Up } else { Reach::Down },
+            last_error: inner.last_error.or_else(|| state.last_error.clone()),
+            ..state.gate.health()
+        }
     }
 }
 
 impl Shared {
-    fn gate(&self) -> MutexGuard<'_, (Gate, Option<LastError>)> {
+    fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way.
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settle(&self, pass: Pass, verdict: Verdict) {
+    /// Tells the switch whether what is owed may go out, if that has changed: after the pause of an open breaker it may,
+    /// for somebody has to find out.
+    fn tell(&self) {
+        let now = self.clock.now().ticks;
+        let mut state = self.state();
+        let open = state.inner_up && state.gate.is_open_to(now);
+        if open != state.told
+            && let Some((signal, _)) = state.voice.clone()
+        {
+            state.told = open;
+            // Within the lock: of two words the later one must be the last.
+            signal(open);
+        }
+    }
+
+    fn settle(self: &Arc<Self>, pass: Pass, verdict: Verdict) {
         let Now { ticks, wall } = self.clock.now();
-        let changed = {
-            let (gate, last_error) = &mut *self.gate();
+        let (changed, pause) = {
+            let mut state = self.state();
             if let Verdict::Failed(what) = verdict {
-                *last_error = Some(LastError { what: what.to_owned(), at: wall });
+                state.last_error = Some(LastError { what: what.to_owned(), at: wall });
             }
-            gate.settle(ticks, pass, verdict)
+            let changed = state.gate.settle(ticks, pass, verdict);
+            let runtime = state.voice.as_ref().map(|(_, runtime)| runtime.clone());
+            (changed, state.gate.retry_at().zip(runtime))
         };
-        if let Some(reach) = changed {
-            let biller = self.biller;
-            match reach {
-                Reach::Down => {
-                    tracing::warn!(%biller, "too many orders failed: the breaker is open, and payments are refused unsent")
-                }
-                Reach::Up => tracing::info!(%biller, "the department answers again: the breaker is closed"),
+        let biller = self.biller;
+        match changed {
+            Some(Reach::Down) => {
+                tracing::warn!(%biller, "too many orders failed: the breaker is open, and payments are refused unsent");
             }
-            (self.told)(biller, reach);
+            Some(Reach::Up) => {
+                tracing::info!(%biller, "the department answers again: the breaker is closed");
+            }
+            None => {}
+        }
+        self.tell();
+        if let Some((at, runtime)) = pause {
+            let shared = Arc::downgrade(self);
+            let pause = Duration::from_millis(ticks.until_ms(at));
+            runtime.spawn(async move {
+                tokio::time::sleep(pause).await;
+                if let Some(shared) = shared.upgrade() {
+                    shared.tell();
+                }
+            });
         }
     }
 }
@@ -113,7 +170,7 @@ impl Drop for Ticket {
 const fn urgency(order: &Order) -> Urgency {
     match order {
         Order::LookUp(_) | Order::Post { again: false, .. } => Urgency::New,
-        Order::Post { again: true, .. } | Order::Reverse(_) => Urgency::Owed,
+        Order::Post { again: true, .. } | Order::Reverse { .. } => Urgency::Owed,
     }
 }
 

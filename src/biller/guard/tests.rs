@@ -1,7 +1,5 @@
 //! Who may pass, with time told by the test; and that what is let go without a word is noted.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use super::*;
 use crate::biller::Breaker;
 use crate::bounds::GuardBounds;
@@ -122,17 +120,14 @@ impl Adapter for Arc<Held> {
     }
 }
 
-#[test]
-fn a_reply_let_go_without_a_word_frees_its_place_and_counts_as_a_failure() {
+#[tokio::test]
+async fn a_reply_let_go_without_a_word_frees_its_place_and_counts_as_a_failure() {
     let held = Arc::new(Held::default());
-    let downs = Arc::new(AtomicU32::new(0));
-    let counted = Arc::clone(&downs);
-    let told: Told = Arc::new(move |_, reach| {
-        assert_eq!(reach, Reach::Down);
-        counted.fetch_add(1, Ordering::Relaxed);
-    });
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let telling = Arc::clone(&told);
     let biller = "DEPT".parse().unwrap();
-    let guarded = Guarded::new(biller, BOUNDS, SystemClock::start(), told, Arc::clone(&held));
+    let guarded = Guarded::new(biller, BOUNDS, SystemClock::start(), Arc::clone(&held));
+    guarded.start(Arc::new(move |up| telling.lock().unwrap().push(up)));
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hearing = Arc::clone(&heard);
     let reply: Reply =
@@ -144,10 +139,32 @@ fn a_reply_let_go_without_a_word_frees_its_place_and_counts_as_a_failure() {
         held.0.lock().unwrap().clear();
         assert_eq!(guarded.health().in_flight, 0);
     }
-    assert_eq!(downs.load(Ordering::Relaxed), 1);
+    assert_eq!(*told.lock().unwrap(), [false]);
     guarded.submit(LegId(3), order(), reply);
     assert_eq!(*heard.lock().unwrap(), [(LegId(3), "NotSent".to_owned())], "refused without being sent");
     let health = guarded.health();
     assert_eq!((health.reach, health.breaker, health.refused_open), (Reach::Down, Breaker::Open, 1));
     assert_eq!(health.last_error.unwrap().what, "no answer in time");
+}
+
+#[tokio::test]
+async fn after_its_pause_the_switch_is_told_to_find_out_and_by_the_answer_that_all_is_well() {
+    let held = Arc::new(Held::default());
+    let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let biller = "DEPT".parse().unwrap();
+    let bounds = GuardBounds { failures_max: 1, pause: Duration::from_millis(20), ..BOUNDS };
+    let guarded = Guarded::new(biller, bounds, SystemClock::start(), Arc::clone(&held));
+    guarded.start(Arc::new(move |up| telling.send(up).unwrap()));
+    let order = || Order::LookUp(BillRef { biller, consumer: "7001".into() });
+    let ignored: Reply = Arc::new(|_, _| {});
+    guarded.submit(LegId(1), order(), Arc::clone(&ignored));
+    held.0.lock().unwrap().clear();
+    assert_eq!(told.recv().await, Some(false));
+    assert_eq!(told.recv().await, Some(true), "nobody else would ever ask");
+    guarded.submit(LegId(2), order(), ignored);
+    assert_eq!(told.recv().await, Some(false), "one is enough to find out");
+    let (leg, reply) = held.0.lock().unwrap().pop().unwrap();
+    reply(leg, Outcome::Declined(Reason::NoSuchBill));
+    assert_eq!(told.recv().await, Some(true));
+    assert_eq!(guarded.health().reach, Reach::Up);
 }

@@ -105,7 +105,7 @@ impl Caller {
             Order::LookUp(bill) => self.look_up(&bill.consumer).await,
             Order::Post { payment, again } => self.post(payment, *again).await,
             // There is no such call.
-            Order::Reverse(_) => Outcome::Declined(Reason::NotReversible),
+            Order::Reverse { .. } => Outcome::Declined(Reason::NotReversible),
         }
     }
 
