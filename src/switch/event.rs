@@ -40,6 +40,8 @@ pub enum Event {
         /// Its entry in the store's list of what is due.
         due: UnixMillis,
     },
+    /// The leg of a payment that is still owed something leaves the working store: it gets a new one as it stands.
+    CarriedOver(Box<Payment>),
     /// The operator's word.
     Operator(Operation),
 }
