@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::inspect::Status;
 use crate::biller::book::{Change, Row};
 use crate::ids::{BillerCode, LinkName, PaymentKey};
+use crate::journal::Unloading;
 use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution};
 
 /// Something for the engine to take in.
@@ -24,6 +25,8 @@ pub(super) enum Input {
     Resolve(PaymentKey, Resolution, Box<str>, oneshot::Sender<Result<Payment, String>>),
     /// Bills to be put in the book; answered once they are durable.
     Import(BillerCode, Vec<Row>, oneshot::Sender<Result<Vec<Change>, String>>),
+    /// Let go of what is sealed, and carry over what is still owed something; answered once that is in the store.
+    Unload(Unloading, oneshot::Sender<()>),
     /// A question about the switch's state.
     Inspect(oneshot::Sender<Status>),
     /// Tell when nothing is open and nobody waits.

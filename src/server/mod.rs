@@ -15,6 +15,7 @@ mod intake;
 mod keys;
 mod listen;
 mod release;
+mod seal;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -163,6 +164,7 @@ impl Server {
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);
+        seal::serve(&shared);
         Ok(Self { shared, addresses, engine: Some(engine) })
     }
 
