@@ -12,12 +12,12 @@ pub use replies::{
 };
 
 use crate::biller::book::Row;
-use crate::ids::{BillerCode, BusinessDate};
+use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::settle::ScrollLine;
 use crate::switch::Resolution;
 
 /// Version of the requests and replies; both sides must agree.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Longest request, its end of line included.
 pub const LINE_BYTES_MAX: u64 = 4 << 20;
@@ -31,6 +31,11 @@ pub enum Request {
     Status,
     /// The links: signed on or not, connections, counts
     Links,
+    /// Ask a link's peer whether it is there (0800, DE 70 = 301), and say what it answers
+    Echo {
+        /// The link's name, such as atmnet
+        link: LinkName,
+    },
     /// The departments: blocked or not, bills in the book, counts
     Billers,
     /// Refuse a department's inquiries and payments with 91 until it is unblocked; reversals still go through

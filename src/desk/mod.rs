@@ -8,7 +8,7 @@ mod standing;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 pub use self::core::{Core, Leaving, Watch};
-pub use reading::read;
+pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
 
 use crate::biller::book::{self, BookError, Change, Row, Shelf};

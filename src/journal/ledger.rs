@@ -133,7 +133,7 @@ pub fn is_somebody_elses(store: &Store, key: &PaymentKey) -> Result<bool, Journa
     let (prefix, days) = (key.without_link(), store.shared().days());
     for segment in days.covering(prefix).filter(|segment| segment.is_whole) {
         let mut found = false;
-        segment.from_key(prefix, |key, (tag, _)| {
+        segment.walk_from(prefix, |key, (tag, _)| {
             found = key.starts_with(prefix) && tag != state_tag(State::ReversedFirst);
             !found && key.starts_with(prefix)
         })?;

@@ -23,8 +23,8 @@ pub(super) struct Blocks {
 enum Source {
     /// Not yet looked for.
     Unknown,
-    Sealed(Box<Reading>),
-    Working(Walk),
+    Sealed(Reading),
+    Working(Box<Walk>),
 }
 
 impl Blocks {
@@ -98,7 +98,7 @@ impl Blocks {
         let (expected, days) = (self.expected, self.shared.days());
         if let Some(segment) = days.holding(expected) {
             self.expected = expected.max(segment.footer.first);
-            let mut reading = Box::new(Reading::from(segment, self.expected)?);
+            let mut reading = Reading::from(segment, self.expected)?;
             let (first, bytes) = reading.next_block()?.ok_or_else(|| gap(expected, None))?;
             self.source = Source::Sealed(reading);
             return if first == self.expected { Ok((first, bytes)) } else { Err(gap(expected, Some(first))) };
@@ -108,7 +108,7 @@ impl Blocks {
         let found = step.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
         match found {
             Some((first, bytes)) if first == expected => {
-                self.source = Source::Working(walk);
+                self.source = Source::Working(Box::new(walk));
                 Ok((first, bytes.to_vec()))
             }
             found if expected > self.shared.days().last() => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, HeadAmount, Reason};
+use super::{Bill, HeadAmount, Reason, Reference};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Short};
 use crate::money::MinorUnits;
@@ -96,6 +96,12 @@ pub struct Payment {
     pub advice: bool,
     /// Orders to post sent to the biller while it was being confirmed.
     pub confirmations: u16,
+    /// When it was taken in: what a biller is told of its time, however often.
+    pub taken_in: UnixMillis,
+    /// A number that no other payment of this store has: what a biller is told to know it by, however often.
+    pub trace: u64,
+    /// What the department wants to be told again with the payment; none as long as its bill has not been looked up.
+    pub reference: Option<Reference>,
 }
 
 impl Payment {

@@ -53,6 +53,9 @@ impl Switch {
             heads: Vec::new(),
             advice: false,
             confirmations: 0,
+            taken_in: now.wall,
+            trace: 0,
+            reference: None,
         };
         out.records.push(Open::new(payment).record(now, What::Answered { reason }, None));
         out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });

@@ -44,6 +44,9 @@ pub(crate) fn payment(number: u64, day: i32, state: State) -> Payment {
         heads: Vec::new(),
         advice: false,
         confirmations: 0,
+        taken_in: UnixMillis(1_795_147_200_000),
+        trace: number,
+        reference: None,
     }
 }
 

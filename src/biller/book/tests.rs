@@ -60,6 +60,9 @@ fn payment(stan: &str) -> Payment {
         heads: Vec::new(),
         advice: false,
         confirmations: 0,
+        taken_in: UnixMillis(1),
+        trace: 1,
+        reference: None,
     }
 }
 

@@ -36,9 +36,9 @@ impl Handle {
     /// [`JournalError::Damaged`] if the file ends before that; [`JournalError::Io`].
     pub(super) fn read_at(&self, bytes: &mut [u8], at: u64) -> Result<(), JournalError> {
         match self {
-            Self::File(file, path) => file.read_exact_at(bytes, at).map_err(|error| match error.kind() {
-                ErrorKind::UnexpectedEof => cut_short(),
-                _ => JournalError::io("reading", path)(error),
+            Self::File(file, path) => file.read_exact_at(bytes, at).map_err(|error| {
+                let short = error.kind() == ErrorKind::UnexpectedEof;
+                if short { cut_short() } else { JournalError::io("reading", path)(error) }
             }),
             Self::Memory(whole) => {
                 let from = usize::try_from(at).map_err(|_| cut_short())?;

@@ -57,7 +57,7 @@ enum Work {
     /// It is to be looked at what a crash has left undone.
     Start,
     Idle,
-    Writing(Box<Draft>, Blocks),
+    Writing(Box<(Draft, Blocks)>),
     /// The keys from this page of the index on, then the blocks.
     Keys(Arc<Segment>, u64),
     Blocks(u64),
@@ -86,7 +86,7 @@ impl Sealer {
         let (work, step) = match work {
             Work::Start => self.look_back()?,
             Work::Idle => self.begin(today)?,
-            Work::Writing(draft, blocks) => self.write(draft, blocks)?,
+            Work::Writing(work) => self.write(work)?,
             Work::Keys(segment, page) => self.unload_keys(segment, page)?,
             Work::Blocks(last) => self.unload_blocks(last)?,
         };
@@ -125,7 +125,7 @@ impl Sealer {
         let start = Start { first, date, previous: days.hash() };
         let draft = Draft::begin(self.shared.place(), start)?;
         let blocks = Blocks::from(&self.shared, first, durable.block)?;
-        Ok((Work::Writing(Box::new(draft), blocks), Step::Again))
+        Ok((Work::Writing(Box::new((draft, blocks))), Step::Again))
     }
 
     /// The date in force when the journal began.
@@ -135,18 +135,19 @@ impl Sealer {
         Ok(ledger::mention(first, &leg)?.date)
     }
 
-    fn write(&self, mut draft: Box<Draft>, mut blocks: Blocks) -> Result<(Work, Step), JournalError> {
+    fn write(&self, mut work: Box<(Draft, Blocks)>) -> Result<(Work, Step), JournalError> {
+        let (draft, blocks) = &mut *work;
         for _ in 0..BLOCKS_A_STEP {
             let is_full = draft.legs() >= self.sealing.segment_legs_max;
             let more = !is_full && draft.is_of_its_date();
             let next = if more { blocks.next_with(|block, bytes| draft.add(block, bytes)) } else { None };
             match next {
                 Some(added) => added?,
-                None => return self.publish(*draft),
+                None => return self.publish(work.0),
             }
         }
         draft.sync()?;
-        Ok((Work::Writing(draft, blocks), Step::Again))
+        Ok((Work::Writing(work), Step::Again))
     }
 
     fn publish(&self, draft: Draft) -> Result<(Work, Step), JournalError> {

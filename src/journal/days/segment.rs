@@ -137,7 +137,7 @@ impl Segment {
     /// As [`Segment::block`].
     pub(in crate::journal) fn find(&self, key: &[u8]) -> Result<Option<Entry>, JournalError> {
         let mut found = None;
-        self.from_key(key, |at, entry| {
+        self.walk_from(key, |at, entry| {
             found = (at == key).then_some(entry);
             false
         })?;
@@ -149,7 +149,7 @@ impl Segment {
     /// # Errors
     ///
     /// As [`Segment::block`].
-    pub(in crate::journal) fn from_key(
+    pub(in crate::journal) fn walk_from(
         &self,
         key: &[u8],
         mut look: impl FnMut(&[u8], Entry) -> bool,
