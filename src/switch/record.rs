@@ -83,6 +83,17 @@ pub enum What {
     Blocked(BillerCode, bool),
     /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
     CarriedOver,
+    /// The operator changed a bill of a department whose bills are in our own store.
+    BillChanged {
+        /// The department.
+        biller: BillerCode,
+        /// The bill.
+        psid: Box<str>,
+        /// What was done, in words.
+        did: Box<str>,
+        /// The operator's reason.
+        why: Box<str>,
+    },
 }
 
 /// An order in a record.
@@ -117,7 +128,8 @@ impl Record {
     /// Whether what follows from it may only leave once it is on disk.
     #[must_use]
     pub const fn moves_money(&self) -> bool {
-        self.payment.is_some() || matches!(self.what, What::CutOver | What::Blocked(..))
+        self.payment.is_some()
+            || matches!(self.what, What::CutOver | What::Blocked(..) | What::BillChanged { .. })
     }
 
     /// The payment's key, if it is about one.
@@ -147,6 +159,7 @@ impl std::fmt::Display for What {
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
             Self::CarriedOver => f.write_str("carried over"),
+            Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }
 }
