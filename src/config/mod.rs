@@ -17,7 +17,7 @@ use thiserror::Error;
 pub use spec_file::{SpecFault, SpecFile};
 pub use specs::{SpecError, SpecKind, Specs};
 
-use crate::bounds::{GuardBounds, HttpBounds, LinkBounds};
+use crate::bounds::{GuardBounds, HttpBounds, LinkBounds, Sealing};
 use crate::contract::Contract;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::iso8583::{Framing, FramingError};
@@ -40,6 +40,8 @@ pub struct Config {
     pub keys: KeySource,
     /// Bounds over all links.
     pub limits: Limits,
+    /// When legs leave the working store.
+    pub sealing: Sealing,
     /// The acquirers' links.
     pub links: Vec<LinkConfig>,
     /// The departments.

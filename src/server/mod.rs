@@ -18,6 +18,7 @@ mod keys;
 mod listen;
 mod peers;
 mod release;
+mod seal;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -191,6 +192,7 @@ impl Server {
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);
+        seal::serve(&shared);
         Ok(Self { shared, addresses, engine: Some(engine) })
     }
 
