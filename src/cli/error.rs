@@ -13,6 +13,7 @@ use crate::control::ControlError;
 use crate::journal::JournalError;
 use crate::server::{ImportError, StartError};
 use crate::settle::{AuditError, ScrollError};
+use crate::sim::compare::CompareError;
 use crate::sim::replay::ReplayError;
 use crate::sim::rest::{OfficeError, ServerTlsError};
 use crate::sim::world::SiteError;
@@ -68,6 +69,9 @@ pub enum CliError {
     /// The simulated department.
     #[error(transparent)]
     Department(#[from] OfficeError),
+    /// Two books.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Its TLS.
     #[error(transparent)]
     DepartmentTls(#[from] ServerTlsError),
@@ -194,6 +198,7 @@ impl CliError {
             | Self::Vault(_)
             | Self::Simulation(_)
             | Self::Department(_)
+            | Self::Compare(_)
             | Self::DepartmentTls(_)
             | Self::Io { .. }
             | Self::NoStore { .. }
