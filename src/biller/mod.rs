@@ -5,6 +5,7 @@
 //! implements [`Adapter`].
 
 pub mod book;
+pub mod iso8583;
 
 use crate::switch::{LegId, Order, Outcome};
 
