@@ -171,7 +171,7 @@ fn pick(order: &Order) -> u64 {
             bill.consumer.hash(&mut hasher);
             hasher.finish()
         }
-        Order::Post { payment, .. } | Order::Reverse(payment) => payment.trace,
+        Order::Post { payment, .. } | Order::Reverse { payment, .. } => payment.trace,
     }
 }
 

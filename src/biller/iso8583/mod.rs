@@ -119,7 +119,7 @@ impl Awaited {
 const fn subject(order: &Order) -> u64 {
     match order {
         Order::LookUp(_) => 0,
-        Order::Post { payment, .. } | Order::Reverse(payment) => payment.trace,
+        Order::Post { payment, .. } | Order::Reverse { payment, .. } => payment.trace,
     }
 }
 

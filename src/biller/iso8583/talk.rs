@@ -132,7 +132,7 @@ impl HostOutlet {
         }
         let at = match &sending.order {
             Order::LookUp(_) => shared.wall(),
-            Order::Post { payment, .. } | Order::Reverse(payment) => payment.taken_in,
+            Order::Post { payment, .. } | Order::Reverse { payment, .. } => payment.taken_in,
         };
         let before = out.len();
         let department = Arc::clone(&sending.department);
