@@ -11,15 +11,12 @@ use tokio::sync::{mpsc, watch};
 use super::awaited::Awaiting;
 use super::talk::Outgoing;
 use super::{Sending, line};
-use crate::biller::Reply;
-use crate::bounds::LinkBounds;
+use crate::biller::{Reply, Signal};
+use crate::bounds::HostBounds;
 use crate::clock::{SystemClock, Ticks};
 use crate::iso8583::Framing;
 use crate::profile::{Own, Profile};
 use crate::switch::Order;
-
-/// Told `true` when the host can be reached, and `false` when it cannot; on any thread, and must not wait.
-pub type Signal = Arc<dyn Fn(bool) + Send + Sync>;
 
 /// How often what is overdue is looked for.
 const OVERDUE_EVERY: Duration = Duration::from_millis(100);
@@ -44,23 +41,6 @@ pub struct HostSettings {
     pub late: Reply,
     /// Everything ends when this turns true.
     pub stop: watch::Receiver<bool>,
-}
-
-/// Bounds of a host's connections.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct HostBounds {
-    /// Bounds of each connection.
-    pub link: LinkBounds,
-    /// Connections at once; 1 to 16.
-    pub connections: usize,
-    /// Orders that may wait to be written, a connection; the next is not sent.
-    pub queue_max: usize,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-    /// How long it may take to answer a sign-on.
-    pub sign_on_timeout: Duration,
-    /// Pause before connecting again: the first, doubled each time up to the second.
-    pub reconnect: (Duration, Duration),
 }
 
 /// How the way to a host is.

@@ -10,12 +10,12 @@ mod talk;
 
 use std::sync::Arc;
 
-use super::{Adapter, Reply};
+use super::{Adapter, Health, LastError, Reach, Reply, Signal};
 use crate::clock::Ticks;
 use crate::profile::{AnswerKey, Asked, Identity};
 use crate::switch::{LegId, Order, Outcome};
 
-pub use host::{Host, HostBounds, HostHealth, HostSettings, Signal};
+pub use host::{Host, HostHealth, HostSettings};
 
 /// A department behind a host.
 pub struct Iso8583 {
@@ -43,8 +43,21 @@ impl Iso8583 {
 }
 
 impl Adapter for Iso8583 {
+    fn start(&self, reachable: Signal) {
+        self.host.on_reach(reachable);
+    }
+
     fn submit(&self, leg: LegId, order: Order, reply: Reply) {
         self.host.submit(Sending::new(leg, order, reply, Arc::clone(&self.department), self.host.ticks()));
+    }
+
+    fn health(&self) -> Health {
+        let host = self.host.health();
+        Health {
+            reach: if host.signed_on > 0 { Reach::Up } else { Reach::Down },
+            last_error: host.last_error.map(|(what, at)| LastError { what, at }),
+            ..Health::default()
+        }
     }
 }
 

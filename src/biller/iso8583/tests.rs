@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::*;
-use crate::bounds::LinkBounds;
+use crate::bounds::{HostBounds, LinkBounds};
 use crate::clock::UnixMillis;
 use crate::ids::{KeyParts, PaymentKey};
 use crate::iso8583::{Framing, Mirror, Mti, Writer, decode, shipped as dialects};
