@@ -12,7 +12,8 @@ use super::file::{
     AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, VaultTable,
 };
 use super::{
-    BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, SpecError, Specs,
+    BillerConfig, Config, ConfigError, ConfigFault, HostConfig, KeySource, Limits, LinkConfig, SpecError,
+    Specs, Way,
 };
 use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
@@ -44,11 +45,12 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
         .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
     let limits = check.limits(&parsed.limits)?;
     let links = check.links(&parsed.link, &specs)?;
-    let billers = check.billers(&parsed.biller, &parsed.deadlines, dir, &specs)?;
+    let hosts = check.hosts(&parsed.host, &specs)?;
+    let billers = check.billers(&parsed.biller, &parsed.deadlines, &hosts, dir, &specs)?;
     let keys = check.keys(&parsed.vault)?;
     let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
-    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, billers })
+    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, hosts, billers })
 }
 
 impl Check<'_> {
@@ -135,14 +137,7 @@ impl Check<'_> {
             let wanted = link.profile.get_ref();
             let profile = match profiles.get(wanted) {
                 Some(profile) => Arc::clone(profile),
-                None => match specs.profile(wanted) {
-                    Ok(profile) => Arc::new(profile),
-                    Err(missing @ SpecError::Missing { kind: "profile", .. }) => {
-                        let fault = ConfigFault::Profile(missing.to_string());
-                        return Err(self.fail(&link.profile.span(), fault));
-                    }
-                    Err(error) => return Err(error.into()),
-                },
+                None => self.profile(&link.profile, specs)?,
             };
             profiles.insert(wanted.clone(), Arc::clone(&profile));
             links.push(self.link(link, profile)?);
@@ -169,7 +164,7 @@ impl Check<'_> {
             name,
             listen: link.listen,
             peer: link.peer.map(|peer| peer.to_canonical()),
-            framing: self.framing(link, profile.dialect())?,
+            framing: self.framing(name.as_str(), link.framing.as_ref(), &link.profile, profile.dialect())?,
             profile,
             second_connection: link.second_connection,
             bounds,
@@ -187,17 +182,33 @@ impl Check<'_> {
         }
     }
 
-    fn framing(&self, link: &LinkTable, dialect: &Dialect) -> Result<Framing, ConfigError> {
-        let (framing, said_at) = match &link.framing {
+    /// A profile that is named.
+    pub(super) fn profile(&self, name: &Spanned<String>, specs: &Specs) -> Result<Arc<Profile>, ConfigError> {
+        match specs.profile(name.get_ref()) {
+            Ok(profile) => Ok(Arc::new(profile)),
+            Err(missing @ SpecError::Missing { kind: "profile", .. }) => {
+                Err(self.fail(&name.span(), ConfigFault::Profile(missing.to_string())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn framing(
+        &self,
+        name: &str,
+        own: Option<&Spanned<String>>,
+        profile: &Spanned<String>,
+        dialect: &Dialect,
+    ) -> Result<Framing, ConfigError> {
+        let (framing, said_at) = match own {
             Some(text) => {
                 let framing = Framing::parse(text.get_ref());
                 (framing.map_err(|error| self.fail(&text.span(), error.into()))?, text.span())
             }
-            None => (dialect.framing(), link.profile.span()),
+            None => (dialect.framing(), profile.span()),
         };
         if framing == Framing::NONE {
-            let fault =
-                ConfigFault::Unframed { link: link.name.get_ref().to_string(), own: link.framing.is_some() };
+            let fault = ConfigFault::Unframed { link: name.to_owned(), own: own.is_some() };
             return Err(self.fail(&said_at, fault));
         }
         Ok(framing)
@@ -207,6 +218,7 @@ impl Check<'_> {
         &self,
         tables: &[Spanned<BillerTable>],
         deadlines: &DeadlinesTable,
+        hosts: &[HostConfig],
         dir: &Path,
         specs: &Specs,
     ) -> Result<Vec<BillerConfig>, ConfigError> {
@@ -222,15 +234,18 @@ impl Check<'_> {
                 return Err(self.fail(&biller.code.span(), fault));
             }
             self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
-            billers.push(self.biller(biller, dir, specs)?);
+            let way = self.way(biller, deadlines, hosts, dir, specs)?;
+            billers.push(self.biller(biller, way)?);
         }
         Ok(billers)
     }
 
-    fn biller(&self, biller: &BillerTable, dir: &Path, specs: &Specs) -> Result<BillerConfig, ConfigError> {
-        let embedded = match biller.adapter {
-            AdapterKind::Book => true,
-            AdapterKind::Rest => false,
+    fn biller(&self, biller: &BillerTable, way: Way) -> Result<BillerConfig, ConfigError> {
+        // A host tells with the bill what it wants back with the payment.
+        let (embedded, looks_up_first) = match biller.adapter {
+            AdapterKind::Book => (true, true),
+            AdapterKind::Rest => (false, false),
+            AdapterKind::Iso8583 => (false, true),
         };
         let (reversible, in_doubt) = self.policy(biller)?;
         let code = *biller.code.get_ref();
@@ -241,7 +256,7 @@ impl Check<'_> {
         let terms = BillerTerms {
             code,
             embedded,
-            looks_up_first: embedded,
+            looks_up_first,
             currency: biller.currency,
             surcharge_head: biller.surcharge_head,
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
@@ -263,7 +278,6 @@ impl Check<'_> {
             in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
         let guard = self.guard(biller)?;
-        let way = self.way(biller, dir, specs)?;
         Ok(BillerConfig { code, name: biller.name.clone(), terms, way, guard })
     }
 }

@@ -163,13 +163,14 @@ impl Server {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
         let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
-        let adapters = adapters::adapters(&config, extras.adapters, clock)
+        let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
+        let hosting = adapters::Hosting { late: release::replies_to(&urgent), stop: going_down.subscribe() };
+        let adapters = adapters::adapters(&config, extras.adapters, clock, &hosting)
             .map_err(|(biller, source)| StartError::Adapter { biller, source })?;
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
             config.billers.iter().map(|biller| biller.code),
         );
-        let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let started = jiff::Timestamp::now();
         let peers = Arc::new(Peers::new(&config));
         let shared = Arc::new(Shared {
