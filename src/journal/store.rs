@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::block::{Block, Head};
 use super::damage::guarded;
-use super::days::{Days, Place};
+use super::days::{Days, Footer, Place};
 use super::error::JournalError;
 use super::medium::Medium;
 use super::walk::Blocks;
@@ -279,6 +279,24 @@ impl Store {
                 }
             }
         })
+    }
+
+    /// The legs of the sealed segments that `keep` wants, by their number and footer, then those of the working store.
+    pub(super) fn legs_where(
+        &self,
+        keep: &dyn Fn(usize, &Footer) -> bool,
+    ) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + use<> {
+        let days = self.0.days();
+        let mut ranges = Vec::new();
+        for (number, segment) in days.segments().iter().enumerate() {
+            let footer = &segment.footer;
+            if keep(number, footer) {
+                ranges.push((footer.first, footer.last.saturating_add(1)));
+            }
+        }
+        ranges.push((days.last().saturating_add(1), self.next_sequence()));
+        let store = self.clone();
+        ranges.into_iter().flat_map(move |(from, end)| store.legs_between(from, end))
     }
 
     /// The last `count` legs, oldest first.

@@ -136,11 +136,7 @@ impl Days {
         let (low, high) = (packed(key, 0), packed(key, u8::MAX));
         let near = self.segments.iter().zip(&self.ranges).rev();
         near.filter(move |(segment, (least, greatest))| {
-            let footer = &segment.footer;
-            *least <= high
-                && *greatest >= low
-                && *footer.greatest >= *key
-                && (*footer.least <= *key || footer.least.starts_with(key))
+            *least <= high && *greatest >= low && segment.may_hold(key)
         })
         .map(|(segment, _)| segment)
     }
