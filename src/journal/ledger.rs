@@ -144,6 +144,13 @@ pub fn is_somebody_elses(store: &Store, key: &PaymentKey) -> Result<bool, Journa
     Ok(false)
 }
 
+/// Whether a payment that is not known here may be one of a business date that is pruned.
+#[must_use]
+pub fn may_be_pruned(store: &Store, key: &PaymentKey) -> bool {
+    let days = store.shared().days();
+    days.covering(key.as_bytes()).any(|segment| !segment.is_whole)
+}
+
 /// Everything that is due, oldest first.
 ///
 /// # Errors
@@ -222,6 +229,11 @@ pub fn payments(store: &Store) -> impl Iterator<Item = Result<(PaymentKey, u64),
         })
     };
     working.chain(std::iter::once_with(sealed).flatten())
+}
+
+/// The sequences of the latest legs of all payments that the working store has.
+pub(super) fn working_sequences(store: &Store) -> impl Iterator<Item = Result<u64, JournalError>> + use<> {
+    store.scan(&[PAYMENT_PREFIX]).map(|entry| Ok(tag_and_sequence(&entry?.1)?.1))
 }
 
 /// What the indexes of all segments say, each with the number of its segment.
