@@ -90,15 +90,17 @@ fn start(dir: &Path) -> (Child, Duration) {
     let began = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_billswitch"));
     command.args(["serve", "--store"]).arg(dir).arg("--config").arg(&config);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    loop {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while began.elapsed() < Duration::from_secs(120) {
         let asked = Client::connect(&control_socket(dir)).and_then(|mut client| client.ask(Request::Status));
         if let Ok(Reply::Status(_)) = asked {
             return (child, began.elapsed());
         }
-        assert!(began.elapsed() < Duration::from_secs(120), "the daemon does not answer");
         std::thread::sleep(Duration::from_millis(1));
     }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    panic!("the daemon does not answer");
 }
 
 /// Megabytes of memory that a process has.
