@@ -10,7 +10,7 @@ use super::message::MessageToolError;
 use crate::biller::book::LineFault;
 use crate::config::{ConfigError, SpecError};
 use crate::control::ControlError;
-use crate::journal::JournalError;
+use crate::journal::{ArchiveError, JournalError};
 use crate::server::{ImportError, StartError};
 use crate::settle::{AuditError, ScrollError};
 use crate::sim::compare::CompareError;
@@ -36,6 +36,9 @@ pub enum CliError {
     /// The store.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Sealed days.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The switch could not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -161,6 +164,7 @@ impl CliError {
     const fn status(&self) -> u8 {
         match self {
             Self::Journal(error)
+            | Self::Archive(ArchiveError::Journal(error))
             | Self::Start(StartError::Journal(error))
             | Self::Scroll(ScrollError::Journal(error))
             | Self::Audit(AuditError::Journal(error)) => match error {
@@ -182,6 +186,7 @@ impl CliError {
             Self::Control(ControlError::NoDaemon { .. }) => 3,
             Self::Control(ControlError::Refused(_))
             | Self::Audit(_)
+            | Self::Archive(_)
             | Self::BadLines(_)
             | Self::BadLine(_)
             | Self::NoBill { .. }

@@ -11,6 +11,7 @@ mod ask;
 mod book;
 mod books;
 mod control;
+mod days;
 mod engine;
 mod inspect;
 mod intake;

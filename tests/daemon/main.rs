@@ -13,6 +13,7 @@ mod book;
 mod canary;
 mod control;
 mod damage;
+mod days;
 mod drain;
 mod hunt;
 mod keys;
