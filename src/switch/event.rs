@@ -40,6 +40,8 @@ pub enum Event {
         /// Its entry in the store's list of what is due.
         due: UnixMillis,
     },
+    /// Whether there is so little room left in the store's file system that it is kept for what is open already.
+    DiskLow(bool),
     /// A biller can be reached again: what is owed to it goes out.
     BillerUp(BillerCode),
     /// A biller cannot be reached: nothing that is owed to it goes out.
@@ -115,6 +117,8 @@ pub struct Ask {
     pub request: Request,
     /// The message without what may not be kept, for the journal.
     pub evidence: Evidence,
+    /// It has waited so long for its turn that nothing new is begun for it; what may not be shed is done all the same.
+    pub stale: bool,
 }
 
 /// What is asked for.
@@ -280,6 +284,8 @@ pub enum Alarm {
     LateApproval(PaymentKey),
     /// A biller answered an order that nobody waits for.
     UnmatchedReply(LegId),
+    /// The store's file system is almost full: new payments and inquiries are refused.
+    DiskLow,
     /// A link answered what it was not asked.
     UnaskedAnswer {
         /// The link.
