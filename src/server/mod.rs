@@ -19,6 +19,7 @@ mod lanes;
 mod listen;
 mod peers;
 mod release;
+mod seal;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -195,6 +196,7 @@ impl Server {
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);
         shared.tasks.spawn(disk::watch(Arc::clone(&shared), free));
+        seal::serve(&shared);
         Ok(Self { shared, addresses, engine: Some(engine) })
     }
 

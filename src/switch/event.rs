@@ -42,6 +42,8 @@ pub enum Event {
     },
     /// Whether there is so little room left in the store's file system that it is kept for what is open already.
     DiskLow(bool),
+    /// The leg of a payment that is still owed something leaves the working store: it gets a new one as it stands.
+    CarriedOver(Box<Payment>),
     /// A biller can be reached again: what is owed to it goes out.
     BillerUp(BillerCode),
     /// A biller cannot be reached: nothing that is owed to it goes out.

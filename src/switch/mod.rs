@@ -110,6 +110,7 @@ impl Switch {
             Event::LinkDown(link) => self.link_down(link),
             Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
             Event::DiskLow(low) => self.disk_is(low, out),
+            Event::CarriedOver(payment) => self.carried_over(now, *payment, out),
             Event::BillerUp(biller) => self.biller_up(biller),
             Event::BillerDown(biller) => self.biller_down(biller),
             Event::Unasked(stray) => self.unasked(now, *stray, out),
@@ -188,6 +189,15 @@ impl Switch {
             out.actions.push(Action::Alarm(Alarm::DiskLow));
         }
         self.disk_low = low;
+    }
+
+    /// Writes a payment down as it stands, due when it was due: nothing about it changes.
+    fn carried_over(&self, now: Now, payment: Payment, out: &mut Output) {
+        let due = self.open.get(&payment.key).and_then(|open| open.due);
+        let mut carried = Open::new(payment);
+        carried.due = due;
+        carried.place = self.open.get(&carried.payment.key).and_then(|open| open.place.clone());
+        out.records.push(carried.record(now, What::CarriedOver, due));
     }
 
     /// Answers a request that leaves no trace on any payment.

@@ -79,6 +79,8 @@ pub enum What {
     CutOver,
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
+    /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
+    CarriedOver,
     /// The operator changed a bill of a department whose bills are in our own store.
     BillChanged {
         /// The department.
@@ -153,6 +155,7 @@ impl std::fmt::Display for What {
             Self::CutOver => f.write_str("business date moved"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+            Self::CarriedOver => f.write_str("carried over"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }
