@@ -71,9 +71,9 @@ pub(super) fn lanes<T>(
     let (mut lanes, mut sources) = (BTreeMap::new(), Vec::new());
     for link in links {
         let (queue, from_queue) = mpsc::channel(share);
-        let (ahead, from_ahead) = mpsc::channel(share);
+        let (ahead, take_ahead) = mpsc::channel(share);
         let fences = Arc::new(AtomicUsize::new(0));
-        sources.push(Source { queue: from_queue, ahead: from_ahead, fences: Arc::clone(&fences) });
+        sources.push(Source { queue: from_queue, ahead: take_ahead, fences: Arc::clone(&fences) });
         lanes.insert(link, Lane { queue, ahead, fences });
     }
     let incoming =
@@ -120,17 +120,17 @@ impl<T> Incoming<T> {
     /// Takes the next, if there is one.
     pub(super) fn take(&mut self) -> Option<T> {
         let turn_of_the_others = self.ahead_in_a_row >= AHEAD_IN_A_ROW;
-        let first = if turn_of_the_others { self.from_queues() } else { self.from_ahead() };
-        first.or_else(|| if turn_of_the_others { self.from_ahead() } else { self.from_queues() })
+        let first = if turn_of_the_others { self.take_behind() } else { self.take_ahead() };
+        first.or_else(|| if turn_of_the_others { self.take_ahead() } else { self.take_behind() })
     }
 
-    fn from_ahead(&mut self) -> Option<T> {
+    fn take_ahead(&mut self) -> Option<T> {
         let item = round(&mut self.links, &mut self.next_ahead, |link| link.ahead.try_recv().ok())?.0;
         self.ahead_in_a_row = self.ahead_in_a_row.saturating_add(1);
         Some(item)
     }
 
-    fn from_queues(&mut self) -> Option<T> {
+    fn take_behind(&mut self) -> Option<T> {
         self.ahead_in_a_row = 0;
         let take = |link: &mut Source<T>| {
             let (item, rank) = link.queue.try_recv().ok()?;
