@@ -89,6 +89,9 @@ fn people(reply: &Reply, zone: &TimeZone) -> String {
 
 fn status_table(status: &StatusReply) -> Table {
     let state = if status.draining { "draining" } else { "serving" };
+    let free = status
+        .free_bytes
+        .map_or_else(|| "unknown".to_owned(), |free| format!("{} bytes free", grouped(free)));
     pairs([
         ("state", state.to_owned()),
         ("business date", status.business_date.to_string()),
@@ -113,6 +116,10 @@ fn status_table(status: &StatusReply) -> Table {
                 grouped(status.syncs),
                 status.blobs
             ),
+        ),
+        (
+            "disk",
+            format!("{free}{}", if status.disk_low { ": too few, new requests are refused" } else { "" }),
         ),
         ("up", format!("{} s, version {}, process {}", grouped(status.uptime_s), status.version, status.pid)),
     ])

@@ -96,6 +96,8 @@ impl Check<'_> {
             queue_max: self.bounded(&table.queue_max, "queue_max", COUNT)?,
             connections_max: self.bounded(&table.connections_max, "connections_max", COUNT)?,
             drain_timeout: self.millis(&table.drain_timeout_ms, "drain_timeout_ms")?,
+            queue_delay_ms: u64::from(self.bounded::<u32>(&table.queue_delay_ms, "queue_delay_ms", SPAN)?),
+            disk_low_bytes: u64::from(*table.disk_low_bytes.get_ref()),
         })
     }
 

@@ -54,6 +54,10 @@ pub(super) struct LimitsTable {
     pub(super) queue_max: Spanned<u32>,
     pub(super) connections_max: Spanned<u32>,
     pub(super) drain_timeout_ms: Spanned<u32>,
+    #[serde(default = "queue_delay_ms")]
+    pub(super) queue_delay_ms: Spanned<u32>,
+    #[serde(default = "disk_low_bytes")]
+    pub(super) disk_low_bytes: Spanned<u32>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +83,8 @@ macro_rules! defaults {
 }
 
 defaults! {
+    queue_delay_ms = 1000;
+    disk_low_bytes = 512 << 20;
     frame_bytes_max = 4096;
     frame_timeout_ms = 10_000;
     write_timeout_ms = 10_000;

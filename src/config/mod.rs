@@ -68,12 +68,16 @@ pub enum KeySource {
 /// Bounds over all links.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Requests that may wait for the switch at once.
+    /// Requests that may wait for the switch at once; each link has an even share.
     pub queue_max: usize,
     /// TCP connections at once.
     pub connections_max: usize,
     /// How long a drain waits for what is in flight.
     pub drain_timeout: Duration,
+    /// What has waited for longer is begun no more.
+    pub queue_delay_ms: u64,
+    /// With fewer bytes free in the store's file system nothing new is begun.
+    pub disk_low_bytes: u64,
 }
 
 /// One acquirer's link.

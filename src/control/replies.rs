@@ -42,6 +42,10 @@ pub struct StatusReply {
     pub store_bytes: u64,
     /// Syncs to disk since the start.
     pub syncs: u64,
+    /// Bytes free in the store's file system when last looked at; none if that could not be known.
+    pub free_bytes: Option<u64>,
+    /// So few are free that new payments and inquiries are refused.
+    pub disk_low: bool,
     /// Values moved out of the store's file, which must be 0.
     pub blobs: u64,
 }

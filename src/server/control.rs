@@ -276,6 +276,7 @@ impl Operator {
         let health = self.read(Store::health).await?.map_err(|error| error.to_string())?;
         let uptime = jiff::Timestamp::now().duration_since(self.shared.started).as_secs();
         let (counters, days) = (&self.shared.counters, self.shared.store.sealed_days());
+        let room = self.shared.signals.borrow().room;
         Ok(Reply::Status(StatusReply {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -292,6 +293,8 @@ impl Operator {
             oldest_sealed_date: days.first().map(|day| day.date),
             store_bytes: health.bytes_on_disk,
             syncs: health.syncs,
+            free_bytes: room.free,
+            disk_low: room.low,
             blobs: health.blobs,
         }))
     }

@@ -68,7 +68,7 @@ impl Releasing {
     }
 
     fn answer(&self, waiting: Waiting, answer: Answer) {
-        let Waiting { link, frame, answers, place } = waiting;
+        let Waiting { link, frame, answers, place, read: _ } = waiting;
         let Some(counters) = self.shared.counters.link(&link) else { return };
         // There is a place for every answer, so this fails only if the connection has gone; a repeat gets it.
         match answers.try_send(Outbound::Answer { frame, answer, _place: place }) {
@@ -94,6 +94,11 @@ impl Releasing {
                     Counters::count(&counters.unasked);
                 }
                 tracing::error!(%link, %stan, "alarm: a link answered what it was not asked");
+            }
+            Alarm::DiskLow => {
+                tracing::error!(
+                    "alarm: the store's file system is almost full: new payments and inquiries are refused"
+                );
             }
             Alarm::UnmatchedReply(leg) => {
                 tracing::error!(leg = leg.0, "alarm: a biller answered an order that nobody waits for");

@@ -18,6 +18,7 @@ mod framings;
 mod hostile;
 mod inquiry_and_payment;
 mod links;
+mod load;
 mod network;
 mod peer;
 mod profiles;
