@@ -12,6 +12,7 @@
 mod book;
 mod canary;
 mod control;
+mod crowd;
 mod damage;
 mod drain;
 mod hunt;
