@@ -37,8 +37,11 @@ fn crowd() -> u16 {
 fn intrude(to: SocketAddr, number: u16) -> Option<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let [high, low] = (number / 2).to_be_bytes();
-    let from =
-        if number % 2 == 0 { Ipv4Addr::new(127, 0, 1, 2) } else { Ipv4Addr::new(127, 9, high, low.max(1)) };
+    let from = if number.is_multiple_of(2) {
+        Ipv4Addr::new(127, 0, 1, 2)
+    } else {
+        Ipv4Addr::new(127, 9, high, low.max(1))
+    };
     socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
     socket.connect(&to.into()).ok()?;
     socket.set_nonblocking(true).unwrap();
