@@ -58,7 +58,7 @@ fn json(reply: &Reply) -> std::io::Result<String> {
         Reply::Exceptions(reply) => serde_json::to_value(reply),
         Reply::Legs(reply) => serde_json::to_value(reply),
         Reply::Verified(reply) => serde_json::to_value(reply),
-        Reply::Imported(reply) => serde_json::to_value(reply),
+        Reply::Book(reply) => serde_json::to_value(reply),
         Reply::Scroll(reply) => serde_json::to_value(reply),
         Reply::Done(text) => Ok(serde_json::json!({ "done": text })),
         Reply::Failed(text) => Ok(serde_json::json!({ "failed": text })),
@@ -80,7 +80,7 @@ fn people(reply: &Reply, zone: &TimeZone) -> String {
         Reply::Exceptions(found) => exceptions_text(found, zone),
         Reply::Legs(legs) => legs_table(legs, zone).to_string(),
         Reply::Verified(verified) => verified_text(verified),
-        Reply::Imported(_) | Reply::Scroll(_) => String::new(),
+        Reply::Book(_) | Reply::Scroll(_) => String::new(),
         Reply::Done(text) | Reply::Failed(text) => text.clone(),
         Reply::Version { daemon } => format!("the daemon speaks version {daemon}"),
     }
@@ -121,6 +121,8 @@ fn links_table(links: &[LinkReply]) -> Table {
         ">answers",
         ">undelivered",
         ">unanswerable",
+        ">unasked",
+        ">deaf",
     ]);
     for link in links {
         let state = match (link.connections, link.signed_on) {
@@ -140,6 +142,8 @@ fn links_table(links: &[LinkReply]) -> Table {
             &grouped(link.answers),
             &grouped(link.undelivered),
             &grouped(link.unanswerable),
+            &grouped(link.unasked),
+            &grouped(link.deaf),
         ]);
     }
     rows

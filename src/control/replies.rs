@@ -62,6 +62,10 @@ pub struct LinkReply {
     pub undelivered: u64,
     /// Frames nobody could answer.
     pub unanswerable: u64,
+    /// Answers of the peer to nothing that we had asked.
+    pub unasked: u64,
+    /// Connections closed because the peer answered none of our echoes.
+    pub deaf: u64,
 }
 
 /// One department.
@@ -195,6 +199,10 @@ pub struct ImportReply {
     pub unchanged: u64,
     /// Bills that are paid in the book and stay so.
     pub kept_paid: u64,
+    /// Bills that an operator cancelled or issued anew, and that stay so.
+    pub kept_cancelled: u64,
+    /// Unpaid bills that a full list came without.
+    pub withdrawn: u64,
 }
 
 impl ImportReply {
@@ -205,6 +213,7 @@ impl ImportReply {
             Change::Updated => &mut self.updated,
             Change::Unchanged => &mut self.unchanged,
             Change::KeptPaid => &mut self.kept_paid,
+            Change::KeptCancelled => &mut self.kept_cancelled,
         };
         *counter = counter.saturating_add(1);
     }
@@ -215,5 +224,7 @@ impl ImportReply {
         self.updated = self.updated.saturating_add(other.updated);
         self.unchanged = self.unchanged.saturating_add(other.unchanged);
         self.kept_paid = self.kept_paid.saturating_add(other.kept_paid);
+        self.kept_cancelled = self.kept_cancelled.saturating_add(other.kept_cancelled);
+        self.withdrawn = self.withdrawn.saturating_add(other.withdrawn);
     }
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::answer::WIDTH_MAX;
+use super::outward;
 use super::tables::{AnswerTable, ClassesTable, CodesTable, FactTable, File, PlaceTable};
 use super::{Class, Fact, From, Kind, NetworkCode, Paths, Place, Profile, Step, Told, Values};
 use crate::ids::ResponseCode;
@@ -57,16 +58,19 @@ pub enum ProfileFault {
     /// A fact no answer has.
     #[error("`{0}` is not a fact of an answer: {known}", known = Fact::KNOWN)]
     Fact(String),
+    /// What the switch is to say, or to understand of an answer.
+    #[error("{0}")]
+    Outward(String),
     /// An outcome without a response code, or a name that is no outcome.
     #[error("{0}")]
     Code(String),
 }
 
 /// What every check needs to blame the right line.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'a str,
     text: &'a str,
-    dialect: &'a Dialect,
+    pub(super) dialect: &'a Dialect,
 }
 
 impl Profile {
@@ -100,7 +104,11 @@ impl Profile {
         let answer = check.answer(&parsed.answer)?;
         check.keys(&paths, &classes)?;
         let values = check.values(&parsed.values)?;
-        let codes = check.codes(&parsed.codes, check.path(&parsed.answer.response_code)?.field())?;
+        let response_code_field = check.path(&parsed.answer.response_code)?.field();
+        let codes = check.codes(&parsed.codes, response_code_field)?;
+        let read = |table| outward::outward(&check, table, &parsed.network_codes, response_code_field);
+        let outward = parsed.outward.as_ref().map(read).transpose()?;
+        let ours = check.ours(&parsed.ours)?;
         let network_codes = network_codes(&parsed.network_codes);
         let repeat_ignores = parsed.repeat.ignores.iter().map(|field| *field.get_ref()).collect();
         Ok(Self {
@@ -112,17 +120,20 @@ impl Profile {
             network_codes,
             repeat_ignores,
             answer,
+            ours,
             codes,
+            response_code_field,
+            outward,
         })
     }
 }
 
 impl Check<'_> {
-    fn fail(&self, span: &Range<usize>, fault: ProfileFault) -> ProfileError {
+    pub(super) fn fail(&self, span: &Range<usize>, fault: ProfileFault) -> ProfileError {
         ProfileError { file: self.file.to_owned(), line: line_of(self.text, span), fault }
     }
 
-    fn path(&self, text: &Spanned<String>) -> Result<FieldPath, ProfileError> {
+    pub(super) fn path(&self, text: &Spanned<String>) -> Result<FieldPath, ProfileError> {
         let refuse =
             |why: String| self.fail(&text.span(), ProfileFault::Path { path: text.get_ref().clone(), why });
         let path = self.dialect.path(text.get_ref()).map_err(|error| refuse(error.to_string()))?;
@@ -186,7 +197,7 @@ impl Check<'_> {
         table.iter().map(known).collect()
     }
 
-    fn mti(&self, text: &Spanned<String>) -> Result<Mti, ProfileError> {
+    pub(super) fn mti(&self, text: &Spanned<String>) -> Result<Mti, ProfileError> {
         let fault = || self.fail(&text.span(), ProfileFault::Mti(text.get_ref().clone()));
         Mti::new(text.get_ref().as_bytes()).map_err(|_| fault())
     }
@@ -286,7 +297,7 @@ impl Check<'_> {
     }
 
     /// Every data element named must be one of the dialect's.
-    fn known(&self, fields: &[Spanned<u8>]) -> Result<(), ProfileError> {
+    pub(super) fn known(&self, fields: &[Spanned<u8>]) -> Result<(), ProfileError> {
         match fields.iter().find(|field| self.dialect.field_name(*field.get_ref()).is_none()) {
             None => Ok(()),
             Some(field) => {
@@ -298,7 +309,7 @@ impl Check<'_> {
     }
 
     /// A response code that its field cannot hold would leave every answer with it unwritten.
-    fn writable(&self, field: u8, code: &Spanned<ResponseCode>) -> Result<(), ProfileError> {
+    pub(super) fn writable(&self, field: u8, code: &Spanned<ResponseCode>) -> Result<(), ProfileError> {
         let mut out = bytes::BytesMut::new();
         let mut writer = Writer::new(self.dialect, Mti::UNREADABLE, &mut out);
         writer.put(field, code.get_ref().as_bytes()).map_err(|error| {

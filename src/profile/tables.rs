@@ -8,6 +8,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::outward::OutwardTable;
 use super::{Paths, Place};
 use crate::ids::ResponseCode;
 
@@ -24,7 +25,10 @@ pub(super) struct File {
     pub(super) values: BTreeMap<Spanned<String>, Vec<String>>,
     pub(super) repeat: RepeatTable,
     pub(super) answer: AnswerTable,
+    #[serde(default)]
+    pub(super) ours: BTreeMap<Spanned<String>, OursTable>,
     pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
+    pub(super) outward: Option<OutwardTable>,
 }
 
 /// Declares the `[fields]` table once: as it stands in the file, and as checked paths.
@@ -137,6 +141,13 @@ pub(super) struct AnswerTable {
     pub(super) response_code: Spanned<String>,
     pub(super) bad_field: Option<Spanned<String>>,
     pub(super) facts: BTreeMap<Spanned<String>, Spanned<FactTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OursTable {
+    pub(super) mti: BTreeMap<Spanned<String>, Spanned<String>>,
+    pub(super) fields: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 /// `"name"`, or `{ fact = "name", width = 25, cut = true }`.

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::inspect::Status;
-use crate::biller::book::{Change, Row};
-use crate::ids::{BillerCode, LinkName, PaymentKey};
-use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution};
+use crate::desk::{BookDone, BookWork};
+use crate::ids::{LinkName, PaymentKey};
+use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray};
 
 /// Something for the engine to take in.
 pub(super) enum Input {
@@ -16,14 +16,16 @@ pub(super) enum Input {
     Connected(LinkName),
     /// A connection of a link ended.
     Disconnected(LinkName),
+    /// An answer to nothing that we asked.
+    Unasked(Box<Stray>),
     /// A biller's outcome.
     Replied(LegId, Outcome),
     /// The operator's word; answered once it is durable.
     Operate(Operation, Option<oneshot::Sender<()>>),
     /// What has become of a payment that was handed to people; answered once it is durable.
     Resolve(PaymentKey, Resolution, Box<str>, oneshot::Sender<Result<Payment, String>>),
-    /// Bills to be put in the book; answered once they are durable.
-    Import(BillerCode, Vec<Row>, oneshot::Sender<Result<Vec<Change>, String>>),
+    /// Something to be done to a bill book; answered once it is durable.
+    Book(BookWork, oneshot::Sender<Result<BookDone, String>>),
     /// A question about the switch's state.
     Inspect(oneshot::Sender<Status>),
     /// Tell when nothing is open and nobody waits.
@@ -40,11 +42,22 @@ pub(super) struct Waiting {
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// An answer on its way to its connection. The frame of its request holds card data: no `Debug`.
-pub(super) struct Outbound {
-    /// The request it answers.
-    pub(super) frame: Bytes,
-    pub(super) answer: Answer,
-    /// The request's place in the connection's window; free once the answer is written.
-    pub(super) _place: OwnedSemaphorePermit,
+/// What is on its way to its connection. The frame of a request holds card data: no `Debug`.
+pub(super) enum Outbound {
+    /// An answer.
+    Answer {
+        /// The request it answers.
+        frame: Bytes,
+        /// What is answered.
+        answer: Answer,
+        /// The request's place in the connection's window; free once the answer is written.
+        _place: OwnedSemaphorePermit,
+    },
+    /// A request of ours.
+    Request {
+        /// The message, to be framed.
+        message: Bytes,
+        /// Its place on the connection; free once it is written.
+        _place: OwnedSemaphorePermit,
+    },
 }

@@ -25,7 +25,7 @@ use std::collections::{BTreeSet, HashMap};
 pub use bill::{Bill, BillRef, BillStatus, HeadAmount, Reference};
 pub use event::{
     Action, Alarm, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, PaymentRequest, Prior,
-    Request, Resolution, ReversalRequest,
+    Request, Resolution, ReversalRequest, Stray,
 };
 pub use payment::{About, Answer, Digest, Payment, Posting, Reversal, State};
 pub use reason::Reason;
@@ -95,6 +95,7 @@ impl Switch {
             Event::LinkUp(link) => self.link_up(link),
             Event::LinkDown(link) => self.link_down(link),
             Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
+            Event::Unasked(stray) => self.unasked(now, *stray, out),
             Event::Operator(operation) => self.operate(now, operation, out),
         }
     }

@@ -51,6 +51,11 @@ pub enum What {
         /// Its message type.
         mti: Short<4>,
     },
+    /// An answer came in to nothing that we had asked.
+    Unasked {
+        /// Its message type.
+        mti: Short<4>,
+    },
     /// It was answered.
     Answered {
         /// With what.
@@ -76,6 +81,17 @@ pub enum What {
     CutOver,
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
+    /// The operator changed a bill of a department whose bills are in our own store.
+    BillChanged {
+        /// The department.
+        biller: BillerCode,
+        /// The bill.
+        psid: Box<str>,
+        /// What was done, in words.
+        did: Box<str>,
+        /// The operator's reason.
+        why: Box<str>,
+    },
 }
 
 /// An order in a record.
@@ -110,7 +126,8 @@ impl Record {
     /// Whether what follows from it may only leave once it is on disk.
     #[must_use]
     pub const fn moves_money(&self) -> bool {
-        self.payment.is_some() || matches!(self.what, What::CutOver | What::Blocked(..))
+        self.payment.is_some()
+            || matches!(self.what, What::CutOver | What::Blocked(..) | What::BillChanged { .. })
     }
 
     /// The payment's key, if it is about one.
@@ -124,6 +141,7 @@ impl std::fmt::Display for What {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Asked { mti } => write!(f, "asked {mti}"),
+            Self::Unasked { mti } => write!(f, "an answer to nothing we asked, {mti}"),
             Self::Answered { reason } => write!(f, "answered: {reason}"),
             Self::Ordered(order, biller) => write!(f, "{biller} told to {order}"),
             Self::Replied(reply, biller) => write!(f, "{biller} replied: {reply}"),
@@ -138,6 +156,7 @@ impl std::fmt::Display for What {
             Self::CutOver => f.write_str("business date moved"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+            Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }
 }

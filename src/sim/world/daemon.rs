@@ -13,7 +13,7 @@ use crate::desk::{self, Core, Leaving, Standing};
 use crate::ids::{LinkName, PaymentKey};
 use crate::iso8583::{Mirror, decode};
 use crate::journal::{JournalError, MemoryDisk, Sluice, Store, Turn, Write, open_memory};
-use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Switch};
+use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
 
 /// Turns that may wait for the journal, as in the server.
 const TURNS_WAITING_MAX: usize = 2;
@@ -33,6 +33,7 @@ pub(super) enum Input {
     Asked(Box<Ask>, Waiter),
     Connected(LinkName),
     Disconnected(LinkName),
+    Unasked(Box<Stray>),
     Replied(LegId, Outcome),
     Operate(Operation),
     Resolve(PaymentKey, Resolution),
@@ -102,6 +103,14 @@ impl Daemon {
         desk::read(&site.profile, &site.vault, link, &decoded).ok()
     }
 
+    /// What is written down of a frame that answers what nobody asked; none if it is no answer.
+    pub(super) fn stray(site: &Site, link: LinkName, frame: &Bytes) -> Option<Stray> {
+        let mut mirror = Mirror::new();
+        let decoded = decode(site.profile.dialect(), frame, &mut mirror);
+        let answer = site.profile.answers(&decoded.message).is_some();
+        answer.then(|| desk::stray(&site.profile, &site.vault, link, &decoded))
+    }
+
     /// Whether another turn must wait for the journal.
     pub(super) fn is_behind(&self) -> bool {
         self.queue.len() >= TURNS_WAITING_MAX
@@ -117,6 +126,7 @@ impl Daemon {
                 Input::Asked(ask, waiter) => self.core.asked(now, *ask, waiter)?,
                 Input::Connected(link) => self.core.connected(now, link)?,
                 Input::Disconnected(link) => self.core.disconnected(now, link)?,
+                Input::Unasked(stray) => self.core.step(now, Event::Unasked(stray))?,
                 Input::Replied(leg, outcome) => {
                     self.core.step(now, Event::BillerReplied { leg, outcome })?;
                 }
@@ -225,7 +235,7 @@ impl Daemon {
 /// Fills the book of a new store, in the first turn.
 fn import(site: &Site, core: &mut Core<Waiter>) -> Result<(), JournalError> {
     let Some(book) = site.billers.first() else { return Ok(()) };
-    match desk::import_rows(&mut core.desk, book.code, Site::rows()) {
+    match desk::import_rows(&mut core.desk, book.code, Site::rows(), UnixMillis(0)) {
         Ok(_) => Ok(()),
         Err(BookError::Store(error)) => Err(error),
         Err(BookError::Damaged { .. }) => Err(JournalError::Leg { sequence: None }),
