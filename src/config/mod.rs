@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod reload;
 mod spec_file;
 mod specs;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use reload::can_take_over;
 pub use spec_file::{SpecFault, SpecFile};
 pub use specs::{SpecError, SpecKind, Specs};
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub links: Vec<LinkConfig>,
     /// The departments.
     pub billers: Vec<BillerConfig>,
+    /// All of it as it is written.
+    pub written: toml::Table,
 }
 
 /// Where the vault's keys come from.
@@ -88,6 +92,8 @@ pub struct LinkConfig {
     pub bounds: LinkBounds,
     /// How the switch treats it.
     pub terms: LinkTerms,
+    /// Tells whether anything of it changed: a hash of its lines, its profile and its dialect.
+    pub digest: [u8; 32],
 }
 
 /// What becomes of a connection of a link that has one already.

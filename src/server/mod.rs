@@ -17,6 +17,7 @@ mod keys;
 mod listen;
 mod peers;
 mod release;
+mod reload;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use tokio_util::task::TaskTracker;
 pub use crate::desk::Standing;
 pub use book::{BookDesk, ImportError};
 pub use keys::KeyError;
+pub use reload::Reread;
 
 use crate::biller::Adapter;
 use crate::clock::SystemClock;
@@ -88,6 +90,8 @@ pub struct Extras {
     pub adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
     /// Where traffic is recorded, if it is.
     pub recorder: Option<RecorderHandle>,
+    /// Reads the configuration again for a reload, if there can be one.
+    pub reread: Option<Reread>,
 }
 
 /// What every part of a running switch shares.
@@ -105,8 +109,11 @@ struct Shared {
     input: mpsc::Sender<Input>,
     /// Billers' answers and the operator's words, to the engine.
     urgent: mpsc::Sender<Input>,
-    /// The connections of each link.
+    /// The connections of each link, and its configuration as it is in force.
     peers: Arc<Peers>,
+    reread: Option<Reread>,
+    /// One reload after the other.
+    reloading: tokio::sync::Mutex<()>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
@@ -163,6 +170,8 @@ impl Server {
             input,
             urgent,
             peers,
+            reread: extras.reread,
+            reloading: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
         });
         let valve = start_valve(&shared, writer, extras.adapters)?;
@@ -189,6 +198,15 @@ impl Server {
         let mut asked = self.shared.drain_asked.subscribe();
         // The sender lives as long as `self`.
         let _ = asked.wait_for(|asked| *asked).await;
+    }
+
+    /// Reads the configuration again and takes over what can be, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Why the old one is kept.
+    pub async fn reload(&self) -> Result<String, String> {
+        self.shared.reload().await
     }
 
     /// Refuses new work, finishes or stores what is in flight, and stops. What a biller has not answered within the

@@ -165,6 +165,21 @@ impl Switch {
         }
     }
 
+    /// New terms for the links and billers there are. How a biller is reached does not change while the process runs.
+    fn configure(&mut self, links: &[LinkTerms], billers: Vec<BillerTerms>) {
+        for terms in links {
+            if let Some(session) = self.sessions.get_mut(&terms.name) {
+                session.deal_by(terms);
+            }
+        }
+        for fresh in billers {
+            if let Some(terms) = self.billers.get_mut(&fresh.code) {
+                let (embedded, looks_up_first) = (terms.embedded, terms.looks_up_first);
+                *terms = BillerTerms { embedded, looks_up_first, ..fresh };
+            }
+        }
+    }
+
     /// Answers a request that leaves no trace on any payment.
     fn tell(&self, now: Now, from: &Asker, answer: Answer, out: &mut Output) {
         out.records.push(from.record(self, now, What::Answered { reason: answer.reason }));
@@ -193,6 +208,11 @@ impl Switch {
                 self.blocked.remove(&biller);
                 What::Blocked(biller, false)
             }
+            Operation::Configure { links, billers } => {
+                self.configure(&links, billers);
+                What::Configured(true)
+            }
+            Operation::KeepConfiguration => What::Configured(false),
         };
         out.records.push(Asker::nobody().record(self, now, what));
     }

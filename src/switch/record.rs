@@ -81,6 +81,8 @@ pub enum What {
     CutOver,
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
+    /// A new configuration came into force, or was refused whole.
+    Configured(bool),
     /// The operator changed a bill of a department whose bills are in our own store.
     BillChanged {
         /// The department.
@@ -127,7 +129,10 @@ impl Record {
     #[must_use]
     pub const fn moves_money(&self) -> bool {
         self.payment.is_some()
-            || matches!(self.what, What::CutOver | What::Blocked(..) | What::BillChanged { .. })
+            || matches!(
+                self.what,
+                What::CutOver | What::Blocked(..) | What::Configured(_) | What::BillChanged { .. }
+            )
     }
 
     /// The payment's key, if it is about one.
@@ -156,6 +161,8 @@ impl std::fmt::Display for What {
             Self::CutOver => f.write_str("business date moved"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+            Self::Configured(true) => f.write_str("a new configuration in force"),
+            Self::Configured(false) => f.write_str("a new configuration refused"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }

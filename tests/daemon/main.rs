@@ -20,5 +20,6 @@ mod keys;
 mod kill;
 mod ledger;
 mod record;
+mod reload;
 #[path = "../support/mod.rs"]
 mod support;
