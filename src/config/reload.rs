@@ -21,8 +21,19 @@ const LINK_KEYS: &[&str] = &[
     "second_connection",
 ];
 /// Keys of a biller.
-const BILLER_KEYS: &[&str] =
-    &["currency", "surcharge_head", "reply_timeout_ms", "reversible", "in_doubt", "retry_ms", "attempts_max"];
+const BILLER_KEYS: &[&str] = &[
+    "currency",
+    "surcharge_head",
+    "reply_timeout_ms",
+    "reversible",
+    "in_doubt",
+    "retry_ms",
+    "attempts_max",
+    "forward_age_max_ms",
+    "forward_in_flight_max",
+    "forward_per_second",
+    "in_doubt_max",
+];
 /// Keys beside them: other people's deadlines, which are only compared.
 const OTHER_KEYS: &[&str] = &["deadlines", "link", "biller"];
 

@@ -69,8 +69,6 @@ pub enum What {
     RepliedLate(Replied, BillerCode),
     /// No answer by the deadline.
     TimedOut(Ordered, BillerCode),
-    /// An order is given once more.
-    Retried,
     /// An operator has said what has become of it, and how they know.
     Resolved(Resolution, Box<str>),
     /// Found in the list of what is due, with nothing owed.
@@ -83,6 +81,8 @@ pub enum What {
     Blocked(BillerCode, bool),
     /// A new configuration came into force, or was refused whole.
     Configured(bool),
+    /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
+    CarriedOver,
     /// The operator changed a bill of a department whose bills are in our own store.
     BillChanged {
         /// The department.
@@ -152,7 +152,6 @@ impl std::fmt::Display for What {
             Self::Replied(reply, biller) => write!(f, "{biller} replied: {reply}"),
             Self::RepliedLate(reply, biller) => write!(f, "{biller} replied late: {reply}"),
             Self::TimedOut(order, biller) => write!(f, "{biller} silent on the order to {order}"),
-            Self::Retried => f.write_str("tried again"),
             Self::Resolved(Resolution::Stands, why) => write!(f, "resolved, it stands: {why}"),
             Self::Resolved(Resolution::Undone, why) => write!(f, "resolved, undone: {why}"),
             Self::Resolved(Resolution::Again, why) => write!(f, "resolved, the biller is asked again: {why}"),
@@ -163,6 +162,7 @@ impl std::fmt::Display for What {
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
             Self::Configured(true) => f.write_str("a new configuration in force"),
             Self::Configured(false) => f.write_str("a new configuration refused"),
+            Self::CarriedOver => f.write_str("carried over"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }

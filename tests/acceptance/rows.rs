@@ -56,6 +56,10 @@ const FAULTS: &[(&str, &[&str])] = &[
     ("biller slow", &["a_silent_biller_does_not_shut_the_link_to_the_others"]),
     ("queues full", &["requests_waiting_for_a_biller_are_bounded_and_reversals_still_get_in"]),
     (
+        "bad configuration on reload",
+        &["n_a_bad_configuration_on_reload_is_refused_whole_and_the_old_one_kept"],
+    ),
+    (
         "fsync error",
         &[
             "a_sync_that_fails_ends_the_daemon_at_once_and_is_never_tried_again",

@@ -60,6 +60,7 @@ fn payment(stan: &str) -> Payment {
         heads: Vec::new(),
         advice: false,
         confirmations: 0,
+        owed: None,
         taken_in: UnixMillis(1),
         trace: 1,
         reference: None,
