@@ -20,11 +20,10 @@ const LINK_KEYS: &[&str] = &[
     "connections_max",
     "second_connection",
 ];
-/// Keys of a biller.
+/// Keys of a biller. What its adapter was made with is not among them, nor how long that waits.
 const BILLER_KEYS: &[&str] = &[
     "currency",
     "surcharge_head",
-    "reply_timeout_ms",
     "reversible",
     "in_doubt",
     "retry_ms",

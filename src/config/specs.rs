@@ -1,4 +1,4 @@
-//! Finds dialects and profiles: in a folder of data files, or among those that are built in.
+//! Finds dialects, profiles and contracts: in a folder of data files, or among those that are built in.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -7,10 +7,11 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::contract::{Contract, ContractError, shipped as contracts};
 use crate::iso8583::{Dialect, DialectError, shipped as dialects};
 use crate::profile::{Profile, ProfileError, shipped as profiles};
 
-/// A folder with `dialects/` and `profiles/`, or what is built in.
+/// A folder with `dialects/`, `profiles/` and `billers/`, or what is built in.
 #[derive(Clone, Debug, Default)]
 pub struct Specs {
     dir: Option<PathBuf>,
@@ -23,6 +24,8 @@ pub enum SpecKind {
     Dialect,
     /// What they mean.
     Profile,
+    /// What a department's HTTP API means.
+    Contract,
 }
 
 impl SpecKind {
@@ -32,6 +35,7 @@ impl SpecKind {
         match self {
             Self::Dialect => "dialect",
             Self::Profile => "profile",
+            Self::Contract => "contract",
         }
     }
 
@@ -41,17 +45,18 @@ impl SpecKind {
         match self {
             Self::Dialect => "dialects",
             Self::Profile => "profiles",
+            Self::Contract => "billers",
         }
     }
 }
 
-/// A dialect or profile that cannot be used.
+/// A dialect, profile or contract that cannot be used.
 #[derive(Debug, Error)]
 pub enum SpecError {
     /// There is none of that name.
     #[error("there is no {kind} `{name}` in {place}: it has {known}")]
     Missing {
-        /// `dialect` or `profile`.
+        /// `dialect`, `profile` or `contract`.
         kind: &'static str,
         /// As asked for.
         name: String,
@@ -66,6 +71,9 @@ pub enum SpecError {
     /// The profile file is at fault.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// The contract file is at fault.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
 }
 
 impl Specs {
@@ -116,6 +124,18 @@ impl Specs {
         Ok((profile, made_of.into_inner().finalize().into()))
     }
 
+    /// Reads and checks a contract: one in the folder, or one that is built in.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`].
+    pub fn contract(&self, name: &str) -> Result<Contract, SpecError> {
+        let found = self.text(SpecKind::Contract, name);
+        let (file, text) =
+            found.or_else(|error| Self::default().text(SpecKind::Contract, name).map_err(|_| error))?;
+        Ok(Contract::parse(name, &file, &text)?)
+    }
+
     fn parse(&self, file: &str, text: &str) -> Result<Dialect, SpecError> {
         let base = |name: &str| self.named(name).ok().map(|(_, text)| text);
         Ok(Dialect::parse(file, text, &base)?)
@@ -139,6 +159,7 @@ impl Specs {
             let shipped = match kind {
                 SpecKind::Dialect => dialects::DIALECTS,
                 SpecKind::Profile => profiles::PROFILES,
+                SpecKind::Contract => contracts::CONTRACTS,
             };
             return shipped.iter().map(|(name, _)| (*name).to_owned()).collect();
         };
@@ -163,6 +184,7 @@ impl Specs {
                 let shipped = match kind {
                     SpecKind::Dialect => dialects::dialect_text(name),
                     SpecKind::Profile => profiles::profile_text(name),
+                    SpecKind::Contract => contracts::contract_text(name),
                 };
                 shipped.map(|text| (format!("built-in {} {name}.toml", kind.as_str()), text.to_owned()))
             }
