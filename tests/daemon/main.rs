@@ -23,3 +23,4 @@ mod record;
 mod reload;
 #[path = "../support/mod.rs"]
 mod support;
+mod three_ledgers;
