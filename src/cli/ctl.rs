@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::tables::{grouped, pairs, span, table};
 use super::{CliError, Place};
 use crate::biller::Reach;
+use crate::config::Config;
 use crate::control::{
     BillerReply, Client, ExceptionReply, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply,
     VerifyReply,
@@ -40,7 +41,11 @@ pub(super) struct CtlArgs {
 }
 
 pub(super) fn run(args: CtlArgs) -> Result<ExitCode, CliError> {
-    let config = args.place.load()?;
+    let config = match (args.place.load(), &args.place.store) {
+        // A file that is being mended keeps nobody from the daemon whose store they name.
+        (Err(_), Some(store)) => Config { store: store.clone(), ..Config::load(None)? },
+        (loaded, _) => loaded?,
+    };
     let mut client = Client::connect(&control_socket(&config.store))?;
     let reply = client.ask(args.request)?;
     let text = if args.json { json(&reply) } else { Ok(people(&reply, &config.time_zone)) };

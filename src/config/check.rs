@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::file::{
@@ -44,13 +45,21 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
     let time_zone = jiff::tz::TimeZone::get(zone.get_ref())
         .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
     let limits = check.limits(&parsed.limits)?;
-    let links = check.links(&parsed.link, &specs)?;
+    let mut links = check.links(&parsed.link, &specs)?;
     let hosts = check.hosts(&parsed.host, &specs)?;
     let billers = check.billers(&parsed.biller, &parsed.deadlines, &hosts, dir, &specs)?;
     let keys = check.keys(&parsed.vault)?;
     let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
-    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, hosts, billers })
+    let written: toml::Table = toml::from_str(text).map_err(|error| {
+        check.fail(&error.span().unwrap_or_default(), ConfigFault::Syntax(error.message().to_owned()))
+    })?;
+    let lines = written.get("link").and_then(toml::Value::as_array).into_iter().flatten();
+    for (link, lines) in links.iter_mut().zip(lines) {
+        link.digest =
+            Sha256::new().chain_update(link.digest).chain_update(lines.to_string()).finalize().into();
+    }
+    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, hosts, billers, written })
 }
 
 impl Check<'_> {
@@ -123,7 +132,7 @@ impl Check<'_> {
         if tables.is_empty() {
             return Err(self.fail(&(0..0), ConfigFault::Nothing("link")));
         }
-        let mut profiles: HashMap<String, Arc<Profile>> = HashMap::new();
+        let mut profiles: HashMap<String, (Arc<Profile>, [u8; 32])> = HashMap::new();
         let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
         let mut links = Vec::new();
         for table in tables {
@@ -137,17 +146,22 @@ impl Check<'_> {
                 return Err(self.fail(&table.span(), ConfigFault::SameLink(name.to_string())));
             }
             let wanted = link.profile.get_ref();
-            let profile = match profiles.get(wanted) {
-                Some(profile) => Arc::clone(profile),
+            let (profile, made_of) = match profiles.get(wanted) {
+                Some((profile, made_of)) => (Arc::clone(profile), *made_of),
                 None => self.profile(&link.profile, specs)?,
             };
-            profiles.insert(wanted.clone(), Arc::clone(&profile));
-            links.push(self.link(link, profile)?);
+            profiles.insert(wanted.clone(), (Arc::clone(&profile), made_of));
+            links.push(self.link(link, profile, made_of)?);
         }
         Ok(links)
     }
 
-    fn link(&self, link: &LinkTable, profile: Arc<Profile>) -> Result<LinkConfig, ConfigError> {
+    fn link(
+        &self,
+        link: &LinkTable,
+        profile: Arc<Profile>,
+        digest: [u8; 32],
+    ) -> Result<LinkConfig, ConfigError> {
         let frame = (1..=9999, "1 to 9999");
         let bounds = LinkBounds {
             frame_bytes_max: self.bounded(&link.frame_bytes_max, "frame_bytes_max", frame)?,
@@ -171,6 +185,7 @@ impl Check<'_> {
             second_connection: link.second_connection,
             bounds,
             terms,
+            digest,
         })
     }
 
@@ -184,10 +199,14 @@ impl Check<'_> {
         }
     }
 
-    /// A profile that is named.
-    pub(super) fn profile(&self, name: &Spanned<String>, specs: &Specs) -> Result<Arc<Profile>, ConfigError> {
-        match specs.profile(name.get_ref()) {
-            Ok(profile) => Ok(Arc::new(profile)),
+    /// A profile that is named, and a digest of what it was made of.
+    pub(super) fn profile(
+        &self,
+        name: &Spanned<String>,
+        specs: &Specs,
+    ) -> Result<(Arc<Profile>, [u8; 32]), ConfigError> {
+        match specs.profile_with_digest(name.get_ref()) {
+            Ok((profile, made_of)) => Ok((Arc::new(profile), made_of)),
             Err(missing @ SpecError::Missing { kind: "profile", .. }) => {
                 Err(self.fail(&name.span(), ConfigFault::Profile(missing.to_string())))
             }

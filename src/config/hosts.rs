@@ -40,7 +40,7 @@ impl Check<'_> {
             let why = "`address` is a host name or address, and a port: 10.1.2.3:7001".to_owned();
             return Err(self.fail(&table.address.span(), ConfigFault::Host(why)));
         }
-        let profile = self.profile(&table.profile, specs)?;
+        let (profile, _) = self.profile(&table.profile, specs)?;
         if !profile.is_outward() {
             let why =
                 format!("profile `{}` has no [outward]: nothing can be said to a host by it", profile.name());

@@ -4,6 +4,7 @@ mod adapters;
 mod check;
 mod file;
 mod hosts;
+mod reload;
 mod spec_file;
 mod specs;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use reload::can_take_over;
 pub use spec_file::{SpecFault, SpecFile};
 pub use specs::{SpecError, SpecKind, Specs};
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub hosts: Vec<HostConfig>,
     /// The departments.
     pub billers: Vec<BillerConfig>,
+    /// All of it as it is written.
+    pub written: toml::Table,
 }
 
 /// Where the vault's keys come from.
@@ -99,6 +103,8 @@ pub struct LinkConfig {
     pub bounds: LinkBounds,
     /// How the switch treats it.
     pub terms: LinkTerms,
+    /// Tells whether anything of it changed: a hash of its lines, its profile and its dialect.
+    pub digest: [u8; 32],
 }
 
 /// What becomes of a connection of a link that has one already.

@@ -79,6 +79,8 @@ pub enum Request {
     Journal(JournalRequest),
     /// Refuse new work, finish what is in flight, then end the daemon; the same as SIGTERM
     Drain,
+    /// Read the configuration again: terms, links' limits and profiles are taken over whole, or nothing is; the same as SIGHUP
+    Reload,
     /// Move to the next business date; payments in flight keep theirs
     Cutover,
     /// Works on a bill book. The `book` commands send these.

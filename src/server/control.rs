@@ -156,6 +156,7 @@ impl Operator {
                 self.shared.drain_asked.send_replace(true);
                 Ok(Reply::Done("draining: the daemon ends when nothing is in flight any more".to_owned()))
             }
+            Request::Reload => self.shared.reload().await.map(Reply::Done),
             Request::Book(request) => self.book(request).await.map(Reply::Book),
             Request::Txn { rrn, stan } => {
                 let find = move |store: &Store| settle::find_payments(store, rrn.as_deref(), stan.as_deref());
@@ -188,7 +189,7 @@ impl Operator {
     }
 
     async fn echo(&self, link: LinkName) -> Result<Reply, String> {
-        let configured = self.shared.config.links.iter().find(|configured| configured.name == link);
+        let configured = self.shared.peers.config(&link);
         let configured =
             configured.ok_or_else(|| format!("no link `{link}` is configured; `ctl links` lists them"))?;
         let (asked_at, patience) = (tokio::time::Instant::now(), configured.bounds.echo_timeout);
@@ -307,7 +308,7 @@ impl Operator {
                 name: link.name,
                 listen: link.listen.to_string(),
                 peer: link.peer.map_or_else(String::new, |peer| peer.to_string()),
-                profile: link.profile.name().to_owned(),
+                profile: self.shared.peers.config(&link.name)?.profile.name().to_owned(),
                 signed_on: status.signed_on.contains(&link.name),
                 connections: counters.connections.load(Relaxed),
                 frames: counters.frames.load(Relaxed),

@@ -21,6 +21,7 @@ mod lanes;
 mod listen;
 mod peers;
 mod release;
+mod reload;
 mod seal;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub use adapters::AdapterError;
 pub use book::{BookDesk, ImportError};
 pub use disk::FreeBytes;
 pub use keys::KeyError;
+pub use reload::Reread;
 
 use crate::biller::Adapter;
 use crate::clock::SystemClock;
@@ -107,6 +109,8 @@ pub struct Extras {
     pub recorder: Option<RecorderHandle>,
     /// Says how many bytes are free in the store's file system, if not the file system itself.
     pub free_bytes: Option<FreeBytes>,
+    /// Reads the configuration again for a reload, if there can be one.
+    pub reread: Option<Reread>,
 }
 
 /// What every part of a running switch shares.
@@ -129,8 +133,11 @@ struct Shared {
     urgent: mpsc::Sender<Input>,
     /// What the engine is to know of the world outside.
     signals: watch::Sender<Signals>,
-    /// The connections of each link.
+    /// The connections of each link, and its configuration as it is in force.
     peers: Arc<Peers>,
+    reread: Option<Reread>,
+    /// One reload after the other.
+    reloading: tokio::sync::Mutex<()>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
@@ -205,6 +212,8 @@ impl Server {
             urgent,
             signals: watch::Sender::new(Signals { room, ..Signals::default() }),
             peers,
+            reread: extras.reread,
+            reloading: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
         });
         let valve = start_valve(&shared, writer)?;
@@ -233,6 +242,15 @@ impl Server {
         let mut asked = self.shared.drain_asked.subscribe();
         // The sender lives as long as `self`.
         let _ = asked.wait_for(|asked| *asked).await;
+    }
+
+    /// Reads the configuration again and takes over what can be, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Why the old one is kept.
+    pub async fn reload(&self) -> Result<String, String> {
+        self.shared.reload().await
     }
 
     /// Refuses new work, finishes or stores what is in flight, and stops. What a biller has not answered within the

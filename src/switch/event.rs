@@ -1,6 +1,8 @@
 //! What goes into the switch and what comes out of it.
 
-use super::{Answer, Bill, BillRef, Digest, Evidence, Payment, Posting, Reason, Record};
+use super::{
+    Answer, Bill, BillRef, BillerTerms, Digest, Evidence, LinkTerms, Payment, Posting, Reason, Record,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
@@ -89,6 +91,15 @@ pub enum Operation {
     Block(BillerCode),
     /// Take it up again.
     Unblock(BillerCode),
+    /// Deal by these terms from now on: with the same links and billers, reached as before.
+    Configure {
+        /// Every link's.
+        links: Vec<LinkTerms>,
+        /// Every biller's.
+        billers: Vec<BillerTerms>,
+    },
+    /// A new configuration was refused, and everything stays as it is: to be journalled.
+    KeepConfiguration,
 }
 
 /// What an operator has found out about a payment that only a person could resolve.

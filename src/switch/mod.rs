@@ -5,6 +5,7 @@
 
 mod advice;
 mod bill;
+mod configure;
 mod confirm;
 mod event;
 mod forward;
@@ -228,6 +229,11 @@ impl Switch {
                 self.blocked.remove(&biller);
                 What::Blocked(biller, false)
             }
+            Operation::Configure { links, billers } => {
+                self.configure(&links, billers);
+                What::Configured(true)
+            }
+            Operation::KeepConfiguration => What::Configured(false),
         };
         out.records.push(Asker::nobody().record(self, now, what));
     }

@@ -79,6 +79,8 @@ pub enum What {
     CutOver,
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
+    /// A new configuration came into force, or was refused whole.
+    Configured(bool),
     /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
     CarriedOver,
     /// The operator changed a bill of a department whose bills are in our own store.
@@ -127,7 +129,10 @@ impl Record {
     #[must_use]
     pub const fn moves_money(&self) -> bool {
         self.payment.is_some()
-            || matches!(self.what, What::CutOver | What::Blocked(..) | What::BillChanged { .. })
+            || matches!(
+                self.what,
+                What::CutOver | What::Blocked(..) | What::Configured(_) | What::BillChanged { .. }
+            )
     }
 
     /// The payment's key, if it is about one.
@@ -155,6 +160,8 @@ impl std::fmt::Display for What {
             Self::CutOver => f.write_str("business date moved"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+            Self::Configured(true) => f.write_str("a new configuration in force"),
+            Self::Configured(false) => f.write_str("a new configuration refused"),
             Self::CarriedOver => f.write_str("carried over"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }

@@ -26,6 +26,11 @@ impl Session {
     pub(super) const fn new(terms: &LinkTerms) -> Self {
         Self { signed_on: false, in_flight: 0, in_flight_max: terms.in_flight_max }
     }
+
+    /// What waits already stays, even if the new terms would not have let it in.
+    pub(super) const fn deal_by(&mut self, terms: &LinkTerms) {
+        self.in_flight_max = terms.in_flight_max;
+    }
 }
 
 impl Switch {

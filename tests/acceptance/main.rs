@@ -23,5 +23,6 @@ mod network;
 mod peer;
 mod profiles;
 mod reversals;
+mod rows;
 mod site;
 mod timeouts;

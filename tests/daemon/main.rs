@@ -12,6 +12,7 @@
 mod book;
 mod canary;
 mod control;
+mod crowd;
 mod damage;
 mod days;
 mod drain;
@@ -20,5 +21,7 @@ mod keys;
 mod kill;
 mod ledger;
 mod record;
+mod reload;
 #[path = "../support/mod.rs"]
 mod support;
+mod three_ledgers;

@@ -68,6 +68,7 @@ async fn converse(
     let supervising = async {
         let why = supervise(&line, slot, out, stop, &signed_on).await;
         line.close(Some(why));
+        link::Closed::GoingDown
     };
     let bounds = &settings.bounds.link;
     let closed = link::serve(stream, settings.framing, bounds, intake, outlet, queue, supervising).await;
