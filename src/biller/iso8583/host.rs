@@ -146,10 +146,7 @@ impl Host {
 fn pick(order: &Order) -> u64 {
     match order {
         Order::LookUp(bill) => {
-            let mut hasher =
-                std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().build_hasher();
-            bill.consumer.hash(&mut hasher);
-            hasher.finish()
+            std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(&bill.consumer)
         }
         Order::Post { payment, .. } | Order::Reverse { payment, .. } => payment.trace,
     }
