@@ -180,6 +180,7 @@ impl Server {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
         let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
+        let switch = standing.resume(switch, clock.now().wall);
         let adapters = adapters::adapters(&config, extras.adapters, clock)
             .map_err(|(biller, source)| StartError::Adapter { biller, source })?;
         let counters = Counters::new(
