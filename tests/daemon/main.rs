@@ -21,6 +21,7 @@ mod kill;
 mod ledger;
 mod record;
 mod reload;
+mod soak;
 #[path = "../support/mod.rs"]
 mod support;
 mod three_ledgers;
