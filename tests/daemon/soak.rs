@@ -18,7 +18,7 @@ const SECONDS: u64 = 30;
 const DAYS: u32 = 16;
 const CONNECTIONS: usize = 4;
 /// What memory may have grown by from the second quarter to the last.
-const GROWTH_KIB: u64 = 12 << 10;
+const GROWTH_KIB: u64 = 6 << 10;
 
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
