@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
 use crate::ids::BusinessDate;
+use crate::sim::compare;
 use crate::sim::rest::{Department, FaultRule, Office, Settings};
 
 const REST_HELP: &str = "\
@@ -35,6 +36,16 @@ Examples:
   billswitch sim rest --listen 127.0.0.1:8090 --bills fixtures/billers/certification.csv --ledger department.jsonl
   billswitch sim rest --listen 127.0.0.1:8090 --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:delay=200:1%";
 
+const COMPARE_HELP: &str = "\
+Bills, amounts and receipts are compared. What is still in doubt is in neither book or in the ledger alone: wait until
+`billswitch ctl status` shows nothing open, and look at `billswitch ctl exceptions`.
+
+Example:
+  billswitch book export KPWATER --date 2026-11-20 > scroll.csv
+  billswitch sim compare --ledger department.jsonl --scroll scroll.csv
+
+Exit status: 0 they say the same, 1 they differ.";
+
 /// What `sim` takes.
 #[derive(Args, Debug)]
 pub(super) struct SimArgs {
@@ -47,6 +58,22 @@ enum SimCommand {
     /// A department with an HTTP API, as the 1BILL-style contract has it
     #[command(after_help = REST_HELP)]
     Rest(RestArgs),
+    /// Hold a simulated department's ledger against a daily scroll of the switch
+    #[command(after_help = COMPARE_HELP)]
+    Compare(CompareArgs),
+}
+
+#[derive(Args, Debug)]
+struct CompareArgs {
+    /// What the department has posted
+    #[arg(long, value_name = "FILE.jsonl")]
+    ledger: PathBuf,
+    /// What the switch says, as `book export` writes it
+    #[arg(long, value_name = "FILE.csv")]
+    scroll: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -86,6 +113,7 @@ struct RestArgs {
 pub(super) fn run(args: SimArgs) -> Result<ExitCode, CliError> {
     match args.command {
         SimCommand::Rest(args) => rest(args),
+        SimCommand::Compare(args) => held_against(&args),
     }
 }
 
@@ -123,4 +151,21 @@ fn rest(args: RestArgs) -> Result<ExitCode, CliError> {
         drop(department);
         Ok(ExitCode::SUCCESS)
     })
+}
+
+fn held_against(args: &CompareArgs) -> Result<ExitCode, CliError> {
+    let found = compare::compare(&args.scroll, &args.ledger)?;
+    let mut out = std::io::stdout().lock();
+    let told = if args.json {
+        serde_json::to_string_pretty(&found)
+            .map_err(std::io::Error::other)
+            .and_then(|text| writeln!(out, "{text}"))
+    } else {
+        found.differences.iter().try_for_each(|difference| writeln!(out, "{difference}")).and_then(|()| {
+            let (same, different) = (found.same, found.differences.len());
+            writeln!(out, "{same} bills agree, {} minor units in all; {different} differ", found.amount)
+        })
+    };
+    told.map_err(CliError::io("writing"))?;
+    Ok(if found.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

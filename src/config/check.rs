@@ -13,7 +13,8 @@ use super::file::{
     AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, VaultTable,
 };
 use super::{
-    BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, SpecError, Specs,
+    BillerConfig, Config, ConfigError, ConfigFault, HostConfig, KeySource, Limits, LinkConfig, SpecError,
+    Specs, Way,
 };
 use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
@@ -45,7 +46,8 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
         .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
     let limits = check.limits(&parsed.limits)?;
     let mut links = check.links(&parsed.link, &specs)?;
-    let billers = check.billers(&parsed.biller, &parsed.deadlines, dir, &specs)?;
+    let hosts = check.hosts(&parsed.host, &specs)?;
+    let billers = check.billers(&parsed.biller, &parsed.deadlines, &hosts, dir, &specs)?;
     let keys = check.keys(&parsed.vault)?;
     let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
@@ -57,7 +59,7 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
         link.digest =
             Sha256::new().chain_update(link.digest).chain_update(lines.to_string()).finalize().into();
     }
-    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, billers, written })
+    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, hosts, billers, written })
 }
 
 impl Check<'_> {
@@ -103,6 +105,8 @@ impl Check<'_> {
             queue_max: self.bounded(&table.queue_max, "queue_max", COUNT)?,
             connections_max: self.bounded(&table.connections_max, "connections_max", COUNT)?,
             drain_timeout: self.millis(&table.drain_timeout_ms, "drain_timeout_ms")?,
+            queue_delay_ms: u64::from(self.bounded::<u32>(&table.queue_delay_ms, "queue_delay_ms", SPAN)?),
+            disk_low_bytes: u64::from(*table.disk_low_bytes.get_ref()),
         })
     }
 
@@ -144,14 +148,7 @@ impl Check<'_> {
             let wanted = link.profile.get_ref();
             let (profile, made_of) = match profiles.get(wanted) {
                 Some((profile, made_of)) => (Arc::clone(profile), *made_of),
-                None => match specs.profile_with_digest(wanted) {
-                    Ok((profile, made_of)) => (Arc::new(profile), made_of),
-                    Err(missing @ SpecError::Missing { kind: "profile", .. }) => {
-                        let fault = ConfigFault::Profile(missing.to_string());
-                        return Err(self.fail(&link.profile.span(), fault));
-                    }
-                    Err(error) => return Err(error.into()),
-                },
+                None => self.profile(&link.profile, specs)?,
             };
             profiles.insert(wanted.clone(), (Arc::clone(&profile), made_of));
             links.push(self.link(link, profile, made_of)?);
@@ -183,7 +180,7 @@ impl Check<'_> {
             name,
             listen: link.listen,
             peer: link.peer.map(|peer| peer.to_canonical()),
-            framing: self.framing(link, profile.dialect())?,
+            framing: self.framing(name.as_str(), link.framing.as_ref(), &link.profile, profile.dialect())?,
             profile,
             second_connection: link.second_connection,
             bounds,
@@ -202,17 +199,37 @@ impl Check<'_> {
         }
     }
 
-    fn framing(&self, link: &LinkTable, dialect: &Dialect) -> Result<Framing, ConfigError> {
-        let (framing, said_at) = match &link.framing {
+    /// A profile that is named, and a digest of what it was made of.
+    pub(super) fn profile(
+        &self,
+        name: &Spanned<String>,
+        specs: &Specs,
+    ) -> Result<(Arc<Profile>, [u8; 32]), ConfigError> {
+        match specs.profile_with_digest(name.get_ref()) {
+            Ok((profile, made_of)) => Ok((Arc::new(profile), made_of)),
+            Err(missing @ SpecError::Missing { kind: "profile", .. }) => {
+                Err(self.fail(&name.span(), ConfigFault::Profile(missing.to_string())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn framing(
+        &self,
+        name: &str,
+        own: Option<&Spanned<String>>,
+        profile: &Spanned<String>,
+        dialect: &Dialect,
+    ) -> Result<Framing, ConfigError> {
+        let (framing, said_at) = match own {
             Some(text) => {
                 let framing = Framing::parse(text.get_ref());
                 (framing.map_err(|error| self.fail(&text.span(), error.into()))?, text.span())
             }
-            None => (dialect.framing(), link.profile.span()),
+            None => (dialect.framing(), profile.span()),
         };
         if framing == Framing::NONE {
-            let fault =
-                ConfigFault::Unframed { link: link.name.get_ref().to_string(), own: link.framing.is_some() };
+            let fault = ConfigFault::Unframed { link: name.to_owned(), own: own.is_some() };
             return Err(self.fail(&said_at, fault));
         }
         Ok(framing)
@@ -222,6 +239,7 @@ impl Check<'_> {
         &self,
         tables: &[Spanned<BillerTable>],
         deadlines: &DeadlinesTable,
+        hosts: &[HostConfig],
         dir: &Path,
         specs: &Specs,
     ) -> Result<Vec<BillerConfig>, ConfigError> {
@@ -237,15 +255,18 @@ impl Check<'_> {
                 return Err(self.fail(&biller.code.span(), fault));
             }
             self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
-            billers.push(self.biller(biller, dir, specs)?);
+            let way = self.way(biller, deadlines, hosts, dir, specs)?;
+            billers.push(self.biller(biller, way)?);
         }
         Ok(billers)
     }
 
-    fn biller(&self, biller: &BillerTable, dir: &Path, specs: &Specs) -> Result<BillerConfig, ConfigError> {
-        let embedded = match biller.adapter {
-            AdapterKind::Book => true,
-            AdapterKind::Rest => false,
+    fn biller(&self, biller: &BillerTable, way: Way) -> Result<BillerConfig, ConfigError> {
+        // A host tells with the bill what it wants back with the payment.
+        let (embedded, looks_up_first) = match biller.adapter {
+            AdapterKind::Book => (true, true),
+            AdapterKind::Rest => (false, false),
+            AdapterKind::Iso8583 => (false, true),
         };
         let (reversible, in_doubt) = self.policy(biller)?;
         let code = *biller.code.get_ref();
@@ -256,7 +277,7 @@ impl Check<'_> {
         let terms = BillerTerms {
             code,
             embedded,
-            looks_up_first: embedded,
+            looks_up_first,
             currency: biller.currency,
             surcharge_head: biller.surcharge_head,
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
@@ -278,7 +299,6 @@ impl Check<'_> {
             in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
         let guard = self.guard(biller)?;
-        let way = self.way(biller, dir, specs)?;
         Ok(BillerConfig { code, name: biller.name.clone(), terms, way, guard })
     }
 }

@@ -86,3 +86,63 @@ fn a_link_is_framed_as_its_dialect_says_unless_it_says_otherwise_itself() {
     let changed = BUILT_IN.replacen("profile = \"onelink\"", own, 1);
     assert_eq!(framings(&changed), ["ascii 4 inclusive", "binary 2", "binary 2"]);
 }
+
+/// A host and a department behind it.
+const HOST: &str = r#"
+[[host]]
+name = "aggregator"
+address = "127.0.0.1:7001"
+profile = "ebipp"
+own = { acquirer = "27", terminal = "SWITCH01" }
+
+[[biller]]
+code = "PDAM"
+name = "Water"
+adapter = "iso8583"
+reply_timeout_ms = 14000
+iso8583 = { host = "aggregator", product = "PDAM01" }
+"#;
+
+#[test]
+fn a_department_behind_a_host_is_looked_up_first_and_called_what_the_host_calls_it() {
+    let config = parse(&format!("{BUILT_IN}{HOST}")).unwrap();
+    let biller = config.billers.last().unwrap();
+    assert!(biller.terms.looks_up_first && !biller.terms.embedded);
+    let Way::Iso8583(behind) = &biller.way else { panic!("behind a host") };
+    assert_eq!((behind.host.as_str(), behind.product.as_str()), ("aggregator", "PDAM01"));
+    assert_eq!(config.hosts[0].framing.to_string(), "binary 2");
+}
+
+/// More than a TLV element of two digits can hold.
+const LONG: &str =
+    "PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP";
+
+#[test]
+fn a_host_that_cannot_be_spoken_to_is_told_by_file_line_and_reason() {
+    let table = [
+        ("address = \"127.0.0.1:7001\"", "address = \"127.0.0.1\"", "a host name or address, and a port"),
+        ("terminal = \"SWITCH01\"", "terminl = \"SWITCH01\"", "no `own:terminl`: it has acquirer, terminal"),
+        (
+            "profile = \"ebipp\"\nown = { acquirer = \"27\", terminal",
+            "profile = \"ebipp\"\nown = { terminal",
+            "wants to know `acquirer`",
+        ),
+        ("acquirer = \"27\"", "acquirer = \"AB\"", "`PDAM`"),
+        ("host = \"aggregator\",", "host = \"agregator\",", "no [[host]] with the name `agregator`"),
+        ("reply_timeout_ms = 14000", "reply_timeout_ms = 15000", "twice `reply_timeout_ms`"),
+        ("iso8583 = {", "# iso8583 = {", "belong together"),
+        ("adapter = \"iso8583\"", "adapter = \"book\"", "belong together"),
+        ("PDAM01", LONG, "DE 48"),
+    ];
+    let lines = BUILT_IN.matches('\n').count();
+    for (from, to, want) in table {
+        let line = lines + HOST[..HOST.find(from).unwrap()].matches('\n').count() + 1;
+        let Err(error) = parse(&format!("{BUILT_IN}{}", HOST.replacen(from, to, 1))) else {
+            panic!("accepted: {to}")
+        };
+        let error = error.to_string();
+        let at: usize = error.split(':').nth(1).unwrap().parse().unwrap();
+        assert!(at.abs_diff(line) <= 4, "line {line}: {error}");
+        assert!(error.contains(want) || want.contains('`') && error.contains("DE 32"), "{want}: {error}");
+    }
+}

@@ -5,6 +5,8 @@ mod books;
 mod client;
 mod replies;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 pub use books::{BookReply, BookRequest, LIST_MAX};
@@ -105,6 +107,20 @@ pub enum JournalRequest {
     },
     /// Check every block, the chain of all, and the bill book against it
     Verify,
+    /// Takes a sealed date away. The `journal prune` command sends this.
+    #[command(skip)]
+    Prune {
+        /// Which.
+        date: BusinessDate,
+        /// An archive that must have all of it, if there is one.
+        archived: Option<PathBuf>,
+    },
+    /// Puts an archived date back. The `journal restore` command sends this.
+    #[command(skip)]
+    Restore {
+        /// The archive.
+        from: PathBuf,
+    },
 }
 
 /// Longest reason given for a resolution, in characters.

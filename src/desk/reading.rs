@@ -29,6 +29,7 @@ pub fn read(
         rrn,
         request: parsed.request,
         evidence: Evidence(vault.evidence(profile.dialect(), decoded)),
+        stale: false,
     })
 }
 

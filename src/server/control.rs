@@ -183,6 +183,8 @@ impl Operator {
                 ))
             }
             Request::Journal(JournalRequest::Verify) => self.verify().await,
+            Request::Journal(JournalRequest::Prune { date, archived }) => self.prune(date, archived).await,
+            Request::Journal(JournalRequest::Restore { from }) => self.restore(from).await,
         }
     }
 
@@ -274,7 +276,8 @@ impl Operator {
         let status = self.inspect().await?;
         let health = self.read(Store::health).await?.map_err(|error| error.to_string())?;
         let uptime = jiff::Timestamp::now().duration_since(self.shared.started).as_secs();
-        let counters = &self.shared.counters;
+        let (counters, days) = (&self.shared.counters, self.shared.store.sealed_days());
+        let room = self.shared.signals.borrow().room;
         Ok(Reply::Status(StatusReply {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -286,8 +289,13 @@ impl Operator {
             alarms: counters.alarms.load(Relaxed),
             refused_connections: counters.refused_connections.load(Relaxed),
             last_leg: health.last_sequence,
+            working_legs: health.last_sequence.saturating_sub(self.shared.store.sealed_to()),
+            sealed_days: u64::try_from(days.len()).unwrap_or(u64::MAX),
+            oldest_sealed_date: days.first().map(|day| day.date),
             store_bytes: health.bytes_on_disk,
             syncs: health.syncs,
+            free_bytes: room.free,
+            disk_low: room.low,
             blobs: health.blobs,
         }))
     }

@@ -7,13 +7,14 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
+use super::lanes::Rank;
 use super::peers::Seat;
 use crate::config::LinkConfig;
 use crate::desk;
 use crate::iso8583::{Decoded, Dialect, Message, Mirror, decode, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Profile, Unanswerable};
-use crate::switch::{Answer, Ask, Stray};
+use crate::switch::{Answer, Ask, Request, Stray};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
 
@@ -53,16 +54,19 @@ impl Intake for LinkIntake {
             tape.frame(Direction::In, &frame);
         }
         let link = self.link.name;
+        let mut rank = Rank::Behind;
         let input = match self.read(&frame) {
             Heard::Asked(ask) => {
-                Input::Asked(ask, Waiting { link, frame, answers: self.answers.clone(), place })
+                rank = rank_of(&ask.request);
+                let read = self.shared.clock.now().ticks;
+                Input::Asked(ask, Waiting { read, link, frame, answers: self.answers.clone(), place })
             }
             Heard::Answered => return Ok(()),
             Heard::Stray(stray) => Input::Unasked(stray),
             Heard::Nothing => return self.count_unanswerable(),
         };
         let unanswerable = matches!(input, Input::Unasked(_));
-        self.shared.input.send(input).await.map_err(|_| Closed::GoingDown)?;
+        self.shared.lanes.send(&link, input, rank).await.map_err(|_| Closed::GoingDown)?;
         if unanswerable { self.count_unanswerable() } else { Ok(()) }
     }
 
@@ -108,6 +112,15 @@ impl LinkIntake {
         } else {
             Ok(())
         }
+    }
+}
+
+/// What may be taken before what: what may not be shed goes ahead of new work, but nothing goes ahead of who may say what.
+const fn rank_of(request: &Request) -> Rank {
+    match request {
+        Request::SignOn | Request::SignOff | Request::CutOver { .. } => Rank::Fence,
+        Request::Reversal(_) | Request::Advice(_) => Rank::Ahead,
+        Request::Echo | Request::Inquiry(_) | Request::Payment(_) | Request::Refused { .. } => Rank::Behind,
     }
 }
 

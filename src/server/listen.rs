@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::ask::Input;
 use super::intake::{LinkIntake, LinkOutlet};
+use super::lanes::Rank;
 use super::peers::{OWN_MAX, Seat};
 use super::{Shared, StartError};
 use crate::config::{Config, LinkConfig};
@@ -96,7 +97,7 @@ impl Host {
             before.cancelled().await;
         }
         tracing::info!(link = %link.name, %peer, "connected");
-        let _ = self.shared.input.send(Input::Connected(link.name)).await;
+        let _ = self.shared.lanes.send(&link.name, Input::Connected(link.name), Rank::Fence).await;
         let replaced = seat.replaced.clone();
         let seat = Arc::new(seat);
         let config = Arc::clone(&seat.config);
@@ -105,7 +106,7 @@ impl Host {
             () = replaced.cancelled() => link::Closed::Replaced,
             closed = self.converse(&config, stream, peer, Arc::clone(&seat)) => closed,
         };
-        let _ = self.shared.input.send(Input::Disconnected(link.name)).await;
+        let _ = self.shared.lanes.send(&link.name, Input::Disconnected(link.name), Rank::Fence).await;
         counters.connections.fetch_sub(1, Ordering::Relaxed);
         if matches!(closed, link::Closed::Deaf) {
             Counters::count(&counters.deaf);

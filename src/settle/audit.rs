@@ -136,10 +136,15 @@ fn check_book(store: &Store, biller: BillerCode) -> Result<u64, AuditError> {
     if noted == found { Ok(paid) } else { Err(AuditError::Count { biller, noted, found }) }
 }
 
-/// Whether the payment stands; false if it has been undone meanwhile, and the bill with it.
+/// Whether the payment stands; false if it has been undone meanwhile, and the bill with it, or if its date is pruned here,
+/// so that nobody can say.
 fn check_payer(store: &Store, biller: BillerCode, key: &PaymentKey, psid: &str) -> Result<bool, AuditError> {
     for _ in 0..READS {
-        let stands = ledger::find(store, key)?.is_some_and(|payment| payment.stands());
+        let payment = ledger::find(store, key)?;
+        if payment.is_none() && ledger::may_be_pruned(store, key) {
+            return Ok(false);
+        }
+        let stands = payment.is_some_and(|payment| payment.stands());
         let still = book_of(store, biller, psid)?.flatten().as_ref() == Some(key);
         if stands || !still {
             return Ok(stands);

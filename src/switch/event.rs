@@ -42,6 +42,8 @@ pub enum Event {
         /// Its entry in the store's list of what is due.
         due: UnixMillis,
     },
+    /// Whether there is so little room left in the store's file system that it is kept for what is open already.
+    DiskLow(bool),
     /// The leg of a payment that is still owed something leaves the working store: it gets a new one as it stands.
     CarriedOver(Box<Payment>),
     /// A biller can be reached again: what is owed to it goes out.
@@ -128,6 +130,8 @@ pub struct Ask {
     pub request: Request,
     /// The message without what may not be kept, for the journal.
     pub evidence: Evidence,
+    /// It has waited so long for its turn that nothing new is begun for it; what may not be shed is done all the same.
+    pub stale: bool,
 }
 
 /// What is asked for.
@@ -293,6 +297,8 @@ pub enum Alarm {
     LateApproval(PaymentKey),
     /// A biller answered an order that nobody waits for.
     UnmatchedReply(LegId),
+    /// The store's file system is almost full: new payments and inquiries are refused.
+    DiskLow,
     /// A link answered what it was not asked.
     UnaskedAnswer {
         /// The link.

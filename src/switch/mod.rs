@@ -63,6 +63,7 @@ pub struct Switch {
     /// When the date last moved while the process ran.
     cut_over_at: Option<Ticks>,
     draining: bool,
+    disk_low: bool,
 }
 
 impl Switch {
@@ -88,6 +89,7 @@ impl Switch {
             next_trace: 1,
             cut_over_at: None,
             draining: false,
+            disk_low: false,
         }
     }
 
@@ -108,6 +110,7 @@ impl Switch {
             Event::LinkUp(link) => self.link_up(link),
             Event::LinkDown(link) => self.link_down(link),
             Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
+            Event::DiskLow(low) => self.disk_is(low, out),
             Event::CarriedOver(payment) => self.carried_over(now, *payment, out),
             Event::BillerUp(biller) => self.biller_up(biller),
             Event::BillerDown(biller) => self.biller_down(biller),
@@ -160,8 +163,8 @@ impl Switch {
     }
 
     fn asked(&mut self, now: Now, ask: Ask, out: &mut Output) {
-        let Ask { id, link, mti, stan, rrn, request, evidence } = ask;
-        let from = Asker { id, link, stan, rrn };
+        let Ask { id, link, mti, stan, rrn, request, evidence, stale } = ask;
+        let from = Asker { id, link, stan, rrn, stale };
         let mut record = from.record(self, now, What::Asked { mti });
         record.evidence = evidence;
         out.records.push(record);
@@ -182,11 +185,19 @@ impl Switch {
         }
     }
 
+    fn disk_is(&mut self, low: bool, out: &mut Output) {
+        if low && !self.disk_low {
+            out.actions.push(Action::Alarm(Alarm::DiskLow));
+        }
+        self.disk_low = low;
+    }
+
     /// Writes a payment down as it stands, due when it was due: nothing about it changes.
     fn carried_over(&self, now: Now, payment: Payment, out: &mut Output) {
         let due = self.open.get(&payment.key).and_then(|open| open.due);
         let mut carried = Open::new(payment);
         carried.due = due;
+        carried.place = self.open.get(&carried.payment.key).and_then(|open| open.place.clone());
         out.records.push(carried.record(now, What::CarriedOver, due));
     }
 
@@ -235,11 +246,13 @@ struct Asker {
     link: LinkName,
     stan: Stan,
     rrn: Rrn,
+    /// It has waited too long for anything new to be begun for it.
+    stale: bool,
 }
 
 impl Asker {
     const fn nobody() -> Self {
-        Self { id: AskId(0), link: LinkName::EMPTY, stan: Stan::EMPTY, rrn: Rrn::EMPTY }
+        Self { id: AskId(0), link: LinkName::EMPTY, stan: Stan::EMPTY, rrn: Rrn::EMPTY, stale: false }
     }
 
     /// A record of this request that is about no payment.

@@ -39,13 +39,15 @@ impl Switch {
         if self.is_signed_on(link) { Ok(()) } else { Err(Reason::NotSignedOn) }
     }
 
-    /// Refuses new work while draining, or while too much of this link is open.
-    pub(super) fn gate_new_work(&self, link: &LinkName) -> Result<(), Reason> {
+    /// Refuses new work while draining, while the disk is almost full, when it has waited too long, or while too much of this
+    /// link is open.
+    pub(super) fn gate_new_work(&self, from: &Asker) -> Result<(), Reason> {
+        let link = &from.link;
         self.gate(link)?;
         if self.draining {
             return Err(Reason::Draining);
         }
-        if self.given_up.len() >= LISTENED_FOR_MAX {
+        if from.stale || self.disk_low || self.given_up.len() >= LISTENED_FOR_MAX {
             return Err(Reason::Overloaded);
         }
         let full = self.sessions.get(link).is_none_or(|session| session.in_flight >= session.in_flight_max);
@@ -112,7 +114,7 @@ impl Switch {
     /// It is written down and told, and changes nothing: a peer that answers what it was not asked is broken, or no friend.
     pub(super) fn unasked(&self, now: Now, stray: Stray, out: &mut Output) {
         let Stray { link, mti, stan, rrn, evidence } = stray;
-        let from = Asker { id: AskId(0), link, stan, rrn };
+        let from = Asker { id: AskId(0), link, stan, rrn, stale: false };
         let mut record = from.record(self, now, What::Unasked { mti });
         record.evidence = evidence;
         out.records.push(record);

@@ -124,7 +124,7 @@ impl World {
         let id = AskId(self.asks);
         let link = LINK.parse().unwrap();
         let (stan, rrn, mti) = (Short::EMPTY, Short::EMPTY, Short::EMPTY);
-        let ask = Ask { id, link, mti, stan, rrn, request, evidence: Evidence::default() };
+        let ask = Ask { id, link, mti, stan, rrn, request, evidence: Evidence::default(), stale: false };
         self.step(Event::Asked(Box::new(ask)));
         id
     }

@@ -19,6 +19,7 @@ mod framings;
 mod hostile;
 mod inquiry_and_payment;
 mod links;
+mod load;
 mod network;
 mod peer;
 mod profiles;

@@ -14,6 +14,7 @@ mod canary;
 mod control;
 mod crowd;
 mod damage;
+mod days;
 mod drain;
 mod hunt;
 mod keys;
