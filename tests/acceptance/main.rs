@@ -12,6 +12,7 @@
 )]
 
 mod certain;
+mod cutover;
 mod departments;
 mod forward;
 mod framings;

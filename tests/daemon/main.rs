@@ -22,6 +22,7 @@ mod kill;
 mod ledger;
 mod record;
 mod reload;
+mod soak;
 #[path = "../support/mod.rs"]
 mod support;
 mod three_ledgers;
