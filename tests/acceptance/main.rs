@@ -16,6 +16,7 @@ mod departments;
 mod forward;
 mod framings;
 mod hostile;
+mod hosts;
 mod inquiry_and_payment;
 mod links;
 mod network;
