@@ -12,6 +12,7 @@ mod serve;
 mod simulate;
 mod specs;
 mod tables;
+mod totals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

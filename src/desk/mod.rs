@@ -4,12 +4,14 @@
 mod core;
 mod reading;
 mod standing;
+mod totals;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 pub use self::core::{Core, Leaving, Watch};
 pub use reading::read;
 pub use standing::{Entry, Standing};
+pub use totals::stored_totals;
 
 use crate::biller::book::{self, BookError, Change, Row, Shelf};
 use crate::ids::{BillerCode, PaymentKey};
@@ -60,7 +62,7 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Leg`] if it cannot be written down.
+    /// [`JournalError::Leg`] if it cannot be written down; another, if the totals it adds to cannot be read.
     pub fn record(&mut self, record: &Record) -> Result<(), JournalError> {
         let before = u64::try_from(self.legs.len()).unwrap_or(u64::MAX);
         let sequence = self.first_sequence.saturating_add(before);
@@ -69,6 +71,12 @@ impl Desk {
             Write::Put { key, value } => drop(self.writes.insert(key, Some(value))),
             Write::Delete { key } => drop(self.writes.insert(key, None)),
         });
+        if let Some(counted) = &record.counted {
+            self.count(record.link, counted)?;
+        }
+        if let Some((key, value)) = totals::entry(record) {
+            self.put(key, value);
+        }
         if let Some(payment) = &record.payment {
             self.changed.push(payment.key.clone());
             self.payments.insert(payment.key.clone(), (self.turn, (**payment).clone()));

@@ -15,6 +15,7 @@ mod intake;
 mod keys;
 mod listen;
 mod release;
+mod totals;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

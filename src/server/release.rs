@@ -88,6 +88,10 @@ impl Releasing {
             Alarm::LateApproval(key) => {
                 tracing::error!(payment = %key, "alarm: approved after it had been closed: it is reversed once more");
             }
+            Alarm::TotalsDiffer { link, reconciled } => {
+                let (date, ours, theirs) = (reconciled.date, reconciled.ours, reconciled.theirs);
+                tracing::error!(%link, %date, ?ours, ?theirs, "alarm: an acquirer has counted otherwise");
+            }
             Alarm::UnmatchedReply(leg) => {
                 tracing::error!(leg = leg.0, "alarm: a biller answered an order that nobody waits for");
             }

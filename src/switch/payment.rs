@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, HeadAmount, Reason};
+use super::{Bill, CountedAs, HeadAmount, Reason, Totals};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Short};
 use crate::money::MinorUnits;
@@ -87,6 +87,10 @@ pub struct Payment {
     pub advice: bool,
     /// Orders to post sent to the biller while it was being confirmed.
     pub confirmations: u16,
+    /// The date whose totals it counts for: that of its own message.
+    pub totals_date: BusinessDate,
+    /// How far it has been counted.
+    pub counted: CountedAs,
 }
 
 impl Payment {
@@ -116,12 +120,14 @@ pub struct Posting {
 }
 
 /// The undoing of a payment.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Reversal {
     /// What the acquirer was told, and is told again; `None` while it waits, or if only the switch asked.
     pub answer: Option<Reason>,
     /// Orders to undo sent to the biller so far.
     pub attempts: u16,
+    /// The date whose totals it counts for; `None` if only the switch asked.
+    pub totals_date: Option<BusinessDate>,
 }
 
 /// What an acquirer is told.
@@ -148,6 +154,15 @@ pub enum About {
         posting: Posting,
         /// The business date it counts for.
         date: BusinessDate,
+    },
+    /// Totals, held against the acquirer's.
+    Totals {
+        /// The date they are for.
+        date: BusinessDate,
+        /// What we have counted.
+        ours: Totals,
+        /// Whether the acquirer has counted the same.
+        agree: bool,
     },
 }
 

@@ -144,6 +144,7 @@ impl Open {
 
     /// A record of this payment as it stands now, due again at `due`.
     pub(super) fn record(&mut self, now: Now, what: What, due: Option<UnixMillis>) -> Record {
+        let counted = self.payment.count();
         let parts = self.payment.key.parts();
         Record {
             at: now.wall,
@@ -155,6 +156,7 @@ impl Open {
             payment: Some(Box::new(self.payment.clone())),
             due,
             was_due: std::mem::replace(&mut self.due, due),
+            counted,
             evidence: super::Evidence::default(),
         }
     }

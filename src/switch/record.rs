@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Payment, Reason, Resolution};
+use super::{Counted, Payment, Reason, Reconciled, Resolution};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short, Stan};
 
@@ -28,6 +28,8 @@ pub struct Record {
     pub due: Option<UnixMillis>,
     /// What `due` was before this record: the entry it replaces.
     pub was_due: Option<UnixMillis>,
+    /// What it adds to the totals of the payment's link.
+    pub counted: Option<Counted>,
     /// The message without what may not be kept. Stored behind the rest as it is.
     #[serde(skip)]
     pub evidence: Evidence,
@@ -76,6 +78,8 @@ pub enum What {
     CutOver,
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
+    /// An acquirer's totals were held against ours.
+    Reconciled(Box<Reconciled>),
 }
 
 /// An order in a record.
@@ -110,7 +114,7 @@ impl Record {
     /// Whether what follows from it may only leave once it is on disk.
     #[must_use]
     pub const fn moves_money(&self) -> bool {
-        self.payment.is_some() || matches!(self.what, What::CutOver | What::Blocked(..))
+        self.payment.is_some() || matches!(self.what, What::CutOver | What::Blocked(..) | What::Reconciled(_))
     }
 
     /// The payment's key, if it is about one.
@@ -138,6 +142,8 @@ impl std::fmt::Display for What {
             Self::CutOver => f.write_str("business date moved"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+            Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
+            Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
         }
     }
 }

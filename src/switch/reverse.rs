@@ -2,8 +2,8 @@
 
 use super::pending::{LegOf, Open};
 use super::{
-    Action, Alarm, Answer, Asker, Digest, Order, Ordered, Output, Payment, Prior, Reason, Reversal,
-    ReversalRequest, State, Switch, What,
+    Action, Alarm, Answer, Asker, CountedAs, Digest, Order, Ordered, Output, Payment, Prior, Reason,
+    Reversal, ReversalRequest, State, Switch, What,
 };
 use crate::clock::{Now, UnixMillis};
 use crate::ids::{BillerCode, PaymentKey, Short};
@@ -49,10 +49,12 @@ impl Switch {
             state: State::ReversedFirst,
             answer: None,
             posting: None,
-            reversal: Some(Reversal { answer: Some(reason), attempts: 0 }),
+            reversal: Some(Reversal { answer: Some(reason), ..Reversal::default() }),
             heads: Vec::new(),
             advice: false,
             confirmations: 0,
+            totals_date: self.date,
+            counted: CountedAs::Nothing,
         };
         out.records.push(Open::new(payment).record(now, What::Answered { reason }, None));
         out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });
@@ -77,12 +79,13 @@ impl Switch {
         if open.payment.state == State::Received {
             out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
             open.payment.state = State::Reversed;
-            open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts: 0 });
+            open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), ..Reversal::default() });
             self.answer_payment(&mut open, Answer::plain(Reason::ReversedFirst), out);
             out.records.push(open.record(now, what, None));
             return self.close(open);
         }
-        let before = open.payment.reversal.unwrap_or(Reversal { answer: None, attempts: 0 });
+        let before = open.payment.reversal.unwrap_or_default();
+        let totals_date = before.totals_date.or_else(|| Some(self.totals_date(request.settled_on)));
         let answer = if request.advice {
             out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
             Some(Reason::Approved)
@@ -90,7 +93,7 @@ impl Switch {
             open.reversal_asks.push((from, false));
             before.answer
         };
-        open.payment.reversal = Some(Reversal { answer, ..before });
+        open.payment.reversal = Some(Reversal { answer, totals_date, ..before });
         let due = open.due;
         out.records.push(open.record(now, what, due));
         self.open.insert(open.payment.key.clone(), open);
@@ -122,7 +125,8 @@ impl Switch {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
         let embedded = self.billers.get(&payment.biller).is_some_and(|terms| terms.embedded);
-        let mut reversal = Reversal { answer: None, attempts: 0 };
+        let totals_date = Some(self.totals_date(request.settled_on));
+        let mut reversal = Reversal { totals_date, ..Reversal::default() };
         let at_once = request.advice && !embedded;
         if at_once {
             // An advice is answered once it is stored: the acquirer need not wait for the biller.
@@ -145,7 +149,7 @@ impl Switch {
     /// Starts undoing: from here the payment is `Reversing` until the biller has answered or a person takes over.
     pub(super) fn undo(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
         open.payment.state = State::Reversing;
-        open.payment.reversal.get_or_insert(Reversal { answer: None, attempts: 0 });
+        open.payment.reversal.get_or_insert_with(Reversal::default);
         let reversible = self.billers.get(&open.payment.biller).is_some_and(|terms| terms.reversible);
         if !reversible {
             return self.give_up(now, open, Reason::NotReversible, out);

@@ -21,3 +21,4 @@ mod profiles;
 mod reversals;
 mod site;
 mod timeouts;
+mod totals;
