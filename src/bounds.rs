@@ -11,6 +11,10 @@ pub struct LinkBounds {
     pub frame_timeout: Duration,
     /// A peer that takes nothing for this long is closed.
     pub write_timeout: Duration,
+    /// A peer that says nothing for this long is asked for an echo, if the link has one.
+    pub idle_echo: Option<Duration>,
+    /// How long its answer may take; when two have not come the connection is closed.
+    pub echo_timeout: Duration,
     /// A peer that says nothing for this long is closed.
     pub idle_timeout: Duration,
     /// Requests read and not yet answered, a connection.

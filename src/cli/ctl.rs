@@ -125,6 +125,8 @@ fn links_table(links: &[LinkReply]) -> Table {
         ">answers",
         ">undelivered",
         ">unanswerable",
+        ">unasked",
+        ">deaf",
     ]);
     for link in links {
         let state = match (link.connections, link.signed_on) {
@@ -144,6 +146,8 @@ fn links_table(links: &[LinkReply]) -> Table {
             &grouped(link.answers),
             &grouped(link.undelivered),
             &grouped(link.unanswerable),
+            &grouped(link.unasked),
+            &grouped(link.deaf),
         ]);
     }
     rows

@@ -14,13 +14,15 @@ use super::{
 };
 use crate::bounds::LinkBounds;
 use crate::iso8583::{Dialect, Framing};
-use crate::profile::{Profile, line_of};
+use crate::profile::{Ours, Profile, line_of};
 use crate::switch::{BillerTerms, LinkTerms};
 
 /// Bounds of a count, and how they are told.
 const COUNT: (RangeInclusive<u32>, &str) = (1..=100_000, "1 to 100,000");
 /// Bounds of a span of time: 1 ms to a day.
 const SPAN: (RangeInclusive<u32>, &str) = (1..=86_400_000, "1 to 86,400,000 ms, which is a day");
+/// A peer that has said nothing for so long is asked for an echo.
+const IDLE_ECHO: Duration = Duration::from_secs(60);
 
 struct Check<'a> {
     file: &'a str,
@@ -142,6 +144,8 @@ impl Check<'_> {
             frame_bytes_max: self.bounded(&link.frame_bytes_max, "frame_bytes_max", frame)?,
             frame_timeout: self.millis(&link.frame_timeout_ms, "frame_timeout_ms")?,
             write_timeout: self.millis(&link.write_timeout_ms, "write_timeout_ms")?,
+            idle_echo: self.idle_echo(link, &profile)?,
+            echo_timeout: self.millis(&link.echo_timeout_ms, "echo_timeout_ms")?,
             idle_timeout: self.millis(&link.idle_timeout_ms, "idle_timeout_ms")?,
             in_flight_max: self.bounded(&link.in_flight_max, "in_flight_max", COUNT)?,
             unanswerable_max: self.bounded(&link.unanswerable_max, "unanswerable_max", COUNT)?,
@@ -155,9 +159,20 @@ impl Check<'_> {
             peer: link.peer.map(|peer| peer.to_canonical()),
             framing: self.framing(link, profile.dialect())?,
             profile,
+            second_connection: link.second_connection,
             bounds,
             terms,
         })
+    }
+
+    /// Left out, a peer is asked after [`IDLE_ECHO`], if its profile says how; 0 is never.
+    fn idle_echo(&self, link: &LinkTable, profile: &Profile) -> Result<Option<Duration>, ConfigError> {
+        match &link.idle_echo_ms {
+            None => Ok(profile.has_ours(Ours::Echo).then_some(IDLE_ECHO)),
+            Some(never) if *never.get_ref() == 0 => Ok(None),
+            Some(ms) if profile.has_ours(Ours::Echo) => self.millis(ms, "idle_echo_ms").map(Some),
+            Some(ms) => Err(self.fail(&ms.span(), ConfigFault::NoEcho(profile.name().to_owned()))),
+        }
     }
 
     fn framing(&self, link: &LinkTable, dialect: &Dialect) -> Result<Framing, ConfigError> {

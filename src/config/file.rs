@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::SecondConnection;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::switch::InDoubt;
 
@@ -61,6 +62,7 @@ defaults! {
     frame_bytes_max = 4096;
     frame_timeout_ms = 10_000;
     write_timeout_ms = 10_000;
+    echo_timeout_ms = 10_000;
     idle_timeout_ms = 600_000;
     in_flight_max = 1024;
     waiting_max = 512;
@@ -85,6 +87,9 @@ pub(super) struct LinkTable {
     pub(super) frame_timeout_ms: Spanned<u32>,
     #[serde(default = "write_timeout_ms")]
     pub(super) write_timeout_ms: Spanned<u32>,
+    pub(super) idle_echo_ms: Option<Spanned<u32>>,
+    #[serde(default = "echo_timeout_ms")]
+    pub(super) echo_timeout_ms: Spanned<u32>,
     #[serde(default = "idle_timeout_ms")]
     pub(super) idle_timeout_ms: Spanned<u32>,
     #[serde(default = "in_flight_max")]
@@ -95,6 +100,8 @@ pub(super) struct LinkTable {
     pub(super) unanswerable_max: Spanned<u32>,
     #[serde(default = "link_connections_max")]
     pub(super) connections_max: Spanned<u32>,
+    #[serde(default)]
+    pub(super) second_connection: SecondConnection,
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
 use thiserror::Error;
 
 pub use spec_file::{SpecFault, SpecFile};
@@ -81,10 +82,25 @@ pub struct LinkConfig {
     pub profile: Arc<Profile>,
     /// How its frames stand on a connection; never [`Framing::NONE`].
     pub framing: Framing,
+    /// What becomes of a connection while there is another.
+    pub second_connection: SecondConnection,
     /// Bounds of each of its connections.
     pub bounds: LinkBounds,
     /// How the switch treats it.
     pub terms: LinkTerms,
+}
+
+/// What becomes of a connection of a link that has one already.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondConnection {
+    /// Both serve, up to the link's `connections_max`.
+    #[default]
+    Pool,
+    /// It is closed at once.
+    Refuse,
+    /// It takes the place of the older, which is closed: what the older waited for is kept, and a repeat gets it.
+    Replace,
 }
 
 /// One department.
@@ -160,6 +176,9 @@ pub enum ConfigFault {
     /// A profile that is not there.
     #[error("{0}")]
     Profile(String),
+    /// An echo that the profile does not lay out.
+    #[error("profile `{0}` has no [ours.echo]: leave idle_echo_ms out")]
+    NoEcho(String),
     /// A framing that is none.
     #[error("{0}")]
     Framing(#[from] FramingError),

@@ -45,6 +45,12 @@ fn a_fault_is_told_by_file_line_and_reason() {
             "framing = \"none\"\nprofile = \"onelink\"",
             "link `atmnet`: framing `none` is for tools",
         ),
+        (
+            "profile = \"onelink\"",
+            "second_connection = \"both\"\nprofile = \"onelink\"",
+            "unknown variant `both`",
+        ),
+        ("profile = \"onelink\"", "idle_echo_ms = 86400001\nprofile = \"onelink\"", "idle_echo_ms is 1 to"),
     ];
     for (from, to, want) in table {
         let changed = BUILT_IN.find(from).unwrap();

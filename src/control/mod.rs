@@ -32,6 +32,11 @@ pub enum Request {
     Status,
     /// The links: signed on or not, connections, counts
     Links,
+    /// Ask a link's peer whether it is there (0800, DE 70 = 301), and say what it answers
+    Echo {
+        /// The link's name, such as atmnet
+        link: LinkName,
+    },
     /// The departments: blocked or not, bills in the book, counts
     Billers,
     /// Refuse a department's inquiries and payments with 91 until it is unblocked; reversals still go through

@@ -62,6 +62,10 @@ pub struct LinkReply {
     pub undelivered: u64,
     /// Frames nobody could answer.
     pub unanswerable: u64,
+    /// Answers of the peer to nothing that we had asked.
+    pub unasked: u64,
+    /// Connections closed because the peer answered none of our echoes.
+    pub deaf: u64,
 }
 
 /// One department.

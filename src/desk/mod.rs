@@ -9,7 +9,7 @@ mod totals;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 pub use self::core::{Core, Leaving, Watch};
-pub use reading::read;
+pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
 pub use totals::stored_totals;
 

@@ -3,7 +3,7 @@
 use crate::ids::{LinkName, Rrn};
 use crate::iso8583::Decoded;
 use crate::profile::{Profile, Unanswerable};
-use crate::switch::{Ask, AskId, Digest, Evidence};
+use crate::switch::{Ask, AskId, Digest, Evidence, Stray};
 use crate::vault::Vault;
 
 /// The request in a message, with the part of it that may be kept. Its number is given when it is taken in.
@@ -30,4 +30,19 @@ pub fn read(
         request: parsed.request,
         evidence: Evidence(vault.evidence(profile.dialect(), decoded)),
     })
+}
+
+/// An answer that nobody asked for, with the part of it that may be kept.
+#[must_use]
+pub fn stray(profile: &Profile, vault: &Vault, link: LinkName, decoded: &Decoded<'_, '_>) -> Stray {
+    let message = &decoded.message;
+    let (stan, rrn) = profile.trace_of(message);
+    Stray {
+        link,
+        mti: message.mti().as_str().parse().unwrap_or_default(),
+        stan,
+        // As above.
+        rrn: if decoded.may_be_misread() { Rrn::EMPTY } else { rrn },
+        evidence: Evidence(vault.evidence(profile.dialect(), decoded)),
+    }
 }

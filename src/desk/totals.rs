@@ -48,22 +48,12 @@ impl Desk {
 
 /// The entry that a record makes beside payments and totals, if it makes one.
 pub(super) fn entry(record: &Record) -> Option<Entry> {
-    match &record.what {
-        What::CutOver => Some((CLOSED_KEY.to_vec(), written(&record.date.previous()))),
-        What::Reconciled(reconciled) => {
-            Some((key(RECONCILED_PREFIX, reconciled.date, record.link), written(&**reconciled)))
-        }
-        What::Asked { .. }
-        | What::Answered { .. }
-        | What::Ordered(..)
-        | What::Replied(..)
-        | What::RepliedLate(..)
-        | What::TimedOut(..)
-        | What::Retried
-        | What::Resolved(..)
-        | What::Settled
-        | What::GaveUp(_)
-        | What::Blocked(..) => None,
+    if record.what == What::CutOver {
+        Some((CLOSED_KEY.to_vec(), written(&record.date.previous())))
+    } else if let What::Reconciled(reconciled) = &record.what {
+        Some((key(RECONCILED_PREFIX, reconciled.date, record.link), written(&**reconciled)))
+    } else {
+        None
     }
 }
 

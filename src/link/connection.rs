@@ -19,6 +19,8 @@ use crate::iso8583::Framing;
 const BATCH: usize = 64;
 /// Bytes read with one call, at least.
 const READ_BYTES: usize = 8 * 1024;
+/// Echoes a silent peer may leave unanswered.
+const ECHOES_MAX: u32 = 2;
 
 /// Why a connection ended.
 #[derive(Debug, Error)]
@@ -38,6 +40,12 @@ pub enum Closed {
     /// The peer said nothing.
     #[error("silent for {} ms", .0.as_millis())]
     Idle(Duration),
+    /// The peer said nothing, nor did it answer our echoes.
+    #[error("silent, and {ECHOES_MAX} echoes unanswered")]
+    Deaf,
+    /// A newer connection of its link took its place.
+    #[error("replaced by a newer connection of its link")]
+    Replaced,
     /// The peer took nothing.
     #[error("answers were not taken for {} ms", .0.as_millis())]
     Stalled(Duration),
@@ -57,6 +65,9 @@ pub trait Intake: Send {
     ///
     /// [`Closed`] if the connection is to end.
     fn frame(&mut self, frame: Bytes) -> impl Future<Output = Result<(), Closed>> + Send;
+
+    /// The peer has been silent for [`LinkBounds::idle_echo`], or has not answered the last echo: asks it for one.
+    fn echo(&mut self);
 }
 
 /// Makes answers into bytes.
@@ -83,27 +94,63 @@ async fn read(
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     // Since when there are bytes that are not a whole frame yet.
     let mut begun = Instant::now();
+    let mut silence = Silence::new(bounds);
     loop {
         while let Some(frame) = codec.decode(&mut buffer)? {
             intake.frame(frame).await?;
             begun = Instant::now();
+            silence = Silence::new(bounds);
         }
         let waiting = !buffer.is_empty();
-        let (deadline, late) = if waiting {
-            (begun.checked_add(bounds.frame_timeout), Closed::SlowFrame(bounds.frame_timeout))
-        } else {
-            (Instant::now().checked_add(bounds.idle_timeout), Closed::Idle(bounds.idle_timeout))
-        };
+        let deadline = if waiting { begun.checked_add(bounds.frame_timeout) } else { silence.ends(bounds) };
         buffer.reserve(READ_BYTES);
         let reading = timeout_at(deadline.unwrap_or_else(Instant::now), stream.read_buf(&mut buffer));
         match reading.await {
-            Err(_) => return Err(late),
+            Err(_) if waiting => return Err(Closed::SlowFrame(bounds.frame_timeout)),
+            Err(_) => silence.goes_on(bounds, intake)?,
             Ok(Ok(0)) if waiting => return Err(Closed::InFrame),
             Ok(Ok(0)) => return Err(Closed::ByPeer),
             Ok(Ok(_)) if waiting => {}
             Ok(Ok(_)) => begun = Instant::now(),
             Ok(Err(error)) => return Err(FrameFault::Io(error).into()),
         }
+    }
+}
+
+/// Since when a peer has said nothing, and how often it was asked whether it is there.
+struct Silence {
+    since: Instant,
+    echo_at: Option<Instant>,
+    echoes: u32,
+}
+
+impl Silence {
+    fn new(bounds: &LinkBounds) -> Self {
+        let since = Instant::now();
+        Self { since, echo_at: bounds.idle_echo.and_then(|idle| since.checked_add(idle)), echoes: 0 }
+    }
+
+    fn closes(&self, bounds: &LinkBounds) -> Option<Instant> {
+        self.since.checked_add(bounds.idle_timeout)
+    }
+
+    /// When something is to be done about it.
+    fn ends(&self, bounds: &LinkBounds) -> Option<Instant> {
+        self.echo_at.into_iter().chain(self.closes(bounds)).min()
+    }
+
+    fn goes_on(&mut self, bounds: &LinkBounds, intake: &mut impl Intake) -> Result<(), Closed> {
+        let now = Instant::now();
+        if self.closes(bounds).is_none_or(|at| at <= now) {
+            return Err(Closed::Idle(bounds.idle_timeout));
+        }
+        if self.echoes >= ECHOES_MAX {
+            return Err(Closed::Deaf);
+        }
+        intake.echo();
+        self.echoes = self.echoes.saturating_add(1);
+        self.echo_at = now.checked_add(bounds.echo_timeout);
+        Ok(())
     }
 }
 

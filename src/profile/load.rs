@@ -64,10 +64,10 @@ pub enum ProfileFault {
 }
 
 /// What every check needs to blame the right line.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'a str,
     text: &'a str,
-    dialect: &'a Dialect,
+    pub(super) dialect: &'a Dialect,
 }
 
 impl Profile {
@@ -102,6 +102,7 @@ impl Profile {
         check.keys(&paths, &classes)?;
         let values = check.values(&parsed.values)?;
         let codes = check.codes(&parsed.codes, check.path(&parsed.answer.response_code)?.field())?;
+        let ours = check.ours(&parsed.ours)?;
         let network_codes = network_codes(&parsed.network_codes);
         let repeat_ignores = parsed.repeat.ignores.iter().map(|field| *field.get_ref()).collect();
         Ok(Self {
@@ -113,17 +114,18 @@ impl Profile {
             network_codes,
             repeat_ignores,
             answer,
+            ours,
             codes,
         })
     }
 }
 
 impl Check<'_> {
-    fn fail(&self, span: &Range<usize>, fault: ProfileFault) -> ProfileError {
+    pub(super) fn fail(&self, span: &Range<usize>, fault: ProfileFault) -> ProfileError {
         ProfileError { file: self.file.to_owned(), line: line_of(self.text, span), fault }
     }
 
-    fn path(&self, text: &Spanned<String>) -> Result<FieldPath, ProfileError> {
+    pub(super) fn path(&self, text: &Spanned<String>) -> Result<FieldPath, ProfileError> {
         let refuse =
             |why: String| self.fail(&text.span(), ProfileFault::Path { path: text.get_ref().clone(), why });
         let path = self.dialect.path(text.get_ref()).map_err(|error| refuse(error.to_string()))?;
@@ -187,7 +189,7 @@ impl Check<'_> {
         table.iter().map(known).collect()
     }
 
-    fn mti(&self, text: &Spanned<String>) -> Result<Mti, ProfileError> {
+    pub(super) fn mti(&self, text: &Spanned<String>) -> Result<Mti, ProfileError> {
         let fault = || self.fail(&text.span(), ProfileFault::Mti(text.get_ref().clone()));
         Mti::new(text.get_ref().as_bytes()).map_err(|_| fault())
     }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod load;
+mod ours;
 mod request;
 pub mod shipped;
 mod tables;
@@ -14,10 +15,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use load::{ProfileError, line_of};
+pub use ours::{AnswerTo, Asking, Ours};
 pub use request::{Parsed, Unanswerable};
 use totals::TotalFact;
 
-use crate::ids::{ResponseCode, Stan};
+use crate::ids::{ResponseCode, Rrn, Stan};
 use crate::iso8583::{Dialect, FieldPath, Message, Mti};
 use crate::switch::Reason;
 
@@ -35,6 +37,8 @@ pub struct Profile {
     repeat_ignores: Vec<u8>,
     /// What answers are made of, in ascending order of data elements.
     answer: Vec<Step>,
+    /// What we ask of ourselves.
+    ours: BTreeMap<Ours, ours::OwnRequest>,
     codes: BTreeMap<Reason, ResponseCode>,
 }
 
@@ -206,6 +210,23 @@ impl Profile {
     #[must_use]
     pub fn stan_of(&self, message: &Message<'_, '_>) -> Stan {
         self.paths.stan.get(message).and_then(|stan| Stan::new(stan).ok()).unwrap_or_default()
+    }
+
+    /// The trace and the reference number of a message; each empty if it has none.
+    #[must_use]
+    pub fn trace_of(&self, message: &Message<'_, '_>) -> (Stan, Rrn) {
+        let rrn = self.paths.rrn.get(message).and_then(|rrn| Rrn::new(rrn).ok());
+        (self.stan_of(message), rrn.unwrap_or_default())
+    }
+
+    /// DE 39 of an answer, as text; empty if it has none.
+    #[must_use]
+    pub fn code_of<'a>(&self, message: &Message<'_, 'a>) -> &'a [u8] {
+        let code = self.answer.iter().find_map(|step| match step {
+            Step::ResponseCode(field) => Some(*field),
+            Step::Echo(_) | Step::BadField(_) | Step::Fact(..) | Step::Elements(..) => None,
+        });
+        code.and_then(|field| message.field(field)).unwrap_or_default()
     }
 
     /// DE 39 for an outcome.

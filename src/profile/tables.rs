@@ -24,6 +24,8 @@ pub(super) struct File {
     pub(super) values: BTreeMap<Spanned<String>, Vec<String>>,
     pub(super) repeat: RepeatTable,
     pub(super) answer: AnswerTable,
+    #[serde(default)]
+    pub(super) ours: BTreeMap<Spanned<String>, OursTable>,
     pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
 }
 
@@ -147,6 +149,13 @@ pub(super) struct AnswerTable {
     pub(super) response_code: Spanned<String>,
     pub(super) bad_field: Option<Spanned<String>>,
     pub(super) facts: BTreeMap<Spanned<String>, Spanned<FactTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OursTable {
+    pub(super) mti: BTreeMap<Spanned<String>, Spanned<String>>,
+    pub(super) fields: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 /// `"name"`, or `{ fact = "name", width = 25, cut = true }`.

@@ -44,6 +44,14 @@ fn a_fault_is_told_by_line_and_reason() {
             "\"120.AW\" = { fact = \"amount_within_due\", cut = true }",
             "for the `name` only",
         ),
+        ("[ours.echo]", "[ours.ping]", "`ping` is no request of ours"),
+        (
+            "\"11\" = \"stan\", \"70\"",
+            "\"11\" = \"trace\", \"70\"",
+            "`trace` is none of stan, transmitted_at",
+        ),
+        ("\"70\" = \"=301\"", "\"70\" = \"=3011\"", "`=3011`: "),
+        ("\"70\" = \"=301\"", "\"48.BI\" = \"=301\"", "whole data elements"),
         ("\"120.NM\" = \"name\"", "\"120.NM\" = { fact = \"name\", width = 500 }", "more than 128"),
     ];
     for (from, to, want) in table {

@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::inspect::Status;
 use crate::biller::book::{Change, Row};
 use crate::ids::{BillerCode, LinkName, PaymentKey};
-use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution};
+use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray};
 
 /// Something for the engine to take in.
 pub(super) enum Input {
@@ -16,6 +16,8 @@ pub(super) enum Input {
     Connected(LinkName),
     /// A connection of a link ended.
     Disconnected(LinkName),
+    /// An answer to nothing that we asked.
+    Unasked(Box<Stray>),
     /// A biller's outcome.
     Replied(LegId, Outcome),
     /// The operator's word; answered once it is durable.
@@ -40,11 +42,22 @@ pub(super) struct Waiting {
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// An answer on its way to its connection. The frame of its request holds card data: no `Debug`.
-pub(super) struct Outbound {
-    /// The request it answers.
-    pub(super) frame: Bytes,
-    pub(super) answer: Answer,
-    /// The request's place in the connection's window; free once the answer is written.
-    pub(super) _place: OwnedSemaphorePermit,
+/// What is on its way to its connection. The frame of a request holds card data: no `Debug`.
+pub(super) enum Outbound {
+    /// An answer.
+    Answer {
+        /// The request it answers.
+        frame: Bytes,
+        /// What is answered.
+        answer: Answer,
+        /// The request's place in the connection's window; free once the answer is written.
+        _place: OwnedSemaphorePermit,
+    },
+    /// A request of ours.
+    Request {
+        /// The message, to be framed.
+        message: Bytes,
+        /// Its place on the connection; free once it is written.
+        _place: OwnedSemaphorePermit,
+    },
 }

@@ -20,9 +20,10 @@ use crate::control::{
     BillerReply, Envelope, ExceptionReply, ImportReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply,
     PaymentReply, Reply, Request, StatusReply, VERSION, VerifyReply,
 };
-use crate::ids::BillerCode;
-use crate::iso8583::mask_pan;
+use crate::ids::{BillerCode, LinkName};
+use crate::iso8583::{Mirror, decode, mask_pan};
 use crate::journal::{JournalError, Store, Verified, ledger};
+use crate::profile::Ours;
 use crate::settle;
 use crate::switch::{Operation, Record, Resolution};
 use crate::vault::{Kept, kept_fields};
@@ -132,6 +133,7 @@ impl Operator {
         match request {
             Request::Status => self.status().await,
             Request::Links => self.links().await,
+            Request::Echo { link } => self.echo(link).await,
             Request::Billers => self.billers().await,
             Request::Block { biller } => {
                 self.known(&biller)?;
@@ -189,6 +191,19 @@ impl Operator {
             }
             Request::Journal(JournalRequest::Verify) => self.verify().await,
         }
+    }
+
+    async fn echo(&self, link: LinkName) -> Result<Reply, String> {
+        let configured = self.shared.config.links.iter().find(|configured| configured.name == link);
+        let configured =
+            configured.ok_or_else(|| format!("no link `{link}` is configured; `ctl links` lists them"))?;
+        let (asked_at, patience) = (tokio::time::Instant::now(), configured.bounds.echo_timeout);
+        let told = self.shared.peers.ask(&link, Ours::Echo, &[], patience).await;
+        let told = told.map_err(|silence| format!("{link}: {silence}"))?;
+        let mut mirror = Mirror::new();
+        let decoded = decode(configured.profile.dialect(), &told.frame, &mut mirror);
+        let code = String::from_utf8_lossy(configured.profile.code_of(&decoded.message)).into_owned();
+        Ok(Reply::Done(format!("{link} answered {code} within {} ms", asked_at.elapsed().as_millis())))
     }
 
     async fn resolve(&self, leg: u64, resolution: Resolution, why: String) -> Result<Reply, String> {
@@ -313,6 +328,8 @@ impl Operator {
                 answers: counters.answers.load(Relaxed),
                 undelivered: counters.undelivered.load(Relaxed),
                 unanswerable: counters.unanswerable.load(Relaxed),
+                unasked: counters.unasked.load(Relaxed),
+                deaf: counters.deaf.load(Relaxed),
             })
         });
         Ok(Reply::Links(links.collect()))

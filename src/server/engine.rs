@@ -138,6 +138,7 @@ impl Engine {
             Input::Asked(ask, waiting) => written(self.core.asked(now, *ask, waiting)),
             Input::Connected(link) => written(self.core.connected(now, link)),
             Input::Disconnected(link) => written(self.core.disconnected(now, link)),
+            Input::Unasked(stray) => written(self.core.step(now, Event::Unasked(stray))),
             Input::Replied(leg, outcome) => {
                 written(self.core.step(now, Event::BillerReplied { leg, outcome }));
             }

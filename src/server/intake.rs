@@ -7,12 +7,13 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
+use super::peers::Seat;
 use crate::config::LinkConfig;
 use crate::desk;
 use crate::iso8583::{Decoded, Dialect, Message, Mirror, decode, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
-use crate::profile::Profile;
-use crate::switch::Ask;
+use crate::profile::{Profile, Unanswerable};
+use crate::switch::{Answer, Ask, Stray};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
 
@@ -23,10 +24,23 @@ pub(super) struct LinkIntake {
     /// Places in the connection's window of unanswered requests.
     pub(super) window: Arc<Semaphore>,
     pub(super) answers: mpsc::Sender<Outbound>,
+    pub(super) seat: Arc<Seat>,
     pub(super) tape: Option<Arc<Tape>>,
     /// Frames that nobody could answer so far.
     pub(super) unanswerable: u32,
     pub(super) mirror: Mirror,
+}
+
+/// What came in.
+enum Heard {
+    /// A request that can be answered.
+    Asked(Box<Ask>),
+    /// The answer to a request of ours, which has it by now.
+    Answered,
+    /// An answer to nothing that we asked.
+    Stray(Box<Stray>),
+    /// A frame that nobody can answer.
+    Nothing,
 }
 
 impl Intake for LinkIntake {
@@ -38,17 +52,27 @@ impl Intake for LinkIntake {
         if let Some(tape) = &self.tape {
             tape.frame(Direction::In, &frame);
         }
-        let Some(ask) = self.read(&frame) else { return self.count_unanswerable() };
         let link = self.link.name;
-        let waiting = Waiting { link, frame, answers: self.answers.clone(), place };
-        let asked = Input::Asked(Box::new(ask), waiting);
-        self.shared.input.send(asked).await.map_err(|_| Closed::GoingDown)
+        let input = match self.read(&frame) {
+            Heard::Asked(ask) => {
+                Input::Asked(ask, Waiting { link, frame, answers: self.answers.clone(), place })
+            }
+            Heard::Answered => return Ok(()),
+            Heard::Stray(stray) => Input::Unasked(stray),
+            Heard::Nothing => return self.count_unanswerable(),
+        };
+        let unanswerable = matches!(input, Input::Unasked(_));
+        self.shared.input.send(input).await.map_err(|_| Closed::GoingDown)?;
+        if unanswerable { self.count_unanswerable() } else { Ok(()) }
+    }
+
+    fn echo(&mut self) {
+        self.seat.echo();
     }
 }
 
 impl LinkIntake {
-    /// The request in a frame, if it can be answered.
-    fn read(&mut self, frame: &Bytes) -> Option<Ask> {
+    fn read(&mut self, frame: &Bytes) -> Heard {
         let (profile, vault) = (&self.link.profile, &self.shared.vault);
         let decoded = decode(profile.dialect(), frame, &mut self.mirror);
         match desk::read(profile, vault, self.link.name, &decoded) {
@@ -57,11 +81,19 @@ impl LinkIntake {
                     tracing::warn!(link = %self.link.name, stan = %ask.stan, %fault, "a message that cannot be decoded");
                 }
                 log_in(&self.link, &decoded, &ask.stan, &ask.rrn);
-                Some(ask)
+                Heard::Asked(Box::new(ask))
             }
-            Err(unanswerable) => {
+            Err(Unanswerable::Answer)
+                if self.shared.peers.answered(&self.link.name, &decoded.message, frame) =>
+            {
+                Heard::Answered
+            }
+            Err(Unanswerable::Answer) => {
+                Heard::Stray(Box::new(desk::stray(profile, vault, self.link.name, &decoded)))
+            }
+            Err(unanswerable @ (Unanswerable::NoMti | Unanswerable::NoStan)) => {
                 tracing::warn!(link = %self.link.name, reason = %unanswerable, "a frame nobody can answer");
-                None
+                Heard::Nothing
             }
         }
     }
@@ -114,12 +146,20 @@ impl Outlet for LinkOutlet {
     type Answer = Outbound;
 
     fn write(&mut self, outbound: &Outbound, out: &mut BytesMut) {
+        match outbound {
+            Outbound::Answer { frame, answer, .. } => self.write_answer(frame, answer, out),
+            Outbound::Request { message, .. } => self.write_request(message, out),
+        }
+    }
+}
+
+impl LinkOutlet {
+    fn write_answer(&mut self, request: &Bytes, answer: &Answer, out: &mut BytesMut) {
         let profile: &Profile = &self.link.profile;
-        let decoded = decode(profile.dialect(), &outbound.frame, &mut self.mirror);
+        let decoded = decode(profile.dialect(), request, &mut self.mirror);
         let (before, framing) = (out.len(), self.link.framing);
         let start = framing.open(out);
-        let written =
-            profile.answer(&decoded.message, &outbound.answer, out).map_err(|error| error.to_string());
+        let written = profile.answer(&decoded.message, answer, out).map_err(|error| error.to_string());
         let end = out.len();
         if let Ok(Some(left_out)) = &written {
             tracing::warn!(link = %self.link.name, fault = %left_out, "an answer does not fit its dialect whole: the outcome is told");
@@ -131,10 +171,24 @@ impl Outlet for LinkOutlet {
             return;
         }
         if let Some(tape) = &self.tape {
-            tape.answer(out.get(start..end).unwrap_or_default(), &outbound.frame);
+            tape.answer(out.get(start..end).unwrap_or_default(), request);
         }
-        let reason = outbound.answer.reason;
+        let reason = answer.reason;
         tracing::info!(target: "billswitch::leg", link = %self.link.name, mti = %decoded.message.mti(),
             code = %profile.response_code(reason), %reason, stan = %profile.stan_of(&decoded.message), "out");
+    }
+
+    fn write_request(&self, message: &Bytes, out: &mut BytesMut) {
+        let (before, framing) = (out.len(), self.link.framing);
+        let start = framing.open(out);
+        out.extend_from_slice(message);
+        if let Err(fault) = framing.close(out, start) {
+            out.truncate(before);
+            tracing::error!(link = %self.link.name, %fault, "a request of ours cannot be framed");
+            return;
+        }
+        if let Some(tape) = &self.tape {
+            tape.frame(Direction::Out, message);
+        }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::ask::Input;
 use super::intake::{LinkIntake, LinkOutlet};
+use super::peers::{OWN_MAX, Seat};
 use super::{Shared, StartError};
 use crate::config::{Config, LinkConfig};
 use crate::iso8583::Mirror;
@@ -84,26 +85,49 @@ impl Host {
             return;
         };
         let Some(counters) = self.shared.counters.link(&link.name) else { return };
-        let open = counters.connections.fetch_add(1, Ordering::Relaxed);
-        if open >= u64::from(link.bounds.connections_max) {
-            counters.connections.fetch_sub(1, Ordering::Relaxed);
+        let Some(mut seat) = self.shared.peers.join(&link.name) else {
             Counters::count(&self.shared.counters.refused_connections);
-            tracing::warn!(link = %link.name, %peer, "connection refused: too many of this link");
+            tracing::warn!(link = %link.name, %peer, "connection refused: the link has as many as it may");
             return;
+        };
+        counters.connections.fetch_add(1, Ordering::Relaxed);
+        // It must sign on for itself: the switch is told first that those before it have ended.
+        for before in seat.before.drain(..) {
+            before.cancelled().await;
         }
         tracing::info!(link = %link.name, %peer, "connected");
         let _ = self.shared.input.send(Input::Connected(link.name)).await;
-        let closed = self.converse(link, stream, peer).await;
+        let replaced = seat.replaced.clone();
+        let seat = Arc::new(seat);
+        let closed = tokio::select! {
+            biased;
+            () = replaced.cancelled() => link::Closed::Replaced,
+            closed = self.converse(link, stream, peer, Arc::clone(&seat)) => closed,
+        };
         let _ = self.shared.input.send(Input::Disconnected(link.name)).await;
         counters.connections.fetch_sub(1, Ordering::Relaxed);
+        if matches!(closed, link::Closed::Deaf) {
+            Counters::count(&counters.deaf);
+            Counters::count(&self.shared.counters.alarms);
+            tracing::error!(link = %link.name, %peer, "alarm: the peer answers no echo: its connection is closed");
+        }
         tracing::info!(link = %link.name, %peer, reason = %closed, "disconnected");
+        drop(seat);
         drop(admission);
     }
 
-    async fn converse(&self, link: &LinkConfig, stream: TcpStream, peer: SocketAddr) -> link::Closed {
+    async fn converse(
+        &self,
+        link: &LinkConfig,
+        stream: TcpStream,
+        peer: SocketAddr,
+        seat: Arc<Seat>,
+    ) -> link::Closed {
         let places = usize::try_from(link.bounds.in_flight_max).unwrap_or(usize::MAX);
         // As many answers may wait to be written as requests may wait for one: handing one over never fails.
-        let (answers, outbound) = mpsc::channel(places);
+        // Requests of ours have places of their own.
+        let (answers, outbound) = mpsc::channel(places.saturating_add(OWN_MAX));
+        seat.speaks(&answers);
         let server = stream.local_addr().unwrap_or(link.listen);
         let dialect = Arc::clone(link.profile.dialect());
         let tape = self
@@ -115,6 +139,7 @@ impl Host {
             link: link.clone(),
             window: Arc::new(Semaphore::new(places)),
             answers,
+            seat,
             tape: tape.clone(),
             unanswerable: 0,
             mirror: Mirror::new(),

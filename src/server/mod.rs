@@ -14,6 +14,7 @@ mod inspect;
 mod intake;
 mod keys;
 mod listen;
+mod peers;
 mod release;
 mod totals;
 
@@ -41,6 +42,7 @@ use crate::telemetry::recorder::RecorderHandle;
 use crate::vault::Vault;
 use ask::Input;
 use engine::Inputs;
+use peers::Peers;
 
 /// Turns that may wait for the valve: one is committed while the next waits, so that the engine never runs far ahead.
 const TURNS_WAITING_MAX: usize = 2;
@@ -103,6 +105,8 @@ struct Shared {
     input: mpsc::Sender<Input>,
     /// Billers' answers and the operator's words, to the engine.
     urgent: mpsc::Sender<Input>,
+    /// The connections of each link.
+    peers: Arc<Peers>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
@@ -140,13 +144,14 @@ impl Server {
         if standing.date != today {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
-        let switch = new_switch(&config, &extras, &standing);
+        let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
             config.billers.iter().map(|biller| biller.code),
         );
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let started = jiff::Timestamp::now();
+        let peers = Arc::new(Peers::new(&config));
         let shared = Arc::new(Shared {
             config,
             counters,
@@ -157,6 +162,7 @@ impl Server {
             vault,
             input,
             urgent,
+            peers,
             tasks: TaskTracker::new(),
         });
         let valve = start_valve(&shared, writer, extras.adapters)?;

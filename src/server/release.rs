@@ -70,7 +70,7 @@ impl Releasing {
         let Waiting { link, frame, answers, place } = waiting;
         let Some(counters) = self.shared.counters.link(&link) else { return };
         // There is a place for every answer, so this fails only if the connection has gone; a repeat gets it.
-        match answers.try_send(Outbound { frame, answer, _place: place }) {
+        match answers.try_send(Outbound::Answer { frame, answer, _place: place }) {
             Ok(()) => Counters::count(&counters.answers),
             Err(_) => Counters::count(&counters.undelivered),
         }
@@ -91,6 +91,12 @@ impl Releasing {
             Alarm::TotalsDiffer { link, reconciled } => {
                 let (date, ours, theirs) = (reconciled.date, reconciled.ours, reconciled.theirs);
                 tracing::error!(%link, %date, ?ours, ?theirs, "alarm: an acquirer has counted otherwise");
+            }
+            Alarm::UnaskedAnswer { link, stan } => {
+                if let Some(counters) = self.shared.counters.link(link) {
+                    Counters::count(&counters.unasked);
+                }
+                tracing::error!(%link, %stan, "alarm: a link answered what it was not asked");
             }
             Alarm::UnmatchedReply(leg) => {
                 tracing::error!(leg = leg.0, "alarm: a biller answered an order that nobody waits for");

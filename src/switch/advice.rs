@@ -55,7 +55,7 @@ impl Switch {
         if !request.currency.is_empty() && request.currency != terms.currency {
             return self.tell(now, from, Answer::plain(Reason::AmountNotAccepted), out);
         }
-        let mut open = Open::new(Payment { advice: true, ..self.taken_in(from, request) });
+        let mut open = Open::new(Payment { advice: true, ..self.taken_in(now, from, request) });
         self.answer_payment(&mut open, Answer::plain(Reason::Approved), out);
         out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
         self.confirm(now, open, What::Answered { reason: Reason::Approved }, out);

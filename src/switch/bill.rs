@@ -1,6 +1,6 @@
 //! A bill as the switch sees it, whoever keeps it, and the rules by which an amount is accepted.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Reason;
 use crate::ids::{BillerCode, BusinessDate, Short};
@@ -66,6 +66,59 @@ pub struct Bill {
     pub amount_after_due: MinorUnits,
     /// How [`Bill::amount_within_due`] splits; empty if the department keeps no heads.
     pub heads: Vec<HeadAmount>,
+    /// What the department wants to be told again with the payment.
+    pub reference: Reference,
+}
+
+/// What a department said with a bill, and wants back with its payment: understood by its adapter alone, and empty where
+/// the department wants nothing. It may tell of a person, so that its `Debug` shows the length only.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Reference(Box<[u8]>);
+
+impl Reference {
+    /// Longest: a message's largest field, with room for some small ones.
+    pub const MAX: usize = 2048;
+
+    /// Takes the bytes as they are; none if they are more than [`Reference::MAX`].
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() <= Self::MAX).then(|| Self(bytes.into()))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reference({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Reference {
+    /// As hex for people, as bytes in the store.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&hex::encode(&self.0))
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = if deserializer.is_human_readable() {
+            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+            hex::decode(text.as_bytes()).map_err(de::Error::custom)?
+        } else {
+            Vec::<u8>::deserialize(deserializer)?
+        };
+        Self::new(&bytes).ok_or_else(|| de::Error::custom("a reference that is too long"))
+    }
 }
 
 impl Bill {
@@ -130,7 +183,19 @@ pub(crate) mod tests {
             amount_within_due: amount(1000),
             amount_after_due: amount(1100),
             heads: vec![head("B01401", 300), head("B02372", 700)],
+            reference: Reference::default(),
         }
+    }
+
+    #[test]
+    fn a_reference_survives_the_store_and_the_wire_and_is_not_shown() {
+        let reference = Reference::new(b"9950\x00\xffA CITIZEN").unwrap();
+        let stored = postcard::to_allocvec(&reference).unwrap();
+        assert_eq!(postcard::from_bytes::<Reference>(&stored).unwrap(), reference);
+        let told = serde_json::to_string(&reference).unwrap();
+        assert_eq!(serde_json::from_str::<Reference>(&told).unwrap(), reference);
+        assert_eq!(format!("{reference:?}"), "Reference(15 bytes)");
+        assert_eq!(Reference::new(&[0; Reference::MAX + 1]), None);
     }
 
     #[test]

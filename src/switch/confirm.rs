@@ -15,7 +15,8 @@ impl Switch {
         self.send_confirmation(now, open, what, out);
     }
 
-    /// Gives the order to post once more; before that, if it has not been done, the bill is looked up, for its heads.
+    /// Gives the order to post once more; before that, if it has not been done, the bill is looked up, for its heads and for what
+    /// the department wants back.
     pub(super) fn send_confirmation(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
         let Some(terms) = self.billers.get(&open.payment.biller).cloned() else {
             return self.give_up(now, open, Reason::NoBiller, out);
@@ -24,7 +25,7 @@ impl Switch {
             return self.give_up(now, open, Reason::BillerUnavailable, out);
         }
         open.payment.confirmations = open.payment.confirmations.saturating_add(1);
-        let looks_up = terms.looks_up_first && open.payment.heads.is_empty();
+        let looks_up = terms.looks_up_first && open.payment.reference.is_none();
         if !terms.embedded {
             let due = UnixMillis(now.wall.0.saturating_add(terms.reply_timeout_ms));
             out.records.push(open.record(now, what, Some(due)));
@@ -60,6 +61,7 @@ impl Switch {
             Outcome::Found(bill) => match self.heads_of(&open.payment, &bill) {
                 Ok(heads) => {
                     open.payment.heads = heads;
+                    open.payment.reference = Some(bill.reference);
                     if !self.is_embedded(&open.payment.biller) {
                         // Asked again after a restart, it must be the same in this part, too.
                         let (due, what) = (open.due, What::Ordered(Ordered::Post, open.payment.biller));

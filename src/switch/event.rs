@@ -42,8 +42,25 @@ pub enum Event {
         /// Its entry in the store's list of what is due.
         due: UnixMillis,
     },
+    /// An answer came in that nothing of ours had asked for on its link.
+    Unasked(Box<Stray>),
     /// The operator's word.
     Operator(Operation),
+}
+
+/// An answer that nobody asked for: it is matched with nothing.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    /// The link it came in on.
+    pub link: LinkName,
+    /// Its message type.
+    pub mti: Short<4>,
+    /// DE 11; empty if absent.
+    pub stan: Stan,
+    /// DE 37; empty if absent.
+    pub rrn: Rrn,
+    /// The message without what may not be kept, for the journal.
+    pub evidence: Evidence,
 }
 
 /// What an operator may tell the switch.
@@ -268,6 +285,13 @@ pub enum Alarm {
     },
     /// A biller answered an order that nobody waits for.
     UnmatchedReply(LegId),
+    /// A link answered what it was not asked.
+    UnaskedAnswer {
+        /// The link.
+        link: LinkName,
+        /// The answer's trace number.
+        stan: Stan,
+    },
 }
 
 /// What one step, or the steps of one turn, ask for: first the records, and when they are durable the actions.

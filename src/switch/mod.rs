@@ -23,10 +23,10 @@ mod totals;
 
 use std::collections::{BTreeSet, HashMap};
 
-pub use bill::{Bill, BillRef, BillStatus, HeadAmount};
+pub use bill::{Bill, BillRef, BillStatus, HeadAmount, Reference};
 pub use event::{
     Action, Alarm, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, PaymentRequest, Prior,
-    Request, Resolution, ReversalRequest,
+    Request, Resolution, ReversalRequest, Stray,
 };
 pub use payment::{About, Answer, Digest, Payment, Posting, Reversal, State};
 pub use reason::Reason;
@@ -52,6 +52,8 @@ pub struct Switch {
     given_up: HashMap<PaymentKey, Payment>,
     pending: Pending,
     date: BusinessDate,
+    /// What the next payment is numbered.
+    next_trace: u64,
     /// When the date last moved while the process ran.
     cut_over_at: Option<Ticks>,
     draining: bool,
@@ -74,9 +76,18 @@ impl Switch {
             given_up: HashMap::new(),
             pending: Pending::default(),
             date,
+            next_trace: 1,
             cut_over_at: None,
             draining: false,
         }
+    }
+
+    /// Numbers payments from `first` on. Each payment that is numbered leaves a leg in the journal, so that the journal's next
+    /// sequence is a number that no payment has had.
+    #[must_use]
+    pub const fn numbering_from(mut self, first: u64) -> Self {
+        self.next_trace = first;
+        self
     }
 
     /// Takes one event in; what follows from it is added to `out`.
@@ -88,6 +99,7 @@ impl Switch {
             Event::LinkUp(link) => self.link_up(link),
             Event::LinkDown(link) => self.link_down(link),
             Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
+            Event::Unasked(stray) => self.unasked(now, *stray, out),
             Event::Operator(operation) => self.operate(now, operation, out),
         }
     }

@@ -41,7 +41,7 @@ impl Switch {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
         let (bill, currency) = (request.bill.clone(), request.currency);
-        let mut open = Open::new(self.taken_in(&from, request));
+        let mut open = Open::new(self.taken_in(now, &from, request));
         open.asks.push(from);
         open.counted = true;
         self.waits_for_biller(&from.link);
@@ -62,9 +62,11 @@ impl Switch {
     }
 
     /// A payment as it is when it comes in.
-    pub(super) fn taken_in(&self, from: &Asker, request: PaymentRequest) -> Payment {
+    pub(super) fn taken_in(&mut self, now: Now, from: &Asker, request: PaymentRequest) -> Payment {
         let totals_date = self.totals_date(request.settled_on);
         let PaymentRequest { key, bill, amount, channel, digest, .. } = request;
+        let trace = self.next_trace;
+        self.next_trace = trace.wrapping_add(1);
         Payment {
             key,
             link: from.link,
@@ -83,13 +85,19 @@ impl Switch {
             confirmations: 0,
             totals_date,
             counted: CountedAs::Nothing,
+            taken_in: now.wall,
+            trace,
+            reference: None,
         }
     }
 
     /// The bill is known: the amount must be the one due today, to the minor unit.
-    pub(super) fn bill_found(&mut self, now: Now, open: Open, bill: Box<Bill>, out: &mut Output) {
+    pub(super) fn bill_found(&mut self, now: Now, mut open: Open, bill: Box<Bill>, out: &mut Output) {
         match self.heads_of(&open.payment, &bill) {
-            Ok(heads) => self.post(now, open, heads, out),
+            Ok(heads) => {
+                open.payment.reference = Some(bill.reference);
+                self.post(now, open, heads, out);
+            }
             Err(reason) => {
                 self.decline(now, open, Answer { about: About::Bill(bill), ..Answer::plain(reason) }, out)
             }

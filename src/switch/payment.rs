@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, CountedAs, HeadAmount, Reason, Totals};
+use super::{Bill, CountedAs, HeadAmount, Reason, Reference, Totals};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Short};
 use crate::money::MinorUnits;
@@ -91,6 +91,12 @@ pub struct Payment {
     pub totals_date: BusinessDate,
     /// How far it has been counted.
     pub counted: CountedAs,
+    /// When it was taken in: what a biller is told of its time, however often.
+    pub taken_in: UnixMillis,
+    /// A number that no other payment of this store has: what a biller is told to know it by, however often.
+    pub trace: u64,
+    /// What the department wants to be told again with the payment; none as long as its bill has not been looked up.
+    pub reference: Option<Reference>,
 }
 
 impl Payment {

@@ -53,6 +53,11 @@ pub enum What {
         /// Its message type.
         mti: Short<4>,
     },
+    /// An answer came in to nothing that we had asked.
+    Unasked {
+        /// Its message type.
+        mti: Short<4>,
+    },
     /// It was answered.
     Answered {
         /// With what.
@@ -128,6 +133,7 @@ impl std::fmt::Display for What {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Asked { mti } => write!(f, "asked {mti}"),
+            Self::Unasked { mti } => write!(f, "an answer to nothing we asked, {mti}"),
             Self::Answered { reason } => write!(f, "answered: {reason}"),
             Self::Ordered(order, biller) => write!(f, "{biller} told to {order}"),
             Self::Replied(reply, biller) => write!(f, "{biller} replied: {reply}"),

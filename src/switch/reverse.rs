@@ -55,6 +55,9 @@ impl Switch {
             confirmations: 0,
             totals_date: self.date,
             counted: CountedAs::Nothing,
+            taken_in: now.wall,
+            trace: 0,
+            reference: None,
         };
         out.records.push(Open::new(payment).record(now, What::Answered { reason }, None));
         out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });

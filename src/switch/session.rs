@@ -1,6 +1,8 @@
 //! Sign-on, sign-off and echo; and the gate every other request passes.
 
-use super::{Answer, Asker, LinkTerms, Operation, Output, Reason, Request, Switch};
+use super::{
+    Action, Alarm, Answer, AskId, Asker, LinkTerms, Operation, Output, Reason, Request, Stray, Switch, What,
+};
 use crate::clock::Now;
 use crate::ids::{LinkName, Short};
 
@@ -100,6 +102,16 @@ impl Switch {
             self.operate(now, Operation::CutOver, out);
         }
         self.tell(now, from, Answer::plain(Reason::Approved), out);
+    }
+
+    /// It is written down and told, and changes nothing: a peer that answers what it was not asked is broken, or no friend.
+    pub(super) fn unasked(&self, now: Now, stray: Stray, out: &mut Output) {
+        let Stray { link, mti, stan, rrn, evidence } = stray;
+        let from = Asker { id: AskId(0), link, stan, rrn };
+        let mut record = from.record(self, now, What::Unasked { mti });
+        record.evidence = evidence;
+        out.records.push(record);
+        out.actions.push(Action::Alarm(Alarm::UnaskedAnswer { link, stan }));
     }
 
     /// A link starts signed off when the first of its connections comes: the peer may have restarted and has to say so.

@@ -18,6 +18,10 @@ pub struct LinkCounters {
     pub unanswerable: AtomicU64,
     /// Answers that found their connection gone; a repeat gets them.
     pub undelivered: AtomicU64,
+    /// Answers of the peer to nothing that we had asked.
+    pub unasked: AtomicU64,
+    /// Connections closed because the peer answered none of our echoes.
+    pub deaf: AtomicU64,
 }
 
 /// Counts of one biller.

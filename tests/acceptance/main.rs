@@ -15,6 +15,7 @@ mod certain;
 mod framings;
 mod hostile;
 mod inquiry_and_payment;
+mod links;
 mod network;
 mod peer;
 mod profiles;

@@ -1,5 +1,6 @@
 //! A directory with a configuration and a store, the commands that work on it, and the daemon that serves it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -116,21 +117,40 @@ impl Site {
         path.to_str().unwrap().to_owned()
     }
 
+    /// The store shall be in a directory of the site.
+    pub(crate) fn store_in(&self, dir: &str) {
+        let (was, is) = (format!("{:?}", self.store()), format!("{:?}", self.path(dir).join("store")));
+        self.edit(|text| text.replace(&was, &is));
+    }
+
     /// Begins a daemon, whether it comes to serve or not.
     pub(crate) fn spawn(&self, args: &[&str]) -> Spawned {
+        self.spawn_with(args, &[])
+    }
+
+    fn spawn_with(&self, args: &[&str], environment: &[(&str, &OsStr)]) -> Spawned {
         let number = self.starts.fetch_add(1, Ordering::Relaxed);
         let log = self.path(&format!("serve-{number}.log"));
         let mut command = self.command("serve", args);
         if !args.contains(&"--log") {
             command.args(["--log", LOG]);
         }
+        command.envs(environment.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         Spawned { child, log }
     }
 
     /// Starts a daemon and waits until it serves, or ends.
     pub(crate) fn try_serve(&self, args: &[&str]) -> Result<Daemon, Refused> {
-        let mut spawned = self.spawn(args);
+        Self::serving(self.spawn(args))
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn try_serve_with(&self, environment: &[(&str, &OsStr)]) -> Result<Daemon, Refused> {
+        Self::serving(self.spawn_with(&[], environment))
+    }
+
+    fn serving(mut spawned: Spawned) -> Result<Daemon, Refused> {
         let begun = wait_for("the daemon to serve or to end", || {
             if let Some(address) = listening(&spawned.log) {
                 return Some(Ok(address));

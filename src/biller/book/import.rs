@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::BookBill;
 use crate::ids::BusinessDate;
 use crate::money::MinorUnits;
-use crate::switch::{Bill, BillStatus, HeadAmount};
+use crate::switch::{Bill, BillStatus, HeadAmount, Reference};
 
 /// The columns of a bill file. Amounts are in minor units, `heads` is `head:amount|head:amount`, status U, P or B.
 const COLUMNS: [&str; 9] = [
@@ -188,6 +188,7 @@ impl<R: std::io::Read> RowReader<R> {
             amount_within_due: self.amount("amount_within_due", within)?,
             amount_after_due: self.amount("amount_after_due", after)?,
             heads: self.heads(heads)?,
+            reference: Reference::default(),
         };
         let row = Row { psid: psid.into(), bill };
         row.check().map_err(|fault| self.fault(fault.column, fault.reason))?;

@@ -23,6 +23,7 @@ impl World<'_> {
             Move::Echo { link } => self.talk(link, "301", Purpose::Talk),
             Move::Totals { link, advice } => self.reconcile(link, advice),
             Move::NetworkCutsOver { link } => self.talk(link, "201", Purpose::Talk),
+            Move::AnswersUnasked { link } => self.answer_unasked(link),
             Move::LinkDies { link } => self.hang_up(link),
             Move::BillerDies { biller, for_ms, refuses } => {
                 let until = self.now_ms.saturating_add(for_ms);
@@ -80,6 +81,13 @@ impl World<'_> {
         let frame: Vec<u8> = (0..length).map(|_| u8::try_from(dice.below(256)).unwrap_or_default()).collect();
         let about = (super::frames::Numbers::default(), Purpose::Spoilt, None);
         self.send(link, "0000", about, Ok(frame.into()), 0);
+    }
+
+    /// A payment's own words, as an answer.
+    fn answer_unasked(&mut self, link: usize) {
+        let Some(intent) = self.deals.last().map(|deal| deal.intent) else { return };
+        let about = (intent.numbers(), Purpose::Spoilt, None);
+        self.send(link, "0210", about, intent.payment(self.site, "0210", 0), 0);
     }
 
     fn sign_off(&mut self, link: usize, for_ms: u64) {

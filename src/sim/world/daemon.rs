@@ -13,7 +13,7 @@ use crate::desk::{self, Core, Leaving, Standing};
 use crate::ids::{LinkName, PaymentKey};
 use crate::iso8583::{Mirror, decode};
 use crate::journal::{JournalError, MemoryDisk, Sluice, Store, Turn, Write, open_memory};
-use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Switch};
+use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
 
 /// Turns that may wait for the journal, as in the server.
 const TURNS_WAITING_MAX: usize = 2;
@@ -33,6 +33,7 @@ pub(super) enum Input {
     Asked(Box<Ask>, Waiter),
     Connected(LinkName),
     Disconnected(LinkName),
+    Unasked(Box<Stray>),
     Replied(LegId, Outcome),
     Operate(Operation),
     Resolve(PaymentKey, Resolution),
@@ -67,7 +68,8 @@ impl Daemon {
         let (store, writer) = open_memory(disk)?;
         let standing = Standing::load(&store, Site::first_date)?;
         let blocked = standing.blocked.iter().copied();
-        let switch = Switch::new(site.link_terms(), site.biller_terms(attempts_max), blocked, standing.date);
+        let switch = Switch::new(site.link_terms(), site.biller_terms(attempts_max), blocked, standing.date)
+            .numbering_from(store.next_sequence());
         let mut core = Core::new(store.clone(), switch, &standing, Box::new(|_| ()));
         let now = Now { ticks: Ticks(0), wall };
         if store.next_sequence() == 1 {
@@ -101,6 +103,14 @@ impl Daemon {
         desk::read(&site.profile, &site.vault, link, &decoded).ok()
     }
 
+    /// What is written down of a frame that answers what nobody asked; none if it is no answer.
+    pub(super) fn stray(site: &Site, link: LinkName, frame: &Bytes) -> Option<Stray> {
+        let mut mirror = Mirror::new();
+        let decoded = decode(site.profile.dialect(), frame, &mut mirror);
+        let answer = site.profile.answers(&decoded.message).is_some();
+        answer.then(|| desk::stray(&site.profile, &site.vault, link, &decoded))
+    }
+
     /// Whether another turn must wait for the journal.
     pub(super) fn is_behind(&self) -> bool {
         self.queue.len() >= TURNS_WAITING_MAX
@@ -116,6 +126,7 @@ impl Daemon {
                 Input::Asked(ask, waiter) => self.core.asked(now, *ask, waiter)?,
                 Input::Connected(link) => self.core.connected(now, link)?,
                 Input::Disconnected(link) => self.core.disconnected(now, link)?,
+                Input::Unasked(stray) => self.core.step(now, Event::Unasked(stray))?,
                 Input::Replied(leg, outcome) => {
                     self.core.step(now, Event::BillerReplied { leg, outcome })?;
                 }

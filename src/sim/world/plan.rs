@@ -164,6 +164,8 @@ pub(super) enum Move {
     SignOff { link: usize, for_ms: u64 },
     /// An acquirer asks whether anybody is there.
     Echo { link: usize },
+    /// A peer answers what it was not asked: that it has paid.
+    AnswersUnasked { link: usize },
     /// A connection breaks.
     LinkDies { link: usize },
     /// A biller cannot be reached. `refuses`: and that is certain.
@@ -278,7 +280,7 @@ fn intent(dice: &mut Dice, number: u64, bills: u64, (billers, focus): (usize, Op
 
 fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
     let (link, biller) = (dice.index(LINKS), dice.index(BILLERS));
-    match dice.below(13) {
+    match dice.below(14) {
         0 | 1 => Move::Inquire { link, biller, bill: dice.below(bills) },
         2 => Move::Garbage { link, length: dice.between(1, 40) },
         3 => Move::SignOff { link, for_ms: dice.between(100, 3_000) },
@@ -287,8 +289,9 @@ fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
         6 => Move::BillerDies { biller, for_ms: dice.between(500, 6_000), refuses: dice.one_in(2) },
         7 => Move::ClockJumps { by_ms: jump(dice) },
         10 => Move::NetworkCutsOver { link },
+        11 => Move::AnswersUnasked { link },
         8 => Move::Block { biller, for_ms: dice.between(500, 5_000) },
-        11 => Move::Totals { link, advice: dice.one_in(2) },
+        12 => Move::Totals { link, advice: dice.one_in(2) },
         9 if crashes => Move::Drain { down_ms: dice.between(100, 2_000) },
         _ => Move::CutOver,
     }

@@ -7,7 +7,7 @@ use crate::config::{SpecError, Specs};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::money::MinorUnits;
 use crate::profile::Profile;
-use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, InDoubt, LinkTerms};
+use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, InDoubt, LinkTerms, Reference};
 use crate::vault::{Vault, VaultError};
 
 /// Why the world cannot be set up.
@@ -156,6 +156,7 @@ pub(super) fn bill(biller: usize, number: u64) -> Bill {
         amount_within_due: minor_units(due),
         amount_after_due: minor_units(due.saturating_add(50)),
         heads: vec![head("B01401", 300), head("B02372", due.saturating_sub(300))],
+        reference: Reference::default(),
     }
 }
 

@@ -128,7 +128,11 @@ impl World<'_> {
         }
         self.history.weigh(&frame);
         let Some(mut ask) = Daemon::read(self.site, name, &frame) else {
-            return self.note(|| format!("{name} sends what nobody can answer"));
+            self.note(|| format!("{name} sends what nobody can answer"));
+            if let Some(stray) = Daemon::stray(self.site, name, &frame) {
+                self.input(Input::Unasked(Box::new(stray)));
+            }
+            return;
         };
         let (mti, stan, purpose) = (asked.mti, asked.numbers.stan.clone(), asked.purpose);
         self.note(|| format!("{name} sends {mti} {stan} ({purpose:?})"));

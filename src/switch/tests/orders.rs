@@ -92,3 +92,39 @@ fn the_heads_of_an_advice_are_stored_before_its_order_leaves_so_that_it_stays_th
     assert!(!payment.heads.is_empty());
     assert_eq!(world.stored[&World::key(1)].heads, payment.heads);
 }
+
+#[test]
+fn a_bill_without_heads_is_looked_up_once_and_its_reference_goes_with_every_order_to_post() {
+    let mut world = World::new(Kind { looks_up_first: true, in_doubt: InDoubt::Confirm, ..PLAIN });
+    let reference = Reference::new(b"as the department said it").unwrap();
+    world.pay(1, 0);
+    let look_up = world.orders.remove(0).0;
+    let found = Bill { heads: Vec::new(), reference: reference.clone(), ..bill() };
+    world.step(Event::BillerReplied { leg: look_up, outcome: Outcome::Found(Box::new(found)) });
+    for again in [false, true] {
+        let (leg, Order::Post { payment, again: told }) = world.orders.remove(0) else { panic!("to post") };
+        assert_eq!((told, payment.reference.as_ref()), (again, Some(&reference)));
+        world.step(Event::BillerReplied { leg, outcome: Outcome::Unknown });
+        world.pass(100);
+    }
+    assert_eq!(world.stored[&World::key(1)].reference, Some(reference), "also after a restart");
+}
+
+#[test]
+fn every_order_about_a_payment_has_its_number_and_time_and_no_other_payment_has_that_number() {
+    let mut world = World::new(PLAIN);
+    let told = |world: &mut World| {
+        let (Order::Post { payment, .. } | Order::Reverse(payment)) = world.orders.remove(0).1 else {
+            panic!("a payment")
+        };
+        (payment.trace, payment.taken_in)
+    };
+    world.pay(1, 0);
+    world.advise(2);
+    let (first, second) = (told(&mut world), told(&mut world));
+    assert_ne!(first.0, second.0);
+    world.pass(1000);
+    assert_eq!(told(&mut world), first, "reversed as it was posted");
+    world.pass(100);
+    assert_eq!(told(&mut world), second, "repeated as it was");
+}

@@ -1,0 +1,197 @@
+//! What we ask a peer of ourselves (`[ours]`), and what a peer's answer to it tells.
+
+use std::collections::BTreeMap;
+
+use bytes::BytesMut;
+use jiff::civil::DateTime;
+use toml::Spanned;
+
+use super::Profile;
+use super::load::{Check, ProfileError, ProfileFault};
+use super::tables::OursTable;
+use crate::iso8583::{EncodeError, Message, Mti, Writer};
+
+/// A request of ours that a profile may lay out.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Ours {
+    /// Are you there? (DE 70 = 301)
+    Echo,
+}
+
+/// What every request of ours can tell; each kind may have more of its own.
+const COMMON: &[&str] = &["stan", "transmitted_at", "local_at", "local_time", "local_date"];
+
+impl Ours {
+    const ALL: &[Self] = &[Self::Echo];
+
+    /// Its name in a profile's `[ours]`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+        }
+    }
+
+    /// The facts that whoever asks gives beside the common ones.
+    const fn facts(self) -> &'static [&'static str] {
+        match self {
+            Self::Echo => &[],
+        }
+    }
+}
+
+/// The numbers and times of one request of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// DE 11, 1 to 999,999.
+    pub stan: u32,
+    /// Now, UTC: DE 7 is told in it.
+    pub utc: DateTime,
+    /// Now, where the switch is.
+    pub local: DateTime,
+    /// The facts of this kind of request, by their names in the profile.
+    pub facts: &'a [(&'static str, &'a [u8])],
+}
+
+/// What a peer's answer is found by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AnswerTo {
+    /// Its message type.
+    pub mti: Mti,
+    /// The trace number of what it answers, as a number: some networks write zeros before it.
+    pub stan: u32,
+}
+
+/// One request of ours, laid out.
+#[derive(Debug)]
+pub(super) struct OwnRequest {
+    mti: Mti,
+    answer: Mti,
+    /// By ascending data element.
+    fields: BTreeMap<u8, Source>,
+}
+
+/// Where a field of it comes from.
+#[derive(Debug)]
+enum Source {
+    Text(Vec<u8>),
+    Fact(&'static str),
+}
+
+impl Profile {
+    /// Whether it lays this request out.
+    #[must_use]
+    pub fn has_ours(&self, kind: Ours) -> bool {
+        self.ours.contains_key(&kind)
+    }
+
+    /// Appends a request of ours to `out`, unframed, and gives the message type its answer must have; none if the profile has
+    /// no such request. A fact that is not given is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if a fact does not fit its field; `out` is then as it was.
+    pub fn ask(
+        &self,
+        kind: Ours,
+        asking: &Asking<'_>,
+        out: &mut BytesMut,
+    ) -> Result<Option<Mti>, EncodeError> {
+        let Some(request) = self.ours.get(&kind) else { return Ok(None) };
+        let mut writer = Writer::new(&self.dialect, request.mti, out);
+        for (field, source) in &request.fields {
+            match source {
+                Source::Text(text) => writer.put(*field, text)?,
+                Source::Fact(name) => {
+                    if let Some(value) = asking.tell(name) {
+                        writer.put(*field, &value)?;
+                    }
+                }
+            }
+        }
+        writer.finish()?;
+        Ok(Some(request.answer))
+    }
+
+    /// What a message answers, if it is an answer: to be looked for among what was asked on its link.
+    #[must_use]
+    pub fn answers(&self, message: &Message<'_, '_>) -> Option<AnswerTo> {
+        let mti = message.mti();
+        let stan = std::str::from_utf8(self.paths.stan.get(message)?).ok()?;
+        Some(AnswerTo { mti, stan: stan.trim().parse().ok()? }).filter(|_| mti.is_response())
+    }
+}
+
+impl Asking<'_> {
+    fn tell(&self, name: &str) -> Option<Vec<u8>> {
+        let at = |form: &str, time: DateTime| Some(time.strftime(form).to_string().into_bytes());
+        match name {
+            "stan" => Some(format!("{:06}", self.stan).into_bytes()),
+            "transmitted_at" => at("%m%d%H%M%S", self.utc),
+            "local_at" => at("%Y%m%d%H%M%S", self.local),
+            "local_time" => at("%H%M%S", self.local),
+            "local_date" => at("%m%d", self.local),
+            _ => self.facts.iter().find(|(fact, _)| *fact == name).map(|(_, value)| value.to_vec()),
+        }
+    }
+}
+
+impl Check<'_> {
+    /// Every request of ours: its message types, and that each field is one of the dialect's and each fact known.
+    pub(super) fn ours(
+        &self,
+        tables: &BTreeMap<Spanned<String>, OursTable>,
+    ) -> Result<BTreeMap<Ours, OwnRequest>, ProfileError> {
+        let mut ours = BTreeMap::new();
+        for (name, table) in tables {
+            let kind = Ours::ALL.iter().copied().find(|kind| kind.name() == name.get_ref());
+            let unknown = || self.syntax(name, &format!("`{}` is no request of ours: echo", name.get_ref()));
+            ours.insert(kind.ok_or_else(unknown)?, self.own_request(kind, name, table)?);
+        }
+        Ok(ours)
+    }
+
+    fn own_request(
+        &self,
+        kind: Option<Ours>,
+        name: &Spanned<String>,
+        table: &OursTable,
+    ) -> Result<OwnRequest, ProfileError> {
+        let own = kind.map_or(&[][..], Ours::facts);
+        let mut pairs = table.mti.iter();
+        let (Some((asked, answered)), None) = (pairs.next(), pairs.next()) else {
+            return Err(self.syntax(name, "one message type, with that of its answer"));
+        };
+        let mut fields = BTreeMap::new();
+        for (path, fact) in &table.fields {
+            let place = self.path(path)?;
+            if !place.is_whole() {
+                return Err(self.syntax(path, "a request of ours tells whole data elements"));
+            }
+            let source = match fact.get_ref().strip_prefix('=') {
+                Some(text) => {
+                    let mut out = BytesMut::new();
+                    let written = Writer::new(self.dialect, Mti::UNREADABLE, &mut out)
+                        .put(place.field(), text.as_bytes());
+                    written.map_err(|error| self.syntax(fact, &format!("`={text}`: {error}")))?;
+                    Source::Text(text.as_bytes().to_vec())
+                }
+                None => {
+                    let known = COMMON.iter().chain(own).find(|known| *known == fact.get_ref());
+                    let unknown = || {
+                        let all: Vec<&str> = COMMON.iter().chain(own).copied().collect();
+                        let why = format!("`{}` is none of {} or `=text`", fact.get_ref(), all.join(", "));
+                        self.syntax(fact, &why)
+                    };
+                    Source::Fact(known.ok_or_else(unknown)?)
+                }
+            };
+            fields.insert(place.field(), source);
+        }
+        Ok(OwnRequest { mti: self.mti(asked)?, answer: self.mti(answered)?, fields })
+    }
+
+    fn syntax(&self, at: &Spanned<String>, why: &str) -> ProfileError {
+        self.fail(&at.span(), ProfileFault::Syntax(why.to_owned()))
+    }
+}
