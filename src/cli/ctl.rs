@@ -61,7 +61,7 @@ fn json(reply: &Reply) -> std::io::Result<String> {
         Reply::Totals(reply) => serde_json::to_value(reply),
         Reply::Legs(reply) => serde_json::to_value(reply),
         Reply::Verified(reply) => serde_json::to_value(reply),
-        Reply::Imported(reply) => serde_json::to_value(reply),
+        Reply::Book(reply) => serde_json::to_value(reply),
         Reply::Scroll(reply) => serde_json::to_value(reply),
         Reply::Done(text) => Ok(serde_json::json!({ "done": text })),
         Reply::Failed(text) => Ok(serde_json::json!({ "failed": text })),
@@ -84,7 +84,7 @@ fn people(reply: &Reply, zone: &TimeZone) -> String {
         Reply::Totals(totals) => totals_table(totals, zone).to_string(),
         Reply::Legs(legs) => legs_table(legs, zone).to_string(),
         Reply::Verified(verified) => verified_text(verified),
-        Reply::Imported(_) | Reply::Scroll(_) => String::new(),
+        Reply::Book(_) | Reply::Scroll(_) => String::new(),
         Reply::Done(text) | Reply::Failed(text) => text.clone(),
         Reply::Version { daemon } => format!("the daemon speaks version {daemon}"),
     }

@@ -92,7 +92,7 @@ impl Client {
             | Reply::Totals(_)
             | Reply::Legs(_)
             | Reply::Verified(_)
-            | Reply::Imported(_)
+            | Reply::Book(_)
             | Reply::Scroll(_)
             | Reply::Done(_)) => Ok(reply),
         }

@@ -1,6 +1,7 @@
 //! The desk at which the switch works: what a turn gathers, and what of earlier turns the store does not show yet. The
 //! server puts threads and sockets around it, the simulation a clock and a disk of its own.
 
+mod bills;
 mod core;
 mod reading;
 mod standing;
@@ -9,12 +10,13 @@ mod totals;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 pub use self::core::{Core, Leaving, Watch};
+pub use bills::{BookDone, BookWork, import_rows, work};
 pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
 pub use totals::stored_totals;
 
-use crate::biller::book::{self, BookError, Change, Row, Shelf};
-use crate::ids::{BillerCode, PaymentKey};
+use crate::biller::book::Shelf;
+use crate::ids::PaymentKey;
 use crate::journal::{JournalError, Store, Turn, Write, ledger};
 use crate::switch::{Payment, Prior, Record, State};
 
@@ -184,32 +186,4 @@ impl Shelf for Desk {
     fn write(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.put(key, value);
     }
-}
-
-/// Puts bills in the book, and keeps count of them.
-///
-/// # Errors
-///
-/// [`BookError`]; what was written before it stays in the turn, and importing again brings it to the same end.
-pub fn import_rows<S: Shelf>(
-    shelf: &mut S,
-    biller: BillerCode,
-    rows: Vec<Row>,
-) -> Result<Vec<Change>, BookError<S::Error>> {
-    let mut bills = book::count(shelf, biller)?;
-    let mut put = |row: Row| {
-        let held = book::find(shelf, biller, &row.psid)?;
-        let (bill, change) = book::merge(held, row.bill);
-        if matches!(change, Change::Added | Change::Updated) {
-            book::store(shelf, biller, &row.psid, &bill)?;
-        }
-        if change == Change::Added {
-            bills = bills.saturating_add(1);
-        }
-        Ok(change)
-    };
-    let changes = rows.into_iter().map(&mut put).collect();
-    // Also when a row could not be put: those before it are in the turn.
-    book::set_count(shelf, biller, bills);
-    changes
 }

@@ -139,15 +139,29 @@ impl Store {
     /// All keys that begin with `prefix` and their values, in order of the keys. It ends after the first
     /// error.
     pub fn scan(&self, prefix: &[u8]) -> impl Iterator<Item = Result<(Value, Value), JournalError>> + use<> {
+        self.scan_behind(prefix, None)
+    }
+
+    /// The same, from the key behind `after` on.
+    pub fn scan_behind(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<(Value, Value), JournalError>> + use<> {
         let shared = Arc::clone(&self.0);
-        let mut walk = Some(shared.medium.with_prefix(prefix));
+        let after = after.filter(|after| *after > prefix);
+        let prefix = prefix.to_vec();
+        let walk =
+            after.map_or_else(|| shared.medium.with_prefix(&prefix), |after| shared.medium.behind(after));
+        let mut walk = Some(walk);
         std::iter::from_fn(move || {
             let steps = walk.as_mut()?;
             let step = shared.step(|| steps.next());
             if step.is_err() {
                 walk = None;
             }
-            step.map(|pair| pair.map(|(key, value)| (Value(key), Value(value)))).transpose()
+            let pair = step.map(|pair| pair.filter(|(key, _)| key.starts_with(&prefix)));
+            pair.map(|pair| pair.map(|(key, value)| (Value(key), Value(value)))).transpose()
         })
     }
 

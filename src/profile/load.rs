@@ -8,6 +8,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::answer::WIDTH_MAX;
+use super::outward;
 use super::tables::{AnswerTable, ClassesTable, CodesTable, FactTable, File, PlaceTable};
 use super::totals::TotalFact;
 use super::{Class, Fact, From, Kind, NetworkCode, Paths, Place, Profile, Step, Told, Values};
@@ -58,6 +59,9 @@ pub enum ProfileFault {
     /// A fact no answer has.
     #[error("`{0}` is not a fact of an answer: {known}", known = Fact::KNOWN)]
     Fact(String),
+    /// What the switch is to say, or to understand of an answer.
+    #[error("{0}")]
+    Outward(String),
     /// An outcome without a response code, or a name that is no outcome.
     #[error("{0}")]
     Code(String),
@@ -101,7 +105,10 @@ impl Profile {
         let answer = check.answer(&parsed.answer)?;
         check.keys(&paths, &classes)?;
         let values = check.values(&parsed.values)?;
-        let codes = check.codes(&parsed.codes, check.path(&parsed.answer.response_code)?.field())?;
+        let response_code_field = check.path(&parsed.answer.response_code)?.field();
+        let codes = check.codes(&parsed.codes, response_code_field)?;
+        let read = |table| outward::outward(&check, table, &parsed.network_codes, response_code_field);
+        let outward = parsed.outward.as_ref().map(read).transpose()?;
         let ours = check.ours(&parsed.ours)?;
         let network_codes = network_codes(&parsed.network_codes);
         let repeat_ignores = parsed.repeat.ignores.iter().map(|field| *field.get_ref()).collect();
@@ -116,6 +123,8 @@ impl Profile {
             answer,
             ours,
             codes,
+            response_code_field,
+            outward,
         })
     }
 }
@@ -290,7 +299,7 @@ impl Check<'_> {
     }
 
     /// Every data element named must be one of the dialect's.
-    fn known(&self, fields: &[Spanned<u8>]) -> Result<(), ProfileError> {
+    pub(super) fn known(&self, fields: &[Spanned<u8>]) -> Result<(), ProfileError> {
         match fields.iter().find(|field| self.dialect.field_name(*field.get_ref()).is_none()) {
             None => Ok(()),
             Some(field) => {
@@ -302,7 +311,7 @@ impl Check<'_> {
     }
 
     /// A response code that its field cannot hold would leave every answer with it unwritten.
-    fn writable(&self, field: u8, code: &Spanned<ResponseCode>) -> Result<(), ProfileError> {
+    pub(super) fn writable(&self, field: u8, code: &Spanned<ResponseCode>) -> Result<(), ProfileError> {
         let mut out = bytes::BytesMut::new();
         let mut writer = Writer::new(self.dialect, Mti::UNREADABLE, &mut out);
         writer.put(field, code.get_ref().as_bytes()).map_err(|error| {

@@ -4,6 +4,7 @@
 mod answer;
 mod load;
 mod ours;
+mod outward;
 mod request;
 pub mod shipped;
 mod tables;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use load::{ProfileError, line_of};
 pub use ours::{AnswerTo, Asking, Ours};
+pub use outward::{AnswerKey, Asked, Facts, Identity, Own, Say};
 pub use request::{Parsed, Unanswerable};
 use totals::TotalFact;
 
@@ -40,6 +42,10 @@ pub struct Profile {
     /// What we ask of ourselves.
     ours: BTreeMap<Ours, ours::OwnRequest>,
     codes: BTreeMap<Reason, ResponseCode>,
+    /// Where an answer has its response code.
+    response_code_field: u8,
+    /// The other way round, if departments are reached by it.
+    outward: Option<outward::Outward>,
 }
 
 /// Places, each with all that may stand there.

@@ -8,6 +8,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::outward::OutwardTable;
 use super::{Paths, Place};
 use crate::ids::ResponseCode;
 
@@ -27,6 +28,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) ours: BTreeMap<Spanned<String>, OursTable>,
     pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
+    pub(super) outward: Option<OutwardTable>,
 }
 
 /// Declares the `[fields]` table once: as it stands in the file, and as checked paths.

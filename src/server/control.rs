@@ -14,11 +14,10 @@ use tokio::time::timeout;
 use super::ask::Input;
 use super::inspect::Status;
 use super::{Shared, StartError, control_socket, totals};
-use crate::biller::book;
 use crate::config::Config;
 use crate::control::{
-    BillerReply, Envelope, ExceptionReply, ImportReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply,
-    PaymentReply, Reply, Request, StatusReply, VERSION, VerifyReply,
+    BillerReply, Envelope, ExceptionReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply, PaymentReply,
+    Reply, Request, StatusReply, VERSION, VerifyReply,
 };
 use crate::ids::{BillerCode, LinkName};
 use crate::iso8583::{Mirror, decode, mask_pan};
@@ -86,8 +85,8 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>, operators: Arc<Sema
     }
 }
 
-struct Operator {
-    shared: Arc<Shared>,
+pub(super) struct Operator {
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Operator {
@@ -157,7 +156,7 @@ impl Operator {
                 self.shared.drain_asked.send_replace(true);
                 Ok(Reply::Done("draining: the daemon ends when nothing is in flight any more".to_owned()))
             }
-            Request::Import { biller, rows } => self.import(biller, rows).await,
+            Request::Book(request) => self.book(request).await.map(Reply::Book),
             Request::Txn { rrn, stan } => {
                 let find = move |store: &Store| settle::find_payments(store, rrn.as_deref(), stan.as_deref());
                 let found = self.read(find).await?.map_err(|error| error.to_string())?;
@@ -233,7 +232,7 @@ impl Operator {
     }
 
     /// Reads the store on a thread where that may take its time.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, String> {
@@ -243,7 +242,7 @@ impl Operator {
             .map_err(|_| "reading the store failed".to_owned())
     }
 
-    fn known(&self, biller: &BillerCode) -> Result<(), String> {
+    pub(super) fn known(&self, biller: &BillerCode) -> Result<(), String> {
         let known = self.shared.config.billers.iter().any(|known| known.code == *biller);
         known
             .then_some(())
@@ -257,28 +256,14 @@ impl Operator {
         durable.await.map_err(|_| GOING_DOWN.to_owned())
     }
 
-    async fn say(&self, input: Input) -> Result<(), String> {
+    pub(super) async fn say(&self, input: Input) -> Result<(), String> {
         self.shared.urgent.send(input).await.map_err(|_| GOING_DOWN.to_owned())
     }
 
-    async fn inspect(&self) -> Result<Status, String> {
+    pub(super) async fn inspect(&self) -> Result<Status, String> {
         let (answer, status) = oneshot::channel();
         self.say(Input::Inspect(answer)).await?;
         status.await.map_err(|_| GOING_DOWN.to_owned())
-    }
-
-    async fn import(&self, biller: BillerCode, rows: Vec<book::Row>) -> Result<Reply, String> {
-        self.known(&biller)?;
-        // Whoever sends them may not have read them from a file of ours.
-        if let Some(fault) = rows.iter().find_map(|row| row.check().err()) {
-            return Err(format!("not imported: {fault}"));
-        }
-        let (answer, imported) = oneshot::channel();
-        self.say(Input::Import(biller, rows, answer)).await?;
-        let changes = imported.await.map_err(|_| GOING_DOWN.to_owned())??;
-        let mut reply = ImportReply::default();
-        changes.into_iter().for_each(|change| reply.count(change));
-        Ok(Reply::Imported(reply))
     }
 
     async fn verify(&self) -> Result<Reply, String> {
@@ -377,7 +362,7 @@ fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
     Some(ExceptionReply { leg, at: record.at, why: record.what.to_string(), next, payment })
 }
 
-const GOING_DOWN: &str = "the switch is going down";
+pub(super) const GOING_DOWN: &str = "the switch is going down";
 
 /// Checks the journal, and once more a few times if its keys changed meanwhile: in a moment without a commit all is checked.
 fn verify(store: &Store) -> Result<Verified, JournalError> {

@@ -154,10 +154,11 @@ impl Engine {
                 let resolved = written(self.core.resolve(now, &key, resolution, why));
                 self.tell.push(Box::new(move || drop(done.send(resolved))));
             }
-            Input::Import(biller, rows, done) => {
-                let imported =
-                    desk::import_rows(&mut self.core.desk, biller, rows).map_err(|error| error.to_string());
-                self.tell.push(Box::new(move || drop(done.send(imported))));
+            Input::Book(work, done) => {
+                let date = self.core.switch.date();
+                let worked = desk::work(&mut self.core.desk, now.wall, date, work);
+                let worked = worked.map_err(|error| error.to_string());
+                self.tell.push(Box::new(move || drop(done.send(worked))));
             }
             Input::Inspect(done) => drop(done.send(inspect::inspect(self))),
             Input::WhenSettled(done) => self.when_settled.push(done),

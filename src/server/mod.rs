@@ -8,6 +8,7 @@
 
 mod ask;
 mod book;
+mod books;
 mod control;
 mod engine;
 mod inspect;

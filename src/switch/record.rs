@@ -85,6 +85,17 @@ pub enum What {
     Blocked(BillerCode, bool),
     /// An acquirer's totals were held against ours.
     Reconciled(Box<Reconciled>),
+    /// The operator changed a bill of a department whose bills are in our own store.
+    BillChanged {
+        /// The department.
+        biller: BillerCode,
+        /// The bill.
+        psid: Box<str>,
+        /// What was done, in words.
+        did: Box<str>,
+        /// The operator's reason.
+        why: Box<str>,
+    },
 }
 
 /// An order in a record.
@@ -119,7 +130,11 @@ impl Record {
     /// Whether what follows from it may only leave once it is on disk.
     #[must_use]
     pub const fn moves_money(&self) -> bool {
-        self.payment.is_some() || matches!(self.what, What::CutOver | What::Blocked(..) | What::Reconciled(_))
+        self.payment.is_some()
+            || matches!(
+                self.what,
+                What::CutOver | What::Blocked(..) | What::BillChanged { .. } | What::Reconciled(_)
+            )
     }
 
     /// The payment's key, if it is about one.
@@ -150,6 +165,7 @@ impl std::fmt::Display for What {
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
             Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
             Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
+            Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }
 }

@@ -239,7 +239,7 @@ impl Daemon {
 /// Fills the book of a new store, in the first turn.
 fn import(site: &Site, core: &mut Core<Waiter>) -> Result<(), JournalError> {
     let Some(book) = site.billers.first() else { return Ok(()) };
-    match desk::import_rows(&mut core.desk, book.code, Site::rows()) {
+    match desk::import_rows(&mut core.desk, book.code, Site::rows(), UnixMillis(0)) {
         Ok(_) => Ok(()),
         Err(BookError::Store(error)) => Err(error),
         Err(BookError::Damaged { .. }) => Err(JournalError::Leg { sequence: None }),
