@@ -24,7 +24,7 @@ const SPAN: (RangeInclusive<u32>, &str) = (1..=86_400_000, "1 to 86,400,000 ms, 
 /// A peer that has said nothing for so long is asked for an echo.
 const IDLE_ECHO: Duration = Duration::from_secs(60);
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'a str,
     text: &'a str,
 }
@@ -42,14 +42,14 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
         .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
     let limits = check.limits(&parsed.limits)?;
     let links = check.links(&parsed.link, &specs)?;
-    let billers = check.billers(&parsed.biller, &parsed.deadlines)?;
+    let billers = check.billers(&parsed.biller, &parsed.deadlines, &time_zone)?;
     let keys = check.keys(&parsed.vault)?;
     let File { store, business_date, .. } = parsed;
     Ok(Config { store, business_date, time_zone, keys, limits, links, billers })
 }
 
 impl Check<'_> {
-    fn fail(&self, span: &Range<usize>, fault: ConfigFault) -> ConfigError {
+    pub(super) fn fail(&self, span: &Range<usize>, fault: ConfigFault) -> ConfigError {
         ConfigError::Line { file: self.file.to_owned(), line: line_of(self.text, span), fault }
     }
 
@@ -195,6 +195,7 @@ impl Check<'_> {
         &self,
         tables: &[Spanned<BillerTable>],
         deadlines: &DeadlinesTable,
+        zone: &jiff::tz::TimeZone,
     ) -> Result<Vec<BillerConfig>, ConfigError> {
         if tables.is_empty() {
             return Err(self.fail(&(0..0), ConfigFault::Nothing("biller")));
@@ -208,24 +209,28 @@ impl Check<'_> {
                 return Err(self.fail(&biller.code.span(), fault));
             }
             self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
-            billers.push(self.biller(biller)?);
+            billers.push(self.biller(biller, zone)?);
         }
+        self.routes(tables)?;
         Ok(billers)
     }
 
-    fn biller(&self, biller: &BillerTable) -> Result<BillerConfig, ConfigError> {
+    fn biller(&self, biller: &BillerTable, zone: &jiff::tz::TimeZone) -> Result<BillerConfig, ConfigError> {
         let embedded = match biller.adapter {
             AdapterKind::Book => true,
         };
+        let rules = biller.rules.as_ref().map(|table| self.rules(table, embedded, zone)).transpose()?;
+        let rules = rules.unwrap_or_default();
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
         let attempts = (1..=10_000, "1 to 10,000");
         let terms = BillerTerms {
             code,
             embedded,
-            looks_up_first: embedded,
+            looks_up_first: embedded || rules.need_the_bill(),
             currency: biller.currency,
             surcharge_head: biller.surcharge_head,
+            rules: Arc::new(rules),
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
             reversible: biller.reversible,
             in_doubt: biller.in_doubt,

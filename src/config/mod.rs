@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod rules;
 mod spec_file;
 mod specs;
 
@@ -190,6 +191,9 @@ pub enum ConfigFault {
         /// It is what the link itself says, rather than its dialect.
         own: bool,
     },
+    /// A rule of a department that cannot be kept.
+    #[error("{0}")]
+    Rule(String),
     /// A time zone the system does not know.
     #[error("the system knows no time zone `{0}`")]
     TimeZone(String),

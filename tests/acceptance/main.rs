@@ -20,6 +20,7 @@ mod network;
 mod peer;
 mod profiles;
 mod reversals;
+mod rules;
 mod site;
 mod timeouts;
 mod totals;

@@ -110,6 +110,7 @@ impl Site {
             looks_up_first: matches!(biller.manner, Manner::Book | Manner::LookedUp),
             currency: short("586"),
             surcharge_head: None,
+            rules: std::sync::Arc::default(),
             reply_timeout_ms: REPLY_TIMEOUT_MS,
             reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
             in_doubt: if biller.manner == Manner::Confirms { InDoubt::Confirm } else { InDoubt::Reverse },
