@@ -7,7 +7,7 @@ use clap::Args;
 use comfy_table::Table;
 use jiff::tz::TimeZone;
 
-use super::tables::{grouped, pairs, table};
+use super::tables::{grouped, pairs, span, table};
 use super::totals::totals_table;
 use super::{CliError, Place};
 use crate::control::{
@@ -154,10 +154,25 @@ fn links_table(links: &[LinkReply]) -> Table {
 }
 
 fn billers_table(billers: &[BillerReply]) -> Table {
-    let mut rows =
-        table(&["biller", "name", "state", ">bills", ">posted", ">declined", ">reversed", ">in doubt"]);
+    let mut rows = table(&[
+        "biller",
+        "name",
+        "state",
+        ">bills",
+        ">posted",
+        ">declined",
+        ">reversed",
+        ">in doubt",
+        ">owed",
+        ">oldest owed",
+    ]);
     for biller in billers {
-        let state = if biller.blocked { "blocked" } else { "served" };
+        let state = match (biller.blocked, biller.reachable) {
+            (true, _) => "blocked",
+            (false, true) => "served",
+            (false, false) => "unreachable",
+        };
+        let oldest = if biller.owed == 0 { String::new() } else { span(biller.owed_oldest_ms) };
         rows.add_row([
             biller.code.as_str(),
             &biller.name,
@@ -167,6 +182,8 @@ fn billers_table(billers: &[BillerReply]) -> Table {
             &grouped(biller.declined),
             &grouped(biller.reversed),
             &grouped(biller.in_doubt),
+            &grouped(biller.owed),
+            &oldest,
         ]);
     }
     rows

@@ -220,6 +220,8 @@ impl Check<'_> {
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
         let attempts = (1..=10_000, "1 to 10,000");
+        let age = (1000..=2_592_000_000, "1,000 to 2,592,000,000 ms, which is thirty days");
+        let many = (1..=1_000_000, "1 to 1,000,000");
         let terms = BillerTerms {
             code,
             embedded,
@@ -231,6 +233,18 @@ impl Check<'_> {
             in_doubt: biller.in_doubt,
             retry_ms: self.bounded(&biller.retry_ms, "retry_ms", pause)?,
             attempts_max: self.bounded(&biller.attempts_max, "attempts_max", attempts)?,
+            forward_age_max_ms: self.bounded(&biller.forward_age_max_ms, "forward_age_max_ms", age)?,
+            forward_in_flight_max: self.bounded(
+                &biller.forward_in_flight_max,
+                "forward_in_flight_max",
+                COUNT,
+            )?,
+            forward_per_second: self.bounded(
+                &biller.forward_per_second,
+                "forward_per_second",
+                many.clone(),
+            )?,
+            in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
         Ok(BillerConfig { code, name: biller.name.clone(), terms })
     }

@@ -71,6 +71,10 @@ defaults! {
     reply_timeout_ms = 20_000;
     retry_ms = 5_000;
     attempts_max = 20;
+    forward_age_max_ms = 86_400_000;
+    forward_in_flight_max = 32;
+    forward_per_second = 100;
+    in_doubt_max = 50_000;
 }
 
 #[derive(Deserialize)]
@@ -123,6 +127,14 @@ pub(super) struct BillerTable {
     pub(super) retry_ms: Spanned<u32>,
     #[serde(default = "attempts_max")]
     pub(super) attempts_max: Spanned<u32>,
+    #[serde(default = "forward_age_max_ms")]
+    pub(super) forward_age_max_ms: Spanned<u32>,
+    #[serde(default = "forward_in_flight_max")]
+    pub(super) forward_in_flight_max: Spanned<u32>,
+    #[serde(default = "forward_per_second")]
+    pub(super) forward_per_second: Spanned<u32>,
+    #[serde(default = "in_doubt_max")]
+    pub(super) in_doubt_max: Spanned<u32>,
 }
 
 /// How a department is reached.

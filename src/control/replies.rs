@@ -77,6 +77,12 @@ pub struct BillerReply {
     pub name: String,
     /// Whether the operator has blocked it.
     pub blocked: bool,
+    /// Whether it can be reached, as far as its adapter has said.
+    pub reachable: bool,
+    /// Payments that it is owed an order about, to reverse or to confirm.
+    pub owed: u64,
+    /// How long the oldest of these has been owed; 0 if there is none.
+    pub owed_oldest_ms: u64,
     /// Bills in the book.
     pub bills: u64,
     /// Payments posted since the start.

@@ -222,7 +222,7 @@ impl<W> Core<W> {
     fn carry_out(&mut self, at: UnixMillis, order: Order) -> Outcome {
         match order {
             Order::LookUp(bill) => book::look_up(&self.desk, &bill),
-            Order::Reverse(payment) => book::reverse(&mut self.desk, &payment, at),
+            Order::Reverse { payment, again: _ } => book::reverse(&mut self.desk, &payment, at),
             Order::Post { payment, again: _ } => {
                 let before = self.receipts;
                 let outcome = book::post(&mut self.desk, &payment, at, &mut self.receipts);

@@ -106,11 +106,16 @@ struct Shared {
     input: mpsc::Sender<Input>,
     /// Billers' answers and the operator's words, to the engine.
     urgent: mpsc::Sender<Input>,
+    /// Which billers can be reached, as their adapters last said, and how often they have said so.
+    reachable: watch::Sender<Reachable>,
     /// The connections of each link.
     peers: Arc<Peers>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
+
+/// Of each biller whose adapter has said so: whether it can be reached, and how often that was said.
+type Reachable = BTreeMap<BillerCode, (bool, u64)>;
 
 /// A running switch.
 pub struct Server {
@@ -163,6 +168,7 @@ impl Server {
             vault,
             input,
             urgent,
+            reachable: watch::Sender::new(Reachable::new()),
             peers,
             tasks: TaskTracker::new(),
         });
@@ -269,6 +275,16 @@ fn start_valve(
     writer: Writer,
     adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
 ) -> Result<Valve<release::Release>, JournalError> {
+    for (code, adapter) in &adapters {
+        let (shared, code) = (Arc::downgrade(shared), *code);
+        adapter.start(Arc::new(move |up| {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.reachable.send_modify(|said| {
+                let (now, times) = said.entry(code).or_default();
+                (*now, *times) = (up, times.saturating_add(1));
+            });
+        }));
+    }
     let releasing = release::Releasing::new(Arc::clone(shared), adapters);
     let fail = move |error: JournalError| {
         tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");

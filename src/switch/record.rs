@@ -71,8 +71,6 @@ pub enum What {
     RepliedLate(Replied, BillerCode),
     /// No answer by the deadline.
     TimedOut(Ordered, BillerCode),
-    /// An order is given once more.
-    Retried,
     /// An operator has said what has become of it, and how they know.
     Resolved(Resolution, Box<str>),
     /// Found in the list of what is due, with nothing owed.
@@ -154,7 +152,6 @@ impl std::fmt::Display for What {
             Self::Replied(reply, biller) => write!(f, "{biller} replied: {reply}"),
             Self::RepliedLate(reply, biller) => write!(f, "{biller} replied late: {reply}"),
             Self::TimedOut(order, biller) => write!(f, "{biller} silent on the order to {order}"),
-            Self::Retried => f.write_str("tried again"),
             Self::Resolved(Resolution::Stands, why) => write!(f, "resolved, it stands: {why}"),
             Self::Resolved(Resolution::Undone, why) => write!(f, "resolved, undone: {why}"),
             Self::Resolved(Resolution::Again, why) => write!(f, "resolved, the biller is asked again: {why}"),

@@ -246,7 +246,7 @@ impl World<'_> {
                 return 0;
             }
             actions = actions.saturating_sub(1);
-            let reverses = matches!(order, crate::switch::Order::Reverse(_));
+            let reverses = matches!(order, crate::switch::Order::Reverse { .. });
             if self.defect == Some(Defect::ReverseTwice) && reverses {
                 self.order(leg, biller, order.clone());
             }
