@@ -160,6 +160,7 @@ impl CliError {
                 | JournalError::Leg { .. } => 1,
                 JournalError::Io { .. }
                 | JournalError::Format { .. }
+                | JournalError::Pruned { .. }
                 | JournalError::OutOfStep { .. }
                 | JournalError::TooLarge { .. }
                 | JournalError::ReservedKey

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::file::{AdapterKind, BillerTable, DeadlinesTable, File, LimitsTable, LinkTable, VaultTable};
+use super::file::{
+    AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, VaultTable,
+};
 use super::{
     BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, SpecError, Specs,
 };
-use crate::bounds::LinkBounds;
+use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
 use crate::profile::{Ours, Profile, line_of};
 use crate::switch::{BillerTerms, LinkTerms};
@@ -44,8 +46,9 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
     let links = check.links(&parsed.link, &specs)?;
     let billers = check.billers(&parsed.biller, &parsed.deadlines)?;
     let keys = check.keys(&parsed.vault)?;
+    let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
-    Ok(Config { store, business_date, time_zone, keys, limits, links, billers })
+    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, billers })
 }
 
 impl Check<'_> {
@@ -91,6 +94,15 @@ impl Check<'_> {
             queue_max: self.bounded(&table.queue_max, "queue_max", COUNT)?,
             connections_max: self.bounded(&table.connections_max, "connections_max", COUNT)?,
             drain_timeout: self.millis(&table.drain_timeout_ms, "drain_timeout_ms")?,
+        })
+    }
+
+    fn sealing(&self, table: &JournalTable) -> Result<Sealing, ConfigError> {
+        let working = (1..=10_000_000, "1 to 10,000,000");
+        let segment = (1..=1_000_000, "1 to 1,000,000");
+        Ok(Sealing {
+            working_legs_max: self.bounded(&table.working_legs_max, "working_legs_max", working)?,
+            segment_legs_max: self.bounded(&table.segment_legs_max, "segment_legs_max", segment)?,
         })
     }
 

@@ -175,6 +175,18 @@ impl<W> Core<W> {
         })
     }
 
+    /// Gives a payment whose latest leg is sealed a new one, if something is still owed on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Core::step`].
+    pub fn carry_over(&mut self, now: Now, key: &PaymentKey) -> Result<(), JournalError> {
+        match self.desk.prior(key, false)? {
+            Prior::Known(payment) if payment.state.is_owed() => self.step(now, Event::CarriedOver(payment)),
+            Prior::Known(_) | Prior::Unknown | Prior::SomebodyElses => Ok(()),
+        }
+    }
+
     /// Steps the switch, and lets the bill books answer within the turn.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::release::{Release, Tell};
 use super::{Reachable, Shared, StartError};
 use crate::clock::{Now, SystemClock};
 use crate::desk::{self, Core, Standing};
-use crate::journal::{JournalError, Valve};
+use crate::journal::{JournalError, Unloading, Valve};
 use crate::switch::{Event, Reason, Record, State, Switch, What};
 use crate::telemetry::Counters;
 
@@ -181,6 +181,15 @@ impl Engine {
                 let worked = desk::work(&mut self.core.desk, now.wall, date, work);
                 let worked = worked.map_err(|error| error.to_string());
                 self.tell.push(Box::new(move || drop(done.send(worked))));
+            }
+            Input::Unload(Unloading { writes, carry_over }, done) => {
+                for key in carry_over {
+                    written(self.core.carry_over(now, &key));
+                }
+                self.core.desk.unload(writes);
+                self.tell.push(Box::new(move || {
+                    let _ = done.send(());
+                }));
             }
             Input::Inspect(done) => drop(done.send(inspect::inspect(self))),
             Input::WhenSettled(done) => self.when_settled.push(done),

@@ -17,6 +17,7 @@ mod keys;
 mod listen;
 mod peers;
 mod release;
+mod seal;
 mod totals;
 
 use std::collections::BTreeMap;
@@ -177,6 +178,7 @@ impl Server {
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);
+        seal::serve(&shared);
         Ok(Self { shared, addresses, engine: Some(engine) })
     }
 

@@ -42,6 +42,8 @@ pub enum Event {
         /// Its entry in the store's list of what is due.
         due: UnixMillis,
     },
+    /// The leg of a payment that is still owed something leaves the working store: it gets a new one as it stands.
+    CarriedOver(Box<Payment>),
     /// A biller can be reached again: what is owed to it goes out.
     BillerUp(BillerCode),
     /// A biller cannot be reached: nothing that is owed to it goes out.

@@ -111,6 +111,7 @@ impl Switch {
             Event::LinkUp(link) => self.link_up(link),
             Event::LinkDown(link) => self.link_down(link),
             Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
+            Event::CarriedOver(payment) => self.carried_over(now, *payment, out),
             Event::BillerUp(biller) => self.biller_up(biller),
             Event::BillerDown(biller) => self.biller_down(biller),
             Event::Unasked(stray) => self.unasked(now, *stray, out),
@@ -183,6 +184,14 @@ impl Switch {
             Request::Reversal(request) => self.reversal(now, from, *request, out),
             Request::Totals(request) => self.totals(now, &from, &request, out),
         }
+    }
+
+    /// Writes a payment down as it stands, due when it was due: nothing about it changes.
+    fn carried_over(&self, now: Now, payment: Payment, out: &mut Output) {
+        let due = self.open.get(&payment.key).and_then(|open| open.due);
+        let mut carried = Open::new(payment);
+        carried.due = due;
+        out.records.push(carried.record(now, What::CarriedOver, due));
     }
 
     /// Answers a request that leaves no trace on any payment.

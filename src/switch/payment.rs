@@ -36,6 +36,15 @@ pub enum State {
 }
 
 impl State {
+    /// Whether something is owed on it: by the biller, or by people.
+    #[must_use]
+    pub const fn is_owed(self) -> bool {
+        match self {
+            Self::Received | Self::Sent | Self::Confirming | Self::Reversing | Self::Exception => true,
+            Self::Posted | Self::Declined | Self::Reversed | Self::ReversedFirst => false,
+        }
+    }
+
     /// The word people and programs are shown.
     #[must_use]
     pub const fn name(self) -> &'static str {

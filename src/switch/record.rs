@@ -83,6 +83,8 @@ pub enum What {
     Blocked(BillerCode, bool),
     /// An acquirer's totals were held against ours.
     Reconciled(Box<Reconciled>),
+    /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
+    CarriedOver,
     /// The operator changed a bill of a department whose bills are in our own store.
     BillChanged {
         /// The department.
@@ -162,6 +164,7 @@ impl std::fmt::Display for What {
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
             Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
             Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
+            Self::CarriedOver => f.write_str("carried over"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }
