@@ -14,6 +14,7 @@ use crate::journal::JournalError;
 use crate::server::{ImportError, StartError};
 use crate::settle::{AuditError, ScrollError};
 use crate::sim::replay::ReplayError;
+use crate::sim::rest::{OfficeError, ServerTlsError};
 use crate::sim::world::SiteError;
 use crate::telemetry::LogError;
 use crate::telemetry::recorder::RecorderError;
@@ -64,6 +65,12 @@ pub enum CliError {
     /// The simulation's world.
     #[error(transparent)]
     Simulation(#[from] SiteError),
+    /// The simulated department.
+    #[error(transparent)]
+    Department(#[from] OfficeError),
+    /// Its TLS.
+    #[error(transparent)]
+    DepartmentTls(#[from] ServerTlsError),
     /// A file or the terminal.
     #[error("{what}: {source}")]
     Io {
@@ -160,6 +167,7 @@ impl CliError {
                 | JournalError::Leg { .. } => 1,
                 JournalError::Io { .. }
                 | JournalError::Format { .. }
+                | JournalError::Pruned { .. }
                 | JournalError::OutOfStep { .. }
                 | JournalError::TooLarge { .. }
                 | JournalError::ReservedKey
@@ -185,6 +193,8 @@ impl CliError {
             | Self::Recorder(_)
             | Self::Vault(_)
             | Self::Simulation(_)
+            | Self::Department(_)
+            | Self::DepartmentTls(_)
             | Self::Io { .. }
             | Self::NoStore { .. }
             | Self::NoSpecs { .. }

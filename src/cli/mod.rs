@@ -9,6 +9,7 @@ mod key;
 pub mod message;
 pub mod replay;
 mod serve;
+mod sim;
 mod simulate;
 mod specs;
 mod tables;
@@ -69,6 +70,8 @@ enum Command {
     /// Replay a recorded morning against a switch of its own and check everything: the main job in one command
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
+    /// Play a department, with faults and a ledger, to try the switch against
+    Sim(sim::SimArgs),
     /// Print a new key file for the vault
     Key,
 }
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
         }
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Sim(args) => sim::run(args),
         Command::Key => key::run(),
     };
     done.unwrap_or_else(|error| error.report())

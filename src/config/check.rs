@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::file::{AdapterKind, BillerTable, DeadlinesTable, File, LimitsTable, LinkTable, VaultTable};
+use super::file::{
+    AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, VaultTable,
+};
 use super::{
     BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, SpecError, Specs,
 };
-use crate::bounds::LinkBounds;
+use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
 use crate::profile::{Ours, Profile, line_of};
 use crate::switch::{BillerTerms, LinkTerms};
 
 /// Bounds of a count, and how they are told.
-const COUNT: (RangeInclusive<u32>, &str) = (1..=100_000, "1 to 100,000");
+pub(super) const COUNT: (RangeInclusive<u32>, &str) = (1..=100_000, "1 to 100,000");
 /// Bounds of a span of time: 1 ms to a day.
 const SPAN: (RangeInclusive<u32>, &str) = (1..=86_400_000, "1 to 86,400,000 ms, which is a day");
 /// A peer that has said nothing for so long is asked for an echo.
@@ -42,10 +44,11 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
         .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
     let limits = check.limits(&parsed.limits)?;
     let links = check.links(&parsed.link, &specs)?;
-    let billers = check.billers(&parsed.biller, &parsed.deadlines, &time_zone)?;
+    let billers = check.billers(&parsed.biller, &parsed.deadlines, (dir, &specs), &time_zone)?;
     let keys = check.keys(&parsed.vault)?;
+    let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
-    Ok(Config { store, business_date, time_zone, keys, limits, links, billers })
+    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, billers })
 }
 
 impl Check<'_> {
@@ -53,7 +56,7 @@ impl Check<'_> {
         ConfigError::Line { file: self.file.to_owned(), line: line_of(self.text, span), fault }
     }
 
-    fn bounded<T: TryFrom<u32>>(
+    pub(super) fn bounded<T: TryFrom<u32>>(
         &self,
         value: &Spanned<u32>,
         key: &'static str,
@@ -63,7 +66,7 @@ impl Check<'_> {
         within.ok_or_else(|| self.fail(&value.span(), ConfigFault::Bounds { key, bounds }))
     }
 
-    fn millis(&self, value: &Spanned<u32>, key: &'static str) -> Result<Duration, ConfigError> {
+    pub(super) fn millis(&self, value: &Spanned<u32>, key: &'static str) -> Result<Duration, ConfigError> {
         let ms: u32 = self.bounded(value, key, SPAN)?;
         Ok(Duration::from_millis(ms.into()))
     }
@@ -73,7 +76,7 @@ impl Check<'_> {
         self.nested(&table.switch_ms, "switch_ms", &table.acquirer_ms, "acquirer_ms")
     }
 
-    fn nested(
+    pub(super) fn nested(
         &self,
         inner: &Spanned<u32>,
         inner_name: &'static str,
@@ -91,6 +94,15 @@ impl Check<'_> {
             queue_max: self.bounded(&table.queue_max, "queue_max", COUNT)?,
             connections_max: self.bounded(&table.connections_max, "connections_max", COUNT)?,
             drain_timeout: self.millis(&table.drain_timeout_ms, "drain_timeout_ms")?,
+        })
+    }
+
+    fn sealing(&self, table: &JournalTable) -> Result<Sealing, ConfigError> {
+        let working = (1..=10_000_000, "1 to 10,000,000");
+        let segment = (1..=1_000_000, "1 to 1,000,000");
+        Ok(Sealing {
+            working_legs_max: self.bounded(&table.working_legs_max, "working_legs_max", working)?,
+            segment_legs_max: self.bounded(&table.segment_legs_max, "segment_legs_max", segment)?,
         })
     }
 
@@ -195,6 +207,7 @@ impl Check<'_> {
         &self,
         tables: &[Spanned<BillerTable>],
         deadlines: &DeadlinesTable,
+        around: (&Path, &Specs),
         zone: &jiff::tz::TimeZone,
     ) -> Result<Vec<BillerConfig>, ConfigError> {
         if tables.is_empty() {
@@ -209,21 +222,30 @@ impl Check<'_> {
                 return Err(self.fail(&biller.code.span(), fault));
             }
             self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
-            billers.push(self.biller(biller, zone)?);
+            billers.push(self.biller(biller, around, zone)?);
         }
         self.routes(tables)?;
         Ok(billers)
     }
 
-    fn biller(&self, biller: &BillerTable, zone: &jiff::tz::TimeZone) -> Result<BillerConfig, ConfigError> {
+    fn biller(
+        &self,
+        biller: &BillerTable,
+        (dir, specs): (&Path, &Specs),
+        zone: &jiff::tz::TimeZone,
+    ) -> Result<BillerConfig, ConfigError> {
         let embedded = match biller.adapter {
             AdapterKind::Book => true,
+            AdapterKind::Rest => false,
         };
         let rules = biller.rules.as_ref().map(|table| self.rules(table, embedded, zone)).transpose()?;
         let rules = rules.unwrap_or_default();
+        let (reversible, in_doubt) = self.policy(biller)?;
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
         let attempts = (1..=10_000, "1 to 10,000");
+        let age = (1000..=2_592_000_000, "1,000 to 2,592,000,000 ms, which is thirty days");
+        let many = (1..=1_000_000, "1 to 1,000,000");
         let terms = BillerTerms {
             code,
             embedded,
@@ -232,11 +254,25 @@ impl Check<'_> {
             surcharge_head: biller.surcharge_head,
             rules: Arc::new(rules),
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
-            reversible: biller.reversible,
-            in_doubt: biller.in_doubt,
+            reversible,
+            in_doubt,
             retry_ms: self.bounded(&biller.retry_ms, "retry_ms", pause)?,
             attempts_max: self.bounded(&biller.attempts_max, "attempts_max", attempts)?,
+            forward_age_max_ms: self.bounded(&biller.forward_age_max_ms, "forward_age_max_ms", age)?,
+            forward_in_flight_max: self.bounded(
+                &biller.forward_in_flight_max,
+                "forward_in_flight_max",
+                COUNT,
+            )?,
+            forward_per_second: self.bounded(
+                &biller.forward_per_second,
+                "forward_per_second",
+                many.clone(),
+            )?,
+            in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
-        Ok(BillerConfig { code, name: biller.name.clone(), terms })
+        let guard = self.guard(biller)?;
+        let way = self.way(biller, dir, specs)?;
+        Ok(BillerConfig { code, name: biller.name.clone(), terms, way, guard })
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct File {
     pub(super) deadlines: DeadlinesTable,
     pub(super) limits: LimitsTable,
     #[serde(default)]
+    pub(super) journal: JournalTable,
+    #[serde(default)]
     pub(super) link: Vec<Spanned<LinkTable>>,
     #[serde(default)]
     pub(super) biller: Vec<Spanned<BillerTable>>,
@@ -52,6 +54,21 @@ pub(super) struct LimitsTable {
     pub(super) drain_timeout_ms: Spanned<u32>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JournalTable {
+    #[serde(default = "working_legs_max")]
+    pub(super) working_legs_max: Spanned<u32>,
+    #[serde(default = "segment_legs_max")]
+    pub(super) segment_legs_max: Spanned<u32>,
+}
+
+impl Default for JournalTable {
+    fn default() -> Self {
+        Self { working_legs_max: working_legs_max(), segment_legs_max: segment_legs_max() }
+    }
+}
+
 /// Declares the values that keys have when they are left out.
 macro_rules! defaults {
     ($($name:ident = $value:expr;)*) => {
@@ -70,8 +87,17 @@ defaults! {
     unanswerable_max = 10;
     link_connections_max = 8;
     reply_timeout_ms = 20_000;
+    biller_in_flight_max = 256;
+    breaker_failures = 5;
+    breaker_pause_ms = 5_000;
     retry_ms = 5_000;
     attempts_max = 20;
+    working_legs_max = 1_000_000;
+    segment_legs_max = 250_000;
+    forward_age_max_ms = 86_400_000;
+    forward_in_flight_max = 32;
+    forward_per_second = 100;
+    in_doubt_max = 50_000;
 }
 
 #[derive(Deserialize)]
@@ -117,14 +143,40 @@ pub(super) struct BillerTable {
     pub(super) rules: Option<Spanned<RulesTable>>,
     #[serde(default = "reply_timeout_ms")]
     pub(super) reply_timeout_ms: Spanned<u32>,
-    #[serde(default = "yes")]
-    pub(super) reversible: bool,
-    #[serde(default = "reverse")]
-    pub(super) in_doubt: InDoubt,
+    pub(super) reversible: Option<Spanned<bool>>,
+    pub(super) in_doubt: Option<Spanned<InDoubt>>,
     #[serde(default = "retry_ms")]
     pub(super) retry_ms: Spanned<u32>,
     #[serde(default = "attempts_max")]
     pub(super) attempts_max: Spanned<u32>,
+    #[serde(default = "forward_age_max_ms")]
+    pub(super) forward_age_max_ms: Spanned<u32>,
+    #[serde(default = "forward_in_flight_max")]
+    pub(super) forward_in_flight_max: Spanned<u32>,
+    #[serde(default = "forward_per_second")]
+    pub(super) forward_per_second: Spanned<u32>,
+    #[serde(default = "in_doubt_max")]
+    pub(super) in_doubt_max: Spanned<u32>,
+    #[serde(default = "biller_in_flight_max")]
+    pub(super) in_flight_max: Spanned<u32>,
+    #[serde(default = "breaker_failures")]
+    pub(super) breaker_failures: Spanned<u32>,
+    #[serde(default = "breaker_pause_ms")]
+    pub(super) breaker_pause_ms: Spanned<u32>,
+    pub(super) rest: Option<Spanned<RestTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestTable {
+    pub(super) url: Spanned<String>,
+    #[serde(default = "one_bill")]
+    pub(super) contract: Spanned<String>,
+    pub(super) bank_mnemonic: Spanned<Short<8>>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) credentials_file: Option<PathBuf>,
+    pub(super) credential: Option<String>,
+    pub(super) connect_timeout_ms: Option<Spanned<u32>>,
 }
 
 /// How a department is reached.
@@ -133,6 +185,8 @@ pub(super) struct BillerTable {
 pub(super) enum AdapterKind {
     /// Its bills are in our own store.
     Book,
+    /// It has an HTTP API.
+    Rest,
 }
 
 /// 586 is the Pakistani rupee in ISO 4217.
@@ -140,10 +194,6 @@ fn rupees() -> Short<3> {
     Short::new(b"586").unwrap_or_default()
 }
 
-const fn reverse() -> InDoubt {
-    InDoubt::Reverse
-}
-
-const fn yes() -> bool {
-    true
+fn one_bill() -> Spanned<String> {
+    Spanned::new(0..0, "1bill".to_owned())
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::biller::Health;
 use crate::biller::book::Change;
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Rrn, Stan};
@@ -77,6 +78,12 @@ pub struct BillerReply {
     pub name: String,
     /// Whether the operator has blocked it.
     pub blocked: bool,
+    /// Whether it can be reached, as far as its adapter has said.
+    pub reachable: bool,
+    /// Payments that it is owed an order about, to reverse or to confirm.
+    pub owed: u64,
+    /// How long the oldest of these has been owed; 0 if there is none.
+    pub owed_oldest_ms: u64,
     /// Bills in the book.
     pub bills: u64,
     /// Payments posted since the start.
@@ -87,6 +94,8 @@ pub struct BillerReply {
     pub reversed: u64,
     /// Payments that came to be in doubt since the start.
     pub in_doubt: u64,
+    /// How the way to it is; none if its bills are in our own store.
+    pub health: Option<Health>,
 }
 
 /// One payment and its history.

@@ -30,6 +30,8 @@ pub struct Desk {
     first_sequence: u64,
     legs: Vec<Vec<u8>>,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What the working store lets go of, before all other writes of the turn.
+    unload: Vec<Write>,
     moves_money: bool,
     /// Payments that this turn has changed.
     changed: Vec<PaymentKey>,
@@ -52,6 +54,7 @@ impl Desk {
             first_sequence,
             legs: Vec::new(),
             writes: BTreeMap::new(),
+            unload: Vec::new(),
             moves_money: false,
             changed: Vec::new(),
             payments: HashMap::new(),
@@ -72,6 +75,7 @@ impl Desk {
         ledger::index(record, sequence, |write| match write {
             Write::Put { key, value } => drop(self.writes.insert(key, Some(value))),
             Write::Delete { key } => drop(self.writes.insert(key, None)),
+            write @ (Write::DeleteIf { .. } | Write::Forget { .. }) => self.unload.push(write),
         });
         if let Some(counted) = &record.counted {
             self.count(record.link, counted)?;
@@ -91,6 +95,11 @@ impl Desk {
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.writes.insert(key, Some(value));
         self.moves_money = true;
+    }
+
+    /// Has the working store let go of what a sealed segment holds. No money depends on it.
+    pub fn unload(&mut self, writes: Vec<Write>) {
+        self.unload.extend(writes);
     }
 
     /// What is known under a payment's key; for a reversal also whether another link has such a payment.
@@ -118,7 +127,7 @@ impl Desk {
 
     /// The turn as gathered, if there is anything in it; the next begins.
     pub fn take_turn(&mut self) -> Option<Turn> {
-        if self.legs.is_empty() && self.writes.is_empty() {
+        if self.legs.is_empty() && self.writes.is_empty() && self.unload.is_empty() {
             return None;
         }
         let legs = std::mem::take(&mut self.legs);
@@ -127,7 +136,8 @@ impl Desk {
         let first_sequence = self.first_sequence;
         self.first_sequence = first_sequence.saturating_add(u64::try_from(legs.len()).unwrap_or(u64::MAX));
         let mut keys = Vec::new();
-        let mut writes = Vec::with_capacity(self.writes.len());
+        let mut writes = std::mem::take(&mut self.unload);
+        writes.reserve(self.writes.len());
         for (key, value) in std::mem::take(&mut self.writes) {
             match value {
                 None => writes.push(Write::Delete { key }),

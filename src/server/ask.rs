@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::inspect::Status;
 use crate::desk::{BookDone, BookWork};
 use crate::ids::{LinkName, PaymentKey};
+use crate::journal::Unloading;
 use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray};
 
 /// Something for the engine to take in.
@@ -26,6 +27,8 @@ pub(super) enum Input {
     Resolve(PaymentKey, Resolution, Box<str>, oneshot::Sender<Result<Payment, String>>),
     /// Something to be done to a bill book; answered once it is durable.
     Book(BookWork, oneshot::Sender<Result<BookDone, String>>),
+    /// Let go of what is sealed, and carry over what is still owed something; answered once that is in the store.
+    Unload(Unloading, oneshot::Sender<()>),
     /// A question about the switch's state.
     Inspect(oneshot::Sender<Status>),
     /// Tell when nothing is open and nobody waits.

@@ -24,7 +24,7 @@ use crate::iso8583::{Mirror, decode, mask_pan};
 use crate::journal::{JournalError, Store, Verified, ledger};
 use crate::profile::Ours;
 use crate::settle;
-use crate::switch::{Operation, Record, Resolution};
+use crate::switch::{Operation, Reason, Record, Resolution, What};
 use crate::vault::{Kept, kept_fields};
 
 /// Operators at once.
@@ -56,7 +56,7 @@ pub(super) fn serve(shared: &Arc<Shared>, listener: UnixListener) {
 }
 
 /// Runs `work` until the switch goes down.
-async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
+pub(super) async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
     tokio::select! {
         () = work => {}
         _ = going_down.wait_for(|down| *down) => {}
@@ -326,16 +326,21 @@ impl Operator {
         for biller in &self.shared.config.billers {
             let Some(counters) = self.shared.counters.biller(&biller.code) else { continue };
             let code = biller.code;
+            let owing = status.owing.get(&code).copied().unwrap_or_default();
             let bills = self.read(move |store| settle::bills(store, code)).await?;
             replies.push(BillerReply {
                 code: biller.code,
                 name: biller.name.clone(),
                 blocked: status.blocked.contains(&biller.code),
+                reachable: !owing.down,
+                owed: u64::try_from(owing.count).unwrap_or(u64::MAX),
+                owed_oldest_ms: owing.oldest_ms,
                 bills: bills.map_err(|error| error.to_string())?,
                 posted: counters.posted.load(Relaxed),
                 declined: counters.declined.load(Relaxed),
                 reversed: counters.reversed.load(Relaxed),
                 in_doubt: counters.in_doubt.load(Relaxed),
+                health: self.shared.adapters.get(&biller.code).map(|adapter| adapter.health()),
             });
         }
         Ok(Reply::Billers(replies))
@@ -357,8 +362,14 @@ fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
     } else {
         ""
     };
-    let next =
-        format!("{known}{wanted}: ask the department, then `ctl resolve {leg} --as stands|undone|again`");
+    let tried = payment.owed.filter(|_| matches!(record.what, What::GaveUp(Reason::BillerUnavailable)));
+    let tried = tried.map_or_else(String::new, |owed| {
+        let (minutes, orders) = (owed.age_ms / 60_000, payment.attempts());
+        format!("{orders} orders in {minutes} min brought no answer; ")
+    });
+    let next = format!(
+        "{tried}{known}{wanted}: ask the department, then `ctl resolve {leg} --as stands|undone|again`"
+    );
     Some(ExceptionReply { leg, at: record.at, why: record.what.to_string(), next, payment })
 }
 

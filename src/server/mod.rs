@@ -6,6 +6,7 @@
 //!                                       └──────────── outcome ◀───────────────────┘
 //! ```
 
+mod adapters;
 mod ask;
 mod book;
 mod books;
@@ -17,6 +18,7 @@ mod keys;
 mod listen;
 mod peers;
 mod release;
+mod seal;
 mod totals;
 
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 pub use crate::desk::Standing;
+pub use adapters::AdapterError;
 pub use book::{BookDesk, ImportError};
 pub use keys::KeyError;
 
@@ -77,6 +80,14 @@ pub enum StartError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A department on a wire.
+    #[error("biller {biller}: {source}")]
+    Adapter {
+        /// Which.
+        biller: BillerCode,
+        /// Why not.
+        source: AdapterError,
+    },
     /// The engine's thread could not be made.
     #[error("cannot start the engine: {0}")]
     Engine(std::io::Error),
@@ -102,15 +113,22 @@ struct Shared {
     /// An operator asked for a drain.
     drain_asked: watch::Sender<bool>,
     vault: Vault,
+    /// Departments on a wire.
+    adapters: adapters::Adapters,
     /// Requests and connections, to the engine.
     input: mpsc::Sender<Input>,
     /// Billers' answers and the operator's words, to the engine.
     urgent: mpsc::Sender<Input>,
+    /// Which billers can be reached, as their adapters last said, and how often they have said so.
+    reachable: watch::Sender<Reachable>,
     /// The connections of each link.
     peers: Arc<Peers>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
+
+/// Of each biller whose adapter has said so: whether it can be reached, and how often that was said.
+type Reachable = BTreeMap<BillerCode, (bool, u64)>;
 
 /// A running switch.
 pub struct Server {
@@ -146,6 +164,8 @@ impl Server {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
         let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
+        let adapters = adapters::adapters(&config, extras.adapters, clock)
+            .map_err(|(biller, source)| StartError::Adapter { biller, source })?;
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
             config.billers.iter().map(|biller| biller.code),
@@ -161,16 +181,19 @@ impl Server {
             going_down,
             drain_asked,
             vault,
+            adapters,
             input,
             urgent,
+            reachable: watch::Sender::new(Reachable::new()),
             peers,
             tasks: TaskTracker::new(),
         });
-        let valve = start_valve(&shared, writer, extras.adapters)?;
+        let valve = start_valve(&shared, writer)?;
         let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, clock, valve);
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);
+        seal::serve(&shared);
         Ok(Self { shared, addresses, engine: Some(engine) })
     }
 
@@ -264,12 +287,18 @@ fn new_switch(config: &Config, extras: &Extras, standing: &Standing) -> Switch {
     Switch::new(links, billers, standing.blocked.iter().copied(), standing.date)
 }
 
-fn start_valve(
-    shared: &Arc<Shared>,
-    writer: Writer,
-    adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
-) -> Result<Valve<release::Release>, JournalError> {
-    let releasing = release::Releasing::new(Arc::clone(shared), adapters);
+fn start_valve(shared: &Arc<Shared>, writer: Writer) -> Result<Valve<release::Release>, JournalError> {
+    for (code, adapter) in &shared.adapters {
+        let (shared, code) = (Arc::downgrade(shared), *code);
+        adapter.start(Arc::new(move |up| {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.reachable.send_modify(|said| {
+                let (now, times) = said.entry(code).or_default();
+                (*now, *times) = (up, times.saturating_add(1));
+            });
+        }));
+    }
+    let releasing = release::Releasing::new(Arc::clone(shared));
     let fail = move |error: JournalError| {
         tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");
         // What is on disk is known again only when the store is opened anew.

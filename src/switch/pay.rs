@@ -41,6 +41,9 @@ impl Switch {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
         self.redirect(&mut request.bill);
+        if self.is_full(&request.bill.biller) {
+            return self.tell(now, &from, Answer::plain(Reason::Overloaded), out);
+        }
         let ruled = self.rule_on(now, &from, &request);
         let bill = request.bill.clone();
         let mut open = Open::new(self.taken_in(now, &from, request));
@@ -98,6 +101,7 @@ impl Switch {
             confirmations: 0,
             totals_date,
             counted: CountedAs::Nothing,
+            owed: None,
             taken_in: now.wall,
             trace,
             reference: None,
@@ -127,10 +131,11 @@ impl Switch {
     fn post(&mut self, now: Now, mut open: Open, heads: Vec<super::HeadAmount>, out: &mut Output) {
         open.payment.state = State::Sent;
         open.payment.heads = heads;
-        let terms = self.billers.get(&open.payment.biller);
+        let terms = self.billers.get(&open.payment.biller).filter(|terms| !terms.embedded);
         // What is posted in our own store is decided in this very turn: only what leaves needs its intent on disk.
-        if let Some(terms) = terms.filter(|terms| !terms.embedded) {
-            let due = crate::clock::UnixMillis(now.wall.0.saturating_add(terms.reply_timeout_ms));
+        if let Some(timeout_ms) = terms.map(|terms| terms.reply_timeout_ms) {
+            self.hold(&mut open);
+            let due = crate::clock::UnixMillis(now.wall.0.saturating_add(timeout_ms));
             let what = What::Ordered(Ordered::Post, open.payment.biller);
             out.records.push(open.record(now, what, Some(due)));
         }

@@ -71,8 +71,6 @@ pub enum What {
     RepliedLate(Replied, BillerCode),
     /// No answer by the deadline.
     TimedOut(Ordered, BillerCode),
-    /// An order is given once more.
-    Retried,
     /// An operator has said what has become of it, and how they know.
     Resolved(Resolution, Box<str>),
     /// Found in the list of what is due, with nothing owed.
@@ -85,6 +83,8 @@ pub enum What {
     Blocked(BillerCode, bool),
     /// An acquirer's totals were held against ours.
     Reconciled(Box<Reconciled>),
+    /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
+    CarriedOver,
     /// The operator changed a bill of a department whose bills are in our own store.
     BillChanged {
         /// The department.
@@ -154,7 +154,6 @@ impl std::fmt::Display for What {
             Self::Replied(reply, biller) => write!(f, "{biller} replied: {reply}"),
             Self::RepliedLate(reply, biller) => write!(f, "{biller} replied late: {reply}"),
             Self::TimedOut(order, biller) => write!(f, "{biller} silent on the order to {order}"),
-            Self::Retried => f.write_str("tried again"),
             Self::Resolved(Resolution::Stands, why) => write!(f, "resolved, it stands: {why}"),
             Self::Resolved(Resolution::Undone, why) => write!(f, "resolved, undone: {why}"),
             Self::Resolved(Resolution::Again, why) => write!(f, "resolved, the biller is asked again: {why}"),
@@ -165,6 +164,7 @@ impl std::fmt::Display for What {
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
             Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
             Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
+            Self::CarriedOver => f.write_str("carried over"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }

@@ -12,6 +12,7 @@ use crate::timeouts::until;
 const CONFIRMING: Setup = Setup {
     reply_timeout_ms: 100,
     link_lines: "",
+    book_lines: "",
     biller_lines: "in_doubt = \"confirm\"\nreversible = false\nretry_ms = 50\nattempts_max = 3",
     drain_timeout_ms: 200,
     profile: "onelink",
@@ -49,7 +50,7 @@ async fn n31_a_payment_in_doubt_is_confirmed_and_its_repeat_then_told() {
             payment.date,
             payment.heads.clone(),
         ),
-        Order::LookUp(_) | Order::Reverse(_) => panic!("an order to post"),
+        Order::LookUp(_) | Order::Reverse { .. } => panic!("an order to post"),
     };
     assert_eq!(identity(&silent), identity(&confirmed), "the same in all its parts");
     confirmed.approve("R1");

@@ -12,6 +12,8 @@
 )]
 
 mod certain;
+mod departments;
+mod forward;
 mod framings;
 mod hostile;
 mod inquiry_and_payment;

@@ -62,6 +62,7 @@ fn payment(stan: &str) -> Payment {
         confirmations: 0,
         totals_date: "2026-11-20".parse().unwrap(),
         counted: CountedAs::Nothing,
+        owed: None,
         taken_in: UnixMillis(1),
         trace: 1,
         reference: None,

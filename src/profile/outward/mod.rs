@@ -202,7 +202,7 @@ impl Asked {
     pub fn of(order: &Order) -> Self {
         match order {
             Order::LookUp(_) => Self::LookUp,
-            Order::Reverse(_) => Self::Reverse,
+            Order::Reverse { .. } => Self::Reverse,
             Order::Post { payment, again } => Self::Post {
                 amount: payment.amount,
                 heads: payment.heads.clone(),
@@ -283,10 +283,10 @@ impl Profile {
 /// How often an order about a payment has been given before.
 fn times_told(payment: &Payment, order: &Order) -> usize {
     match order {
-        Order::LookUp(_) | Order::Post { again: false, .. } => 0,
+        Order::LookUp(_) | Order::Post { again: false, .. } | Order::Reverse { again: false, .. } => 0,
         Order::Post { again: true, .. } => usize::from(payment.confirmations.max(1)),
-        Order::Reverse(_) => {
-            payment.reversal.map_or(0, |reversal| usize::from(reversal.attempts.saturating_sub(1)))
+        Order::Reverse { again: true, .. } => {
+            payment.reversal.map_or(1, |reversal| usize::from(reversal.attempts.saturating_sub(1).max(1)))
         }
     }
 }

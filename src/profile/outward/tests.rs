@@ -55,6 +55,7 @@ fn payment(biller: &str) -> Payment {
         heads: Vec::new(),
         advice: false,
         confirmations: 0,
+        owed: None,
         taken_in: UnixMillis(1_795_165_507_000),
         trace: 1_700_000,
         reference: None,
@@ -173,7 +174,7 @@ fn what_is_said_in_the_words_of_a_profile_is_what_its_other_side_hears() {
         assert_eq!(repeated.key, heard.key, "{name}: repeated, it is known by the same");
 
         payment.reversal = Some(Reversal { attempts: 1, ..Reversal::default() });
-        let reverse = Order::Reverse(Box::new(payment.clone()));
+        let reverse = Order::Reverse { payment: Box::new(payment.clone()), again: false };
         let first = ear.say(Say::Order(&reverse));
         let Request::Reversal(undone) = ear.hears(&first) else { panic!("{name}: a reversal") };
         assert_eq!((undone.original, undone.amount), (heard.key, payment.amount), "{name}");
@@ -182,7 +183,7 @@ fn what_is_said_in_the_words_of_a_profile_is_what_its_other_side_hears() {
             Outcome::Reversed
         ));
         payment.reversal = Some(Reversal { attempts: 2, ..Reversal::default() });
-        let second = ear.say(Say::Order(&Order::Reverse(Box::new(payment))));
+        let second = ear.say(Say::Order(&Order::Reverse { payment: Box::new(payment), again: true }));
         assert_eq!(second[4..], first[4..], "{name}: the second differs in its type alone");
         assert_ne!(second[..4], first[..4], "{name}");
     }

@@ -87,7 +87,7 @@ impl Telling<'_> {
     fn payment(&self) -> Option<&Payment> {
         match self.order? {
             Order::LookUp(_) => None,
-            Order::Post { payment, .. } | Order::Reverse(payment) => Some(payment),
+            Order::Post { payment, .. } | Order::Reverse { payment, .. } => Some(payment),
         }
     }
 
@@ -96,7 +96,7 @@ impl Telling<'_> {
     fn trace(&self) -> u64 {
         match self.order {
             Some(Order::Post { payment, .. }) => payment.trace.wrapping_mul(3),
-            Some(Order::Reverse(payment)) => payment.trace.wrapping_mul(3).wrapping_add(1),
+            Some(Order::Reverse { payment, .. }) => payment.trace.wrapping_mul(3).wrapping_add(1),
             Some(Order::LookUp(_)) | None => self.facts.number.wrapping_mul(3).wrapping_add(2),
         }
     }
@@ -185,7 +185,7 @@ impl Telling<'_> {
     fn consumer(&self) -> &str {
         match self.order {
             Some(Order::LookUp(bill)) => &bill.consumer,
-            Some(Order::Post { payment, .. } | Order::Reverse(payment)) => &payment.consumer,
+            Some(Order::Post { payment, .. } | Order::Reverse { payment, .. }) => &payment.consumer,
             None => "",
         }
     }

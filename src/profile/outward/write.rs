@@ -27,7 +27,7 @@ impl Profile {
                 let saying = match order {
                     Order::LookUp(_) => &outward.inquiry,
                     Order::Post { .. } => &outward.payment,
-                    Order::Reverse(_) => &outward.reversal,
+                    Order::Reverse { .. } => &outward.reversal,
                 };
                 (saying, &[], Some(order))
             }
@@ -79,6 +79,6 @@ impl Profile {
 fn payment_of(order: &Order) -> Option<&Payment> {
     match order {
         Order::LookUp(_) => None,
-        Order::Post { payment, .. } | Order::Reverse(payment) => Some(payment),
+        Order::Post { payment, .. } | Order::Reverse { payment, .. } => Some(payment),
     }
 }
