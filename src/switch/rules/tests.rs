@@ -1,5 +1,7 @@
 //! Each rule by itself, and that parts always sum to the whole.
 
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use proptest::prelude::*;
 
 use super::*;
