@@ -14,6 +14,7 @@ mod sim;
 mod simulate;
 mod specs;
 mod tables;
+mod totals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 
+use super::totals::TotalTold;
 use super::{Fact, From, Profile, Step, Told};
 use crate::ids::BusinessDate;
 use crate::iso8583::{EncodeError, Message, Writer};
@@ -210,7 +211,18 @@ impl Digits {
 
 impl Fact {
     const fn is_number(self) -> bool {
-        matches!(self, Self::AmountWithinDue | Self::AmountAfterDue)
+        match self {
+            Self::AmountWithinDue | Self::AmountAfterDue => true,
+            Self::Total(total) => total.is_number(),
+            Self::Name
+            | Self::Status
+            | Self::DueDate
+            | Self::BillingMonth
+            | Self::Heads
+            | Self::Receipt
+            | Self::DatePaid
+            | Self::Authorisation => false,
+        }
     }
 
     /// Gives this fact's value, or values, to `put`; nothing if the outcome has none.
@@ -228,8 +240,17 @@ impl Fact {
                 | Self::AmountAfterDue
                 | Self::Heads
                 | Self::Receipt
+                | Self::Total(_)
                 | Self::Authorisation => self.tell_posting(posting, put),
             },
+            About::Totals { date: _, ours, agree } => {
+                if let Self::Total(total) = self {
+                    match total.told(ours, *agree) {
+                        TotalTold::Number(number) => put(Digits::of(number).as_bytes()),
+                        TotalTold::Net(net) => put(net.digits().as_bytes()),
+                    }
+                }
+            }
         }
     }
 
@@ -243,7 +264,7 @@ impl Fact {
             Self::AmountWithinDue => put(Digits::of(bill.amount_within_due.minor()).as_bytes()),
             Self::AmountAfterDue => put(Digits::of(bill.amount_after_due.minor()).as_bytes()),
             Self::Heads => tell_heads(&bill.heads, put),
-            Self::Receipt | Self::DatePaid | Self::Authorisation => {}
+            Self::Receipt | Self::DatePaid | Self::Authorisation | Self::Total(_) => {}
         }
     }
 
@@ -258,6 +279,7 @@ impl Fact {
             | Self::BillingMonth
             | Self::AmountWithinDue
             | Self::AmountAfterDue
+            | Self::Total(_)
             | Self::DatePaid => {}
         }
     }

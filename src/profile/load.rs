@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::answer::WIDTH_MAX;
 use super::outward;
 use super::tables::{AnswerTable, ClassesTable, CodesTable, FactTable, File, PlaceTable};
+use super::totals::TotalFact;
 use super::{Class, Fact, From, Kind, NetworkCode, Paths, Place, Profile, Step, Told, Values};
 use crate::ids::ResponseCode;
 use crate::iso8583::{Dialect, FieldPath, Mti, Writer};
@@ -208,6 +209,7 @@ impl Check<'_> {
             (Kind::Payment, Some(&table.payment)),
             (Kind::Advice, table.advice.as_ref()),
             (Kind::Reversal, Some(&table.reversal)),
+            (Kind::Totals, table.reconciliation.as_ref()),
             (Kind::Network, Some(&table.network)),
         ];
         let mut classes: Vec<Class> = Vec::new();
@@ -379,7 +381,9 @@ pub fn line_of(text: &str, span: &Range<usize>) -> usize {
 
 impl Fact {
     const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
-                                 receipt, date_paid or authorisation";
+                                 receipt, date_paid or authorisation; of totals settlement_code, credits_number, \
+                                 credit_reversals_number, debits_number, debit_reversals_number, the same four with \
+                                 _amount, or net";
 
     fn from_name(name: &str) -> Option<Self> {
         Some(match name {
@@ -393,7 +397,7 @@ impl Fact {
             "receipt" => Self::Receipt,
             "date_paid" => Self::DatePaid,
             "authorisation" => Self::Authorisation,
-            _ => return None,
+            _ => return TotalFact::from_name(name).map(Self::Total),
         })
     }
 }

@@ -118,7 +118,8 @@ impl LinkIntake {
 /// What may be taken before what: what may not be shed goes ahead of new work, but nothing goes ahead of who may say what.
 const fn rank_of(request: &Request) -> Rank {
     match request {
-        Request::SignOn | Request::SignOff | Request::CutOver { .. } => Rank::Fence,
+        // Totals count what was said before them.
+        Request::SignOn | Request::SignOff | Request::CutOver { .. } | Request::Totals(_) => Rank::Fence,
         Request::Reversal(_) | Request::Advice(_) => Rank::Ahead,
         Request::Echo | Request::Inquiry(_) | Request::Payment(_) | Request::Refused { .. } => Rank::Behind,
     }

@@ -23,6 +23,7 @@ mod peers;
 mod release;
 mod reload;
 mod seal;
+mod totals;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -318,7 +319,7 @@ fn new_switch(config: &Config, extras: &Extras, standing: &Standing) -> Switch {
         let mut terms = biller.terms.clone();
         if extras.adapters.contains_key(&biller.code) {
             terms.embedded = false;
-            terms.looks_up_first = false;
+            terms.looks_up_first = terms.rules.need_the_bill();
         }
         terms
     });

@@ -89,6 +89,10 @@ impl Releasing {
             Alarm::LateApproval(key) => {
                 tracing::error!(payment = %key, "alarm: approved after it had been closed: it is reversed once more");
             }
+            Alarm::TotalsDiffer { link, reconciled } => {
+                let (date, ours, theirs) = (reconciled.date, reconciled.ours, reconciled.theirs);
+                tracing::error!(%link, %date, ?ours, ?theirs, "alarm: an acquirer has counted otherwise");
+            }
             Alarm::UnaskedAnswer { link, stan } => {
                 if let Some(counters) = self.shared.counters.link(link) {
                     Counters::count(&counters.unasked);

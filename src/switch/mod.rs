@@ -17,10 +17,12 @@ mod reason;
 mod record;
 mod replies;
 mod reverse;
+mod rules;
 mod session;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -33,18 +35,28 @@ pub use forward::Owing;
 pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State};
 pub use reason::Reason;
 pub use record::{Evidence, Ordered, Record, Replied, What};
+pub use rules::{
+    CheckDigit, Exactness, Expiry, HeadRule, Hours, Inquiries, Late, Limits, Part, Pattern, PsidRule, Route,
+    Rules, Share, Span, Stage, Window,
+};
 pub use terms::{BillerTerms, InDoubt, LinkTerms};
+pub use totals::{
+    Claimed, Counted, CountedAs, Net, Reconciled, Tally, Totals, TotalsRequest, reconciled_date,
+};
 
 use crate::clock::{Now, Ticks};
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
 use forward::Queue;
 use pending::{Open, Pending};
+use rules::{Inquired, Routes};
 use session::Session;
 
 /// All that the switch knows beside the store: sessions, what is open, and the business date.
 #[derive(Debug)]
 pub struct Switch {
     billers: HashMap<BillerCode, BillerTerms>,
+    routes: Routes,
+    inquired: Inquired,
     blocked: BTreeSet<BillerCode>,
     sessions: HashMap<LinkName, Session>,
     open: HashMap<PaymentKey, Open>,
@@ -75,8 +87,12 @@ impl Switch {
         blocked: impl IntoIterator<Item = BillerCode>,
         date: BusinessDate,
     ) -> Self {
+        let billers: HashMap<_, _> = billers.into_iter().map(|terms| (terms.code, terms)).collect();
+        let routes = Routes::new(billers.values().map(|terms| (terms.code, &*terms.rules)));
         Self {
-            billers: billers.into_iter().map(|terms| (terms.code, terms)).collect(),
+            billers,
+            routes,
+            inquired: Inquired::default(),
             blocked: blocked.into_iter().collect(),
             sessions: links.into_iter().map(|terms| (terms.name, Session::new(&terms))).collect(),
             open: HashMap::new(),
@@ -189,6 +205,7 @@ impl Switch {
             Request::Payment(request) => self.payment(now, from, *request, out),
             Request::Advice(request) => self.advice(now, from, *request, out),
             Request::Reversal(request) => self.reversal(now, from, *request, out),
+            Request::Totals(request) => self.totals(now, &from, &request, out),
         }
     }
 
@@ -274,6 +291,7 @@ impl Asker {
             payment: None,
             due: None,
             was_due: None,
+            counted: None,
             evidence: Evidence::default(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::forward::Place;
-use super::{Action, Answer, Asker, LegId, Order, Output, Payment, Reason, Record, Switch, What};
+use super::{Action, Answer, Asker, BillRef, LegId, Order, Output, Payment, Reason, Record, Switch, What};
 use crate::clock::{Now, Ticks, UnixMillis};
 use crate::ids::{BillerCode, PaymentKey, Rrn, Stan};
 
@@ -32,7 +32,7 @@ pub(super) struct Open {
 pub(super) enum LegOf {
     Inquiry {
         from: Asker,
-        biller: BillerCode,
+        bill: BillRef,
     },
     LookUp(PaymentKey),
     Post(PaymentKey),
@@ -158,6 +158,7 @@ impl Open {
 
     /// A record of this payment as it stands now, due again at `due`.
     pub(super) fn record(&mut self, now: Now, what: What, due: Option<UnixMillis>) -> Record {
+        let counted = self.payment.count();
         let owes = due.is_some() || self.payment.state == super::State::Exception;
         self.payment.owed = match &self.place {
             Some(place) if owes => Some(place.owed(now)),
@@ -174,6 +175,7 @@ impl Open {
             payment: Some(Box::new(self.payment.clone())),
             due,
             was_due: std::mem::replace(&mut self.due, due),
+            counted,
             evidence: super::Evidence::default(),
         }
     }

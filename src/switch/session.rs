@@ -79,6 +79,7 @@ impl Switch {
                     | Request::Payment(_)
                     | Request::Advice(_)
                     | Request::Reversal(_)
+                    | Request::Totals(_)
                     | Request::Refused { .. } => {}
                 }
                 Reason::Approved
@@ -97,8 +98,8 @@ impl Switch {
         }
         let just_been = now.ticks < self.guarded_until;
         let moves = match to {
-            Some(day) if day.as_bytes() == today.month_day().as_bytes() => Some(false),
-            Some(day) => (day.as_bytes() == next.month_day().as_bytes()).then_some(true),
+            Some(day) if today.is_called(day.as_bytes()) => Some(false),
+            Some(day) => next.is_called(day.as_bytes()).then_some(true),
             None => Some(!just_been),
         };
         let Some(moves) = moves else {

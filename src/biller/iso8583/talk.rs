@@ -302,9 +302,11 @@ impl HostIntake {
             // The business date moves by the acquirers' cutover, or by the operator's.
             Request::SignOff => (Reason::Approved, Some(Session { said: true, on: false })),
             Request::Refused { reason, .. } => (reason, None),
-            Request::Inquiry(_) | Request::Payment(_) | Request::Advice(_) | Request::Reversal(_) => {
-                (Reason::Unsupported, None)
-            }
+            Request::Inquiry(_)
+            | Request::Payment(_)
+            | Request::Advice(_)
+            | Request::Reversal(_)
+            | Request::Totals(_) => (Reason::Unsupported, None),
         })
     }
 }

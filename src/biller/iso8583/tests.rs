@@ -16,7 +16,7 @@ use crate::ids::{KeyParts, PaymentKey};
 use crate::iso8583::{Framing, Mirror, Mti, Writer, decode, shipped as dialects};
 use crate::money::MinorUnits;
 use crate::profile::{Own, Profile, shipped};
-use crate::switch::{BillRef, Digest, Payment, State};
+use crate::switch::{BillRef, CountedAs, Digest, Payment, State};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -48,6 +48,8 @@ fn payment(trace: u64) -> Payment {
         taken_in: UnixMillis(1_795_165_507_000),
         trace,
         reference: None,
+        totals_date: "2026-11-20".parse().unwrap(),
+        counted: CountedAs::Nothing,
     }
 }
 

@@ -207,6 +207,7 @@ impl Call {
             | Request::SignOff
             | Request::Echo
             | Request::CutOver { .. }
+            | Request::Totals(_)
             | Request::Refused { .. } => None,
         }
     }
@@ -223,6 +224,8 @@ impl Call {
             Request::SignOn | Request::SignOff | Request::Echo | Request::CutOver { .. } => {
                 Some(Answer::plain(Reason::Approved))
             }
+            // It keeps none.
+            Request::Totals(_) => Some(Answer::plain(Reason::Unsupported)),
         }
     }
 
