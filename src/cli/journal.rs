@@ -263,6 +263,7 @@ fn days_table(days: &[SealedDay]) -> String {
         table(&["date", "state", ">segments", ">first leg", ">last leg", ">legs", ">payments", ">bytes"]);
     for day in days {
         let state = match day.pruned {
+            0 if !day.complete => "being sealed",
             0 => "sealed",
             pruned if pruned == day.segments => "pruned",
             _ => "partly pruned",

@@ -1,5 +1,6 @@
 //! Runs the sealer beside the switch: a step at a time on a thread where that may take its time, then a pause as long as
-//! the step took, so that live traffic keeps at least half of what there is.
+//! the step took, so that live traffic keeps its latency. Only when the working store has outgrown its bound by as much again
+//! there is no pause: then starts would become slow.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,14 +40,14 @@ async fn seal(shared: Arc<Shared>, mut sealer: Sealer) {
         sealer = back;
         let pause = match step {
             Ok(Step::Idle) => IDLE,
-            Ok(Step::Again) => began.elapsed(),
+            Ok(Step::Again) => rest(&sealer, began),
             Ok(Step::Unload(unloading)) => {
                 let (done, committed) = oneshot::channel();
                 let said = shared.urgent.send(Input::Unload(unloading, done)).await;
                 if said.is_err() || committed.await.is_err() {
                     return;
                 }
-                Duration::ZERO
+                rest(&sealer, began)
             }
             Err(error) => {
                 tracing::error!(%error, "alarm: legs cannot be sealed, and the working store grows; it is tried again");
@@ -55,4 +56,9 @@ async fn seal(shared: Arc<Shared>, mut sealer: Sealer) {
         };
         let _ = timeout(pause, going_down.wait_for(|down| *down)).await;
     }
+}
+
+/// A pause as long as the step that began then took.
+fn rest(sealer: &Sealer, began: Instant) -> Duration {
+    if sealer.is_behind() { Duration::ZERO } else { began.elapsed() }
 }

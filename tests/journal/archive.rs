@@ -50,7 +50,10 @@ fn a_date_is_archived_pruned_and_put_back_and_all_is_as_it_was() {
     let (store, _writer, _) = three_days(dir.path());
     let before = legs(&store);
     let days = store.sealed_days();
-    assert_eq!(days.iter().map(|day| (day.legs, day.pruned)).collect::<Vec<_>>(), [(100, 0), (101, 0)]);
+    assert_eq!(
+        days.iter().map(|day| (day.legs, day.pruned, day.complete)).collect::<Vec<_>>(),
+        [(100, 0, true), (101, 0, true)]
+    );
     assert_eq!(days, sealed_days(dir.path()).unwrap());
     let file = archived(dir.path(), DAY);
     assert_eq!(store.prune(date(DAY), date(DAY + 2), Some(&file)).unwrap(), 100);
@@ -133,7 +136,7 @@ fn what_is_worked_with_is_not_pruned() {
     while store.prune(date(DAY), today, None).is_err() {
         let carried = ledger::exceptions(&store).unwrap()[0].0 > 2;
         assert!(!carried || refused > 1);
-        if !store.sealed_days().is_empty() {
+        if store.sealed_days().first().is_some_and(|day| day.complete) {
             assert!(matches!(store.prune(date(DAY), date(DAY), None), Err(ArchiveError::StillWorking(..))));
         }
         seal(&store, &mut writer, &mut sealer, DAY + 1, 1);
@@ -191,4 +194,22 @@ fn an_archive_is_never_written_over_another_file() {
         archive(dir.path(), date(DAY + 9), &dir.path().join("none"), &mut |_, _| ()),
         Err(ArchiveError::NoSuchDate(_))
     ));
+}
+
+#[test]
+fn a_date_is_archived_once_all_of_it_is_sealed_and_not_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writer) = open_store(dir.path());
+    let mut sealer = Sealer::new(&store, Sealing { working_legs_max: 10, segment_legs_max: 10 });
+    for number in 1..=30 {
+        writer.commit(&[pay(&store, number, DAY, State::Posted)]).unwrap();
+        seal(&store, &mut writer, &mut sealer, DAY, 10_000);
+    }
+    let to = dir.path().join("early.bsa");
+    let early = |to: &Path| archive(dir.path(), date(DAY), to, &mut |_, _| ());
+    assert!(matches!(early(&to), Err(ArchiveError::StillWorking(..))));
+    assert!(!to.exists() && !store.sealed_days()[0].complete);
+    cut_over(&store, &mut writer, DAY + 1);
+    seal(&store, &mut writer, &mut sealer, DAY + 1, 10_000);
+    assert_eq!(early(&to).unwrap().legs, 60, "the cutover itself is of the next");
 }

@@ -102,6 +102,8 @@ pub struct SealedDay {
     pub segments: u64,
     /// How many of them are pruned.
     pub pruned: u64,
+    /// Whether all of its legs are sealed.
+    pub complete: bool,
     /// Sequence of the first leg.
     pub first: u64,
     /// Sequence of the last leg.
@@ -123,12 +125,13 @@ impl Days {
             if days.last().is_none_or(|day| day.date != footer.date) {
                 let (date, first, last) = (footer.date, footer.first, footer.last);
                 let (segments, pruned, legs, payments, bytes) = (0, 0, 0, 0, 0);
-                days.push(SealedDay { date, segments, pruned, first, last, legs, payments, bytes });
+                let complete = false;
+                days.push(SealedDay { date, segments, pruned, complete, first, last, legs, payments, bytes });
             }
             let Some(day) = days.last_mut() else { continue };
             day.segments = day.segments.saturating_add(1);
             day.pruned = day.pruned.saturating_add(u64::from(!segment.is_whole));
-            day.last = footer.last;
+            (day.last, day.complete) = (footer.last, footer.is_last);
             day.legs = day.legs.saturating_add(footer.legs());
             day.payments = day.payments.saturating_add(footer.payments);
             day.bytes = day.bytes.saturating_add(segment.bytes);
@@ -136,11 +139,15 @@ impl Days {
         days
     }
 
-    /// The segments of a date.
+    /// The segments of a date, all of which are there.
     fn of(&self, date: BusinessDate) -> Result<Vec<&Segment>, ArchiveError> {
         let of = self.segments().iter().filter(|segment| segment.footer.date == date);
         let found: Vec<_> = of.map(AsRef::as_ref).collect();
-        if found.is_empty() { Err(ArchiveError::NoSuchDate(date)) } else { Ok(found) }
+        let last = found.last().ok_or(ArchiveError::NoSuchDate(date))?;
+        if !last.footer.is_last {
+            return Err(ArchiveError::StillWorking(date, "not all of its legs are sealed yet"));
+        }
+        Ok(found)
     }
 }
 

@@ -63,6 +63,7 @@ impl Draft {
         out.write(&footer::header(first, date, &previous))?;
         let footer = Footer {
             date,
+            is_last: false,
             first,
             last: first.saturating_sub(1),
             previous,
@@ -134,12 +135,19 @@ impl Draft {
         self.out.sink.sync()
     }
 
-    /// Writes tables and footer, makes it durable, reads all of it back, and gives it its name.
+    /// The segment's business date.
+    pub(super) const fn date(&self) -> BusinessDate {
+        self.footer.date
+    }
+
+    /// Writes tables and footer, makes it durable, reads all of it back, and gives it its name. `is_last` says whether the next
+    /// block is of another date.
     ///
     /// # Errors
     ///
     /// [`JournalError`]: there is no such segment then.
-    pub(super) fn finish(mut self) -> Result<Segment, JournalError> {
+    pub(super) fn finish(mut self, is_last: bool) -> Result<Segment, JournalError> {
+        self.footer.is_last = is_last;
         self.footer.blocks = u64::try_from(self.blocks.len()).unwrap_or(u64::MAX);
         self.footer.payments = u64::try_from(self.payments.len()).unwrap_or(u64::MAX);
         (self.footer.earliest, self.footer.latest) =

@@ -24,6 +24,8 @@ pub(super) const HEADER_BYTES: usize = 56;
 pub(in crate::journal) struct Footer {
     /// The business date that was in force at the end of each of its blocks.
     pub(in crate::journal) date: BusinessDate,
+    /// Whether the legs after it are of another date: no more segments of this one will come.
+    pub(in crate::journal) is_last: bool,
     /// Sequence of the first leg.
     pub(in crate::journal) first: u64,
     /// Sequence of the last leg.
@@ -66,6 +68,7 @@ impl Footer {
         for date in [self.date, self.earliest, self.latest] {
             bytes.extend_from_slice(&date.day_number().to_be_bytes());
         }
+        bytes.push(u8::from(self.is_last));
         let numbers =
             [self.first, self.last, self.blocks, self.payments, self.table_at, self.index_at, self.footer_at];
         for number in numbers {
@@ -115,6 +118,7 @@ impl Footer {
         let mut rest = body;
         let mut date = || BusinessDate::from_day_number(i32::from_be_bytes(take(&mut rest)?)).ok();
         let [date, earliest, latest] = [date()?, date()?, date()?];
+        let [is_last] = take(&mut rest)?;
         let mut number = || Some(u64::from_be_bytes(take(&mut rest)?));
         let [first, last, blocks, payments] = [number()?, number()?, number()?, number()?];
         let [table_at, index_at, footer_at] = [number()?, number()?, number()?];
@@ -126,9 +130,11 @@ impl Footer {
             Some(Box::from(key))
         };
         let [least, greatest] = [key()?, key()?];
-        let sound = first > 0 && first <= last && table_at <= index_at && index_at <= footer_at;
+        let sound =
+            is_last < 2 && first > 0 && first <= last && table_at <= index_at && index_at <= footer_at;
         (sound && rest.is_empty()).then_some(Self {
             date,
+            is_last: is_last == 1,
             first,
             last,
             previous,

@@ -95,6 +95,13 @@ impl Sealer {
         Ok(step)
     }
 
+    /// Whether there are so many legs to be sealed that it had better not rest between its steps.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        let working = self.shared.durable().last.saturating_sub(self.shared.days().last());
+        working > self.sealing.working_legs_max.saturating_mul(2)
+    }
+
     /// What an earlier process had sealed and not let go of.
     fn look_back(&self) -> Result<(Work, Step), JournalError> {
         let shared = &self.shared;
@@ -151,8 +158,11 @@ impl Sealer {
     }
 
     fn publish(&self, draft: Draft) -> Result<(Work, Step), JournalError> {
-        let segment = draft.finish()?;
-        let (date, legs) = (segment.footer.date, segment.footer.legs());
+        let (next, date) = (draft.next(), draft.date());
+        // The head's block is never sealed, so there is a next one.
+        let is_last = self.date_of(next, Some(date))? != date;
+        let segment = draft.finish(is_last)?;
+        let legs = segment.footer.legs();
         self.shared.change_days(|days| days.with(segment))?;
         let sealed = self.shared.days().segments().last().map(Arc::clone);
         tracing::info!(business_date = %date, legs, "legs were sealed");
