@@ -23,6 +23,9 @@ use crate::vault::VaultError;
 /// Why a command failed.
 #[derive(Debug, Error)]
 pub enum CliError {
+    /// Arguments that do not make a command.
+    #[error("{0}")]
+    Usage(String),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -186,6 +189,7 @@ impl CliError {
             Self::Start(_)
             | Self::Control(_)
             | Self::Config(_)
+            | Self::Usage(_)
             | Self::Spec(_)
             | Self::Replay(_)
             | Self::Scroll(_)

@@ -146,3 +146,10 @@ fn a_host_that_cannot_be_spoken_to_is_told_by_file_line_and_reason() {
         assert!(error.contains(want) || want.contains('`') && error.contains("DE 32"), "{want}: {error}");
     }
 }
+
+#[test]
+fn the_example_with_hosts_can_be_run() {
+    let text = include_str!("../../deploy/examples/hosts.toml");
+    let config = Config::parse("hosts.toml", text, Path::new(".")).unwrap();
+    assert_eq!((config.hosts.len(), config.billers.len()), (2, 3));
+}

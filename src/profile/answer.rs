@@ -118,7 +118,8 @@ pub(super) fn pieces<T>(
 ) -> Result<(), EncodeError> {
     let mut any = false;
     inside.iter().for_each(|(_, told)| tell(told, &mut |_| any = true));
-    if !any {
+    // In messages of another kind there may be nothing inside.
+    if !(any && writer.has_inside(field)) {
         return Ok(());
     }
     writer.begin(field)?;
@@ -210,7 +211,15 @@ impl Digits {
 
 impl Fact {
     const fn is_number(self) -> bool {
-        matches!(self, Self::AmountWithinDue | Self::AmountAfterDue)
+        matches!(
+            self,
+            Self::AmountWithinDue
+                | Self::AmountAfterDue
+                | Self::Bills
+                | Self::BillAmount(_)
+                | Self::Splits
+                | Self::SplitAmount(_)
+        )
     }
 
     /// Gives this fact's value, or values, to `put`; nothing if the outcome has none.
@@ -229,6 +238,12 @@ impl Fact {
                 | Self::Heads
                 | Self::Receipt
                 | Self::Authorisation => self.tell_posting(posting, put),
+                Self::Bills
+                | Self::BillPeriod(_)
+                | Self::BillAmount(_)
+                | Self::Splits
+                | Self::SplitMinor(_)
+                | Self::SplitAmount(_) => {}
             },
         }
     }
@@ -244,6 +259,12 @@ impl Fact {
             Self::AmountAfterDue => put(Digits::of(bill.amount_after_due.minor()).as_bytes()),
             Self::Heads => tell_heads(&bill.heads, put),
             Self::Receipt | Self::DatePaid | Self::Authorisation => {}
+            Self::Bills
+            | Self::BillPeriod(_)
+            | Self::BillAmount(_)
+            | Self::Splits
+            | Self::SplitMinor(_)
+            | Self::SplitAmount(_) => self.tell_by_place(bill, put),
         }
     }
 
@@ -258,7 +279,13 @@ impl Fact {
             | Self::BillingMonth
             | Self::AmountWithinDue
             | Self::AmountAfterDue
-            | Self::DatePaid => {}
+            | Self::DatePaid
+            | Self::Bills
+            | Self::BillPeriod(_)
+            | Self::BillAmount(_)
+            | Self::Splits
+            | Self::SplitMinor(_)
+            | Self::SplitAmount(_) => {}
         }
     }
 }

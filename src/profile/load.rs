@@ -379,7 +379,8 @@ pub fn line_of(text: &str, span: &Range<usize>) -> usize {
 
 impl Fact {
     const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
-                                 receipt, date_paid or authorisation";
+                                 receipt, date_paid, authorisation, bills, bill_1_period, bill_1_amount, splits, split_1_minor \
+                                 or split_1_amount";
 
     fn from_name(name: &str) -> Option<Self> {
         Some(match name {
@@ -393,7 +394,7 @@ impl Fact {
             "receipt" => Self::Receipt,
             "date_paid" => Self::DatePaid,
             "authorisation" => Self::Authorisation,
-            _ => return None,
+            _ => return Self::by_place(name),
         })
     }
 }
