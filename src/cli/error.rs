@@ -13,7 +13,6 @@ use crate::control::ControlError;
 use crate::journal::{ArchiveError, JournalError};
 use crate::server::{ImportError, StartError};
 use crate::settle::{AuditError, ScrollError};
-use crate::sim::compare::CompareError;
 use crate::sim::replay::ReplayError;
 use crate::sim::rest::{OfficeError, ServerTlsError};
 use crate::sim::world::SiteError;
@@ -24,6 +23,9 @@ use crate::vault::VaultError;
 /// Why a command failed.
 #[derive(Debug, Error)]
 pub enum CliError {
+    /// Arguments that do not make a command.
+    #[error("{0}")]
+    Usage(String),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -72,9 +74,6 @@ pub enum CliError {
     /// The simulated department.
     #[error(transparent)]
     Department(#[from] OfficeError),
-    /// Two books.
-    #[error(transparent)]
-    Compare(#[from] CompareError),
     /// Its TLS.
     #[error(transparent)]
     DepartmentTls(#[from] ServerTlsError),
@@ -195,6 +194,7 @@ impl CliError {
             Self::Start(_)
             | Self::Control(_)
             | Self::Config(_)
+            | Self::Usage(_)
             | Self::Spec(_)
             | Self::Replay(_)
             | Self::Scroll(_)
@@ -203,7 +203,6 @@ impl CliError {
             | Self::Vault(_)
             | Self::Simulation(_)
             | Self::Department(_)
-            | Self::Compare(_)
             | Self::DepartmentTls(_)
             | Self::Io { .. }
             | Self::NoStore { .. }

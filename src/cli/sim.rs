@@ -10,10 +10,11 @@ use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
-use crate::ids::BusinessDate;
-use crate::sim::compare;
+use crate::ids::{BillerCode, BusinessDate};
+use crate::profile::Own;
+use crate::sim::acquirer::Plan;
 use crate::sim::iso::{self, Books};
-use crate::sim::rest::{Department, FaultRule, Office, Settings};
+use crate::sim::rest::{Department, FaultRule, Office, OfficeError, Settings};
 
 const REST_HELP: &str = "\
 Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment or any. WHEN: a rate (5%), a consumer (consumer=7001) or once (nth=3).
@@ -37,16 +38,7 @@ Examples:
   billswitch sim rest --listen 127.0.0.1:8090 --bills fixtures/billers/certification.csv --ledger department.jsonl
   billswitch sim rest --listen 127.0.0.1:8090 --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:delay=200:1%";
 
-const COMPARE_HELP: &str = "\
-Bills, amounts and receipts are compared. What is still in doubt is in neither book or in the ledger alone: wait until
-`billswitch ctl status` shows nothing open, and look at `billswitch ctl exceptions`.
-
-Example:
-  billswitch book export KPWATER --date 2026-11-20 > scroll.csv
-  billswitch sim compare --ledger department.jsonl --scroll scroll.csv
-
-Exit status: 0 they say the same, 1 they differ.";
-const ISO_HELP: &str = "\
+onst ISO_HELP: &str = "\
 The host speaks the profile as its [classes] and [answer] say, so that the switch reaches it by the same file's [outward].
 Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment, reversal or any. WHEN: a rate (5%), a consumer (consumer=7001) or once
 (nth=3).
@@ -68,6 +60,21 @@ Examples:
   billswitch sim iso --listen 127.0.0.1:7001 --profile ebipp --bills bills.csv --ledger host.jsonl
   billswitch sim iso --listen 127.0.0.1:7002 --profile pln --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:late=300:1%";
 
+const ACQUIRER_HELP: &str = "\
+Each bill is asked for and paid. What is not answered, or answered as in doubt, is taken back (0420, then 0421s) until that is
+heard; an approval is in the ledger before anything else is done about it. Prints what came of it as JSON.
+
+Example:
+  billswitch sim acquirer --connect 127.0.0.1:8583 --profile onelink --own acquirer=27 --own terminal=SIM00001 --biller WATER \\
+    --bills deploy/examples/water.csv --ledger acquirer.jsonl --currency 360";
+
+const COMPARE_HELP: &str = "\
+Ledgers are those of `sim rest`, `sim iso` and `sim acquirer`; a scroll is that of `billswitch book export`. Compared is what stands
+on each bill, in minor units. What differs when all has come to an end should be in `billswitch ctl exceptions`.
+
+Example:
+  billswitch sim compare acquirer.jsonl water.jsonl";
+
 /// What `sim` takes.
 #[derive(Args, Debug)]
 pub(super) struct SimArgs {
@@ -80,22 +87,71 @@ enum SimCommand {
     /// A department with an HTTP API, as the 1BILL-style contract has it
     #[command(after_help = REST_HELP)]
     Rest(RestArgs),
-    /// Hold a simulated department's ledger against a daily scroll of the switch
-    #[command(after_help = COMPARE_HELP)]
-    Compare(CompareArgs),
     /// A department's ISO 8583 host, in any profile
     #[command(after_help = ISO_HELP)]
     Iso(IsoArgs),
+    /// An acquirer: inquires, pays, repeats and takes back at a rate, and keeps a ledger
+    #[command(after_help = ACQUIRER_HELP)]
+    Acquirer(AcquirerArgs),
+    /// What stands in one ledger and not in another; exit status 1 if anything differs
+    #[command(after_help = COMPARE_HELP)]
+    Compare(CompareArgs),
+}
+
+#[derive(Args, Debug)]
+struct AcquirerArgs {
+    /// The switch's link: host name or address, and port
+    #[arg(long, value_name = "ADDR")]
+    connect: String,
+    /// The link's profile; one with an [outward] side
+    #[arg(long, value_name = "NAME")]
+    profile: String,
+    /// Folder with dialects/ and profiles/, instead of those that are built in
+    #[arg(long, value_name = "DIR")]
+    specs: Option<PathBuf>,
+    /// What the profile's own:NAME is, NAME=TEXT; may be given several times
+    #[arg(long = "own", value_name = "NAME=TEXT")]
+    own: Vec<String>,
+    /// The department, by the switch's code
+    #[arg(long, value_name = "CODE")]
+    biller: BillerCode,
+    /// Its bills, in the columns of `book import`: each is paid once
+    #[arg(long, value_name = "FILE.csv")]
+    bills: PathBuf,
+    /// What the switch has approved, and what was taken back; made if it is not there
+    #[arg(long, value_name = "FILE.jsonl")]
+    ledger: PathBuf,
+    /// Payments begun a second
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    rate: u32,
+    /// Payments at once
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    in_flight: usize,
+    /// How long an answer is waited for, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 45_000)]
+    timeout: u64,
+    /// Of a hundred approved payments, how many are repeated
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    repeats: u64,
+    /// Of a hundred approved payments, how many are taken back
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    reversals: u64,
+    /// DE 49
+    #[arg(long, value_name = "CODE", default_value = "586")]
+    currency: String,
+    /// The day by which bills are late, instead of the calendar's
+    #[arg(long, value_name = "DATE")]
+    today: Option<BusinessDate>,
 }
 
 #[derive(Args, Debug)]
 struct CompareArgs {
-    /// What the department has posted
-    #[arg(long, value_name = "FILE.jsonl")]
-    ledger: PathBuf,
-    /// What the switch says, as `book export` writes it
-    #[arg(long, value_name = "FILE.csv")]
-    scroll: PathBuf,
+    /// A ledger, or a scroll with the ending .csv
+    #[arg(value_name = "ONE")]
+    one: PathBuf,
+    /// Another
+    #[arg(value_name = "OTHER")]
+    other: PathBuf,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -166,8 +222,9 @@ struct RestArgs {
 pub(super) fn run(args: SimArgs) -> Result<ExitCode, CliError> {
     match args.command {
         SimCommand::Rest(args) => rest(args),
-        SimCommand::Compare(args) => held_against(&args),
         SimCommand::Iso(args) => iso(args),
+        SimCommand::Acquirer(args) => acquirer(args),
+        SimCommand::Compare(args) => compare(&args),
     }
 }
 
@@ -241,19 +298,55 @@ fn serving<S>(
     })
 }
 
-fn held_against(args: &CompareArgs) -> Result<ExitCode, CliError> {
-    let found = compare::compare(&args.scroll, &args.ledger)?;
+fn acquirer(args: AcquirerArgs) -> Result<ExitCode, CliError> {
+    let profile = Arc::new(crate::config::Specs::new(args.specs).profile(&args.profile)?);
+    let pair = |own: &String| {
+        let (name, text) =
+            own.split_once('=').ok_or_else(|| CliError::Usage(format!("--own {own}: NAME=TEXT")))?;
+        Ok((name.to_owned(), text.to_owned()))
+    };
+    let own = args.own.iter().map(pair).collect::<Result<Own, CliError>>()?;
+    if let Some(missing) = profile.own_words().iter().find(|name| !own.contains_key(*name)) {
+        return Err(CliError::Usage(format!("the profile wants to know --own {missing}=…")));
+    }
+    let plan = Plan {
+        biller: args.biller,
+        currency: args.currency,
+        consumers: crate::sim::acquirer::consumers(&args.bills)?,
+        rate: args.rate,
+        in_flight_max: args.in_flight,
+        reply_timeout_ms: args.timeout,
+        repeats: args.repeats,
+        reversals: args.reversals,
+        today: args.today,
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
+    runtime.block_on(async {
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let link = crate::sim::acquirer::link(args.connect, profile, own, stopped);
+        link.signed_on().await;
+        let report = crate::sim::acquirer::run(link, &args.ledger, plan).await.map_err(OfficeError::from)?;
+        stop.send_replace(true);
+        let json = serde_json::to_string(&report).unwrap_or_default();
+        writeln!(std::io::stdout(), "{json}").map_err(CliError::io("writing"))?;
+        Ok(if report.repeats_refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    })
+}
+
+fn compare(args: &CompareArgs) -> Result<ExitCode, CliError> {
+    let differences = crate::sim::acquirer::compare(&args.one, &args.other).map_err(OfficeError::from)?;
     let mut out = std::io::stdout().lock();
     let told = if args.json {
-        serde_json::to_string_pretty(&found)
-            .map_err(std::io::Error::other)
-            .and_then(|text| writeln!(out, "{text}"))
+        writeln!(out, "{}", serde_json::to_string(&differences).unwrap_or_default())
     } else {
-        found.differences.iter().try_for_each(|difference| writeln!(out, "{difference}")).and_then(|()| {
-            let (same, different) = (found.same, found.differences.len());
-            writeln!(out, "{same} bills agree, {} minor units in all; {different} differ", found.amount)
+        differences.iter().try_for_each(|difference| {
+            let amount = |amount: Option<u64>| {
+                amount.map_or_else(|| "nothing".to_owned(), |amount| amount.to_string())
+            };
+            let (one, other) = (amount(difference.one), amount(difference.other));
+            writeln!(out, "{}: {one} here, {other} there", difference.consumer)
         })
     };
     told.map_err(CliError::io("writing"))?;
-    Ok(if found.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

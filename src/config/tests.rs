@@ -259,3 +259,10 @@ fn a_rule_that_cannot_be_kept_is_told_by_its_line() {
         assert!(error.contains(want), "{error}");
     }
 }
+
+#[test]
+fn the_example_with_hosts_can_be_run() {
+    let text = include_str!("../../deploy/examples/hosts.toml");
+    let config = Config::parse("hosts.toml", text, Path::new(".")).unwrap();
+    assert_eq!((config.hosts.len(), config.billers.len()), (2, 3));
+}

@@ -4,6 +4,7 @@ use super::ber;
 use super::charset::{Alphabet, Class};
 use super::cursor::Cursor;
 use super::dialect::Dialect;
+use super::encode::Writer;
 use super::encode_error::EncodeReason;
 use super::octets::{copy, write_binary, write_decimal};
 use super::put;
@@ -267,6 +268,15 @@ impl<'d> Builder<'d> {
         self.last = number;
         self.bits |= (1_u128 << 127).checked_shr(u32::from(number.saturating_sub(1))).unwrap_or(0);
         put(cursor, field, value)
+    }
+}
+
+impl Writer<'_, '_> {
+    /// Whether the field has something inside, in this message as far as it is written.
+    #[must_use]
+    pub fn has_inside(&self, field: u8) -> bool {
+        let layout = self.dialect.layout_in(field, self.holding());
+        layout.is_some_and(|layout| self.dialect.structure(layout).is_some())
     }
 }
 

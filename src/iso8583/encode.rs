@@ -24,7 +24,7 @@ use super::wire;
 /// Writes one message to the end of a buffer. Whatever goes wrong, and also when it is dropped unfinished,
 /// the buffer is left as it was.
 pub struct Writer<'d, 'b> {
-    dialect: &'d Dialect,
+    pub(super) dialect: &'d Dialect,
     cursor: Cursor<'b>,
     start: usize,
     mti: Mti,

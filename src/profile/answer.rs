@@ -119,7 +119,8 @@ pub(super) fn pieces<T>(
 ) -> Result<(), EncodeError> {
     let mut any = false;
     inside.iter().for_each(|(_, told)| tell(told, &mut |_| any = true));
-    if !any {
+    // In messages of another kind there may be nothing inside.
+    if !(any && writer.has_inside(field)) {
         return Ok(());
     }
     writer.begin(field)?;
@@ -212,7 +213,12 @@ impl Digits {
 impl Fact {
     const fn is_number(self) -> bool {
         match self {
-            Self::AmountWithinDue | Self::AmountAfterDue => true,
+            Self::AmountWithinDue
+            | Self::AmountAfterDue
+            | Self::Bills
+            | Self::BillAmount(_)
+            | Self::Splits
+            | Self::SplitAmount(_) => true,
             Self::Total(total) => total.is_number(),
             Self::Name
             | Self::Status
@@ -221,6 +227,8 @@ impl Fact {
             | Self::Heads
             | Self::Receipt
             | Self::DatePaid
+            | Self::BillPeriod(_)
+            | Self::SplitMinor(_)
             | Self::Authorisation => false,
         }
     }
@@ -242,6 +250,12 @@ impl Fact {
                 | Self::Receipt
                 | Self::Total(_)
                 | Self::Authorisation => self.tell_posting(posting, put),
+                Self::Bills
+                | Self::BillPeriod(_)
+                | Self::BillAmount(_)
+                | Self::Splits
+                | Self::SplitMinor(_)
+                | Self::SplitAmount(_) => {}
             },
             About::Totals { date: _, ours, agree } => {
                 if let Self::Total(total) = self {
@@ -265,6 +279,12 @@ impl Fact {
             Self::AmountAfterDue => put(Digits::of(bill.amount_after_due.minor()).as_bytes()),
             Self::Heads => tell_heads(&bill.heads, put),
             Self::Receipt | Self::DatePaid | Self::Authorisation | Self::Total(_) => {}
+            Self::Bills
+            | Self::BillPeriod(_)
+            | Self::BillAmount(_)
+            | Self::Splits
+            | Self::SplitMinor(_)
+            | Self::SplitAmount(_) => self.tell_by_place(bill, put),
         }
     }
 
@@ -280,7 +300,13 @@ impl Fact {
             | Self::AmountWithinDue
             | Self::AmountAfterDue
             | Self::Total(_)
-            | Self::DatePaid => {}
+            | Self::DatePaid
+            | Self::Bills
+            | Self::BillPeriod(_)
+            | Self::BillAmount(_)
+            | Self::Splits
+            | Self::SplitMinor(_)
+            | Self::SplitAmount(_) => {}
         }
     }
 }

@@ -381,7 +381,8 @@ pub fn line_of(text: &str, span: &Range<usize>) -> usize {
 
 impl Fact {
     const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
-                                 receipt, date_paid or authorisation; of totals settlement_code, credits_number, \
+                                 receipt, date_paid, authorisation, bills, bill_1_period, bill_1_amount, splits, split_1_minor \
+                                 or split_1_amount; of totals settlement_code, credits_number, \
                                  credit_reversals_number, debits_number, debit_reversals_number, the same four with \
                                  _amount, or net";
 
@@ -397,7 +398,7 @@ impl Fact {
             "receipt" => Self::Receipt,
             "date_paid" => Self::DatePaid,
             "authorisation" => Self::Authorisation,
-            _ => return TotalFact::from_name(name).map(Self::Total),
+            _ => return Self::by_place(name).or_else(|| TotalFact::from_name(name).map(Self::Total)),
         })
     }
 }

@@ -2,6 +2,7 @@
 //! outcome become fields, reasons become DE 39 (`domain.md` 2). No Rust knows a field path of a particular bank.
 
 mod answer;
+mod by_place;
 mod load;
 mod ours;
 mod outward;
@@ -190,6 +191,15 @@ enum Fact {
     DatePaid,
     Authorisation,
     Total(TotalFact),
+    /// Of a bill whose heads are billing periods (yyyyMM), at most four, a bill for each; of any other the one there is.
+    Bills,
+    BillPeriod(u8),
+    BillAmount(u8),
+    /// Of any other bill its heads by place, at most ten.
+    Splits,
+    /// No decimals, where there is such a head.
+    SplitMinor(u8),
+    SplitAmount(u8),
 }
 
 impl Profile {

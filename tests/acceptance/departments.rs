@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use billswitch::control::{Reply, Request};
-use billswitch::sim::compare::held_against;
 use billswitch::sim::rest::{Department, Entry, Office, Settings, read_ledger};
 use billswitch::switch::State;
 
@@ -213,13 +212,21 @@ async fn after_a_day_of_faults_both_ledgers_say_the_same_or_people_are_told() {
         told.contains_key("68") && told.keys().all(|code| ["00", "68", "91"].contains(&code.as_str())),
         "{counts:?}"
     );
-    let compared = held_against(ours, stand.entries());
+    let (mut same, mut differ, mut left) = (0_u32, Vec::new(), ours);
+    for Entry { consumer, amount, receipt, .. } in stand.entries() {
+        // A second posting of one bill finds nothing left.
+        if left.remove(&consumer) == Some((amount, receipt)) {
+            same += 1;
+        } else {
+            differ.push(consumer);
+        }
+    }
+    differ.extend(left.into_keys());
     let Reply::Exceptions(exceptions) = stand.site.operator(Request::Exceptions).await else {
         panic!("exceptions")
     };
     let known: BTreeSet<_> = exceptions.iter().map(|found| found.payment.consumer.to_string()).collect();
-    let unknown: Vec<_> =
-        compared.differences.iter().filter(|found| !known.contains(found.consumer())).collect();
+    let unknown: Vec<_> = differ.iter().filter(|consumer| !known.contains(*consumer)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    assert!(compared.same > u64::from(PAYMENTS) * 9 / 10, "{} agree; {counts:?}", compared.same);
+    assert!(same > u32::from(PAYMENTS) * 9 / 10, "{same} agree; {counts:?}");
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use billswitch::config::Specs;
+use billswitch::control::{Reply, Request};
+use billswitch::sim::acquirer::{self, Plan};
 use billswitch::sim::iso::{Books, Host, Settings};
 use billswitch::sim::rest::{Entry, read_ledger};
 use billswitch::switch::State;
@@ -20,6 +22,8 @@ const BILLS: &str = "\
 psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,heads,status
 7001,Ayesha Bibi,2611,2026-11-25,2026-12-25,1000,1100,,U
 7002,Noor Zaman,2611,2026-11-25,2026-12-25,2000,2000,,U
+7003,Haroon Wazir,2610,2026-11-25,2026-12-25,3500,3500,202609:1500|202610:2000,U
+7004,Zarmina Shah,2611,2026-11-25,2026-12-25,1000,1000,B01401:300|B02372:700,U
 ";
 
 /// A network that a host is of: profile, what it knows us by, and what it calls the department.
@@ -41,7 +45,7 @@ const FEES: Network = Network { product: "99504", ..POWER };
 const ONELINK: Network = Network { profile: "onelink", product: "GAS", ..EBIPP };
 
 /// Keys of a host that is soon dialled again, and of its department.
-const HASTY: &str = "reply_timeout_ms = 300\nretry_ms = 20\nbreaker_failures = 1000\n";
+const HASTY: &str = "reply_timeout_ms = 300\nretry_ms = 20\nbreaker_failures = 1000\nbreaker_pause_ms = 10\n";
 
 /// A host in front of which a switch stands.
 struct Stand {
@@ -54,7 +58,6 @@ struct Stand {
 }
 
 async fn serve(network: Network, dir: &Path, listen: &str, faults: &[&str]) -> Host {
-    std::fs::write(dir.join("bills.csv"), BILLS).unwrap();
     let today = Some("2026-11-20".parse().unwrap());
     let books = Books::open(&dir.join("bills.csv"), &dir.join("ledger.jsonl"), today).unwrap();
     let profile = Arc::new(Specs::new(None).profile(network.profile).unwrap());
@@ -66,11 +69,16 @@ async fn serve(network: Network, dir: &Path, listen: &str, faults: &[&str]) -> H
 
 impl Stand {
     async fn with(network: Network, faults: &[&str], lines: &str) -> Self {
+        Self::with_bills(network, faults, lines, BILLS).await
+    }
+
+    async fn with_bills(network: Network, faults: &[&str], lines: &str, bills: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("bills.csv"), bills).unwrap();
         let host = serve(network, dir.path(), "127.0.0.1:0", faults).await;
         let Network { profile, own, product } = network;
         let lines = format!(
-            "\n[[host]]\nname = \"host\"\naddress = \"{}\"\nprofile = \"{profile}\"\nown = {{ {own} }}\nreconnect_ms = 10\n\
+            "\n[[link]]\nname = \"simulated\"\nlisten = \"127.0.0.1:0\"\nprofile = \"onelink\"\n\n[[host]]\nname = \"host\"\naddress = \"{}\"\nprofile = \"{profile}\"\nown = {{ {own} }}\nreconnect_ms = 10\n\
              reconnect_max_ms = 40\n\n[[biller]]\ncode = \"{DEPT}\"\nname = \"Department\"\nadapter = \"iso8583\"\n{lines}\
              iso8583 = {{ host = \"host\", product = \"{product}\" }}\n",
             host.address
@@ -289,4 +297,104 @@ async fn n47_n52_what_is_owed_to_a_host_that_is_down_outlives_a_restart_and_is_t
         (1, 1),
         "found by the number and time that the payment had before the restart"
     );
+}
+
+#[tokio::test]
+async fn several_bills_in_one_answer_and_a_fee_with_its_split_are_told_and_paid_as_one_with_a_head_each() {
+    let table = [
+        (POWER, "7003", 3500, ["202609=1500", "202610=2000"]),
+        (FEES, "7004", 1000, ["HEAD1=300", "HEAD2=700"]),
+    ];
+    for (network, psid, amount, heads) in table {
+        let stand = Stand::with(network, &[], "reply_timeout_ms = 10000\n").await;
+        let mut peer = stand.site.atmnet().await;
+        stand.reached(&mut peer, 100).await;
+        let found = peer.ask(&Outgoing::inquiry_at(DEPT, 1, psid)).await;
+        assert_eq!(
+            (found.code(), found.fact("AW").parse(), found.facts("FH")),
+            ("00", Ok(amount), heads.map(String::from).to_vec())
+        );
+        assert_eq!(
+            peer.ask(&Outgoing::payment_at(DEPT, 2, psid, 1500)).await.code(),
+            "13",
+            "one of them alone"
+        );
+        let payment = Outgoing::payment_at(DEPT, 3, psid, amount);
+        let paid = peer.ask(&payment).await;
+        assert_eq!((paid.code(), paid.facts("FH")), ("00", heads.map(String::from).to_vec()));
+        assert_eq!(stand.ledger().0[0].amount, amount);
+        assert_eq!(peer.ask(&Outgoing::reversal_of(&payment, 9)).await.code(), "00");
+        until(&stand.site, 3, State::Reversed).await;
+        assert_eq!(stand.ledger().1, 1);
+    }
+}
+
+/// Waits until nothing is open at the switch.
+async fn settled(site: &Site) {
+    let waiting = async {
+        loop {
+            let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
+            if status.open == 0 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(crate::site::PATIENCE, waiting).await.expect("everything comes to an end");
+}
+
+#[tokio::test]
+async fn after_many_payments_with_faults_acquirer_and_host_hold_the_same_to_stand() {
+    let faults = [
+        "payment:drop:3%",
+        "payment:late=450:3%",
+        "payment:garbage:2%",
+        "payment:duplicate:3%",
+        "payment:wrong-amount:1%",
+        "payment:code=89:2%",
+        "reversal:drop:5%",
+        "reversal:code=89:5%",
+        "inquiry:delay=20:10%",
+        "inquiry:drop:1%",
+    ];
+    let mut bills = BILLS.to_owned();
+    for number in 0..300 {
+        bills.push_str(&format!(
+            "8{number:05},A CITIZEN,2611,2026-11-25,2026-12-25,{},{},,U\n",
+            1000 + number,
+            1000 + number
+        ));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("bills.csv"), &bills).unwrap();
+    let stand = Stand::with_bills(EBIPP, &faults, HASTY, &bills).await;
+    let profile = Arc::new(Specs::new(None).profile("onelink").unwrap());
+    let own =
+        [("acquirer", "27"), ("terminal", "SIM00001")].map(|(name, own)| (name.to_owned(), own.to_owned()));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let link = acquirer::link(stand.site.address.to_string(), profile, own.into_iter().collect(), stopped);
+    link.signed_on().await;
+    let plan = Plan {
+        biller: DEPT.parse().unwrap(),
+        currency: "586".to_owned(),
+        consumers: acquirer::consumers(&dir.path().join("bills.csv")).unwrap(),
+        rate: 1000,
+        in_flight_max: 8,
+        reply_timeout_ms: 10_000,
+        repeats: 10,
+        reversals: 10,
+        today: Some("2026-11-20".parse().unwrap()),
+    };
+    let ledger = dir.path().join("acquirer.jsonl");
+    let report = acquirer::run(link, &ledger, plan).await.unwrap();
+    assert!(
+        report.standing > 50 && report.doubtful > 10 && report.taken_back > 0 && report.repeats_refused == 0,
+        "{report:?}"
+    );
+    settled(&stand.site).await;
+    let Reply::Exceptions(exceptions) = stand.site.operator(Request::Exceptions).await else {
+        panic!("exceptions")
+    };
+    assert_eq!(exceptions.len(), 0);
+    assert_eq!(acquirer::compare(&ledger, &stand.dir.path().join("ledger.jsonl")).unwrap(), []);
+    drop(stop);
 }

@@ -112,6 +112,15 @@ impl Host {
         told.push(signal);
     }
 
+    /// Waits until it is signed on.
+    pub async fn signed_on(&self) {
+        let (told, mut up) = watch::channel(false);
+        self.on_reach(Arc::new(move |reach| {
+            told.send_replace(reach);
+        }));
+        let _ = up.wait_for(|up| *up).await;
+    }
+
     /// How the way to it is.
     #[must_use]
     pub fn health(&self) -> HostHealth {
