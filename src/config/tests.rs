@@ -146,3 +146,76 @@ fn a_host_that_cannot_be_spoken_to_is_told_by_file_line_and_reason() {
         assert!(error.contains(want) || want.contains('`') && error.contains("DE 32"), "{want}: {error}");
     }
 }
+
+const REST: &str = "
+[[biller]]
+code = \"KPWATER\"
+name = \"Water\"
+adapter = \"rest\"
+[biller.rest]
+url = \"https://api.example.org/bills\"
+bank_mnemonic = \"BSWITCH\"
+ca_file = \"ca.pem\"
+credentials_file = \"water.credentials\"
+";
+
+#[test]
+fn a_department_with_an_http_api_is_confirmed_and_never_reversed_and_its_files_are_beside_the_configuration()
+{
+    let text = format!("{BUILT_IN}{REST}");
+    let config = Config::parse("billswitch.toml", &text, Path::new("/etc/billswitch")).unwrap();
+    let biller = config.billers.last().unwrap();
+    assert_eq!((biller.terms.reversible, biller.terms.in_doubt), (false, crate::switch::InDoubt::Confirm));
+    assert!(!biller.terms.embedded);
+    let Way::Rest(rest) = &biller.way else { panic!("over HTTP") };
+    assert_eq!(rest.contract.name(), "1bill");
+    assert_eq!(rest.ca_file.as_deref(), Some(Path::new("/etc/billswitch/ca.pem")));
+    let file = CredentialSource::File("/etc/billswitch/water.credentials".into());
+    assert_eq!(rest.credentials, Some(file));
+    assert_eq!(rest.bounds.connect_timeout, std::time::Duration::from_secs(5), "a quarter of the answer's");
+}
+
+#[test]
+fn a_fault_in_a_department_with_an_http_api_is_told_by_file_line_and_reason() {
+    let text = format!("{BUILT_IN}{REST}");
+    let table = [
+        ("url = \"https", "url = \"ftp", "begins with https://"),
+        (
+            "url = \"https://api.example.org/bills\"",
+            "url = \"https://me:word@api.example.org\"",
+            "credentials have a file",
+        ),
+        ("url = \"https://api.example.org/bills\"", "url = \"https:///bills\"", "host, port and path"),
+        ("url = \"https", "url = \"http", "`ca_file` is for https://"),
+        ("bank_mnemonic = \"BSWITCH\"", "bank_mnemonic = \"BSWITCH99\"", "longer than 8 characters"),
+        ("name = \"Water\"", "reversible = true\nname = \"Water\"", "has no reversal"),
+        ("name = \"Water\"", "in_doubt = \"reverse\"\nname = \"Water\"", "has no reversal"),
+        ("name = \"Water\"", "breaker_failures = 0\nname = \"Water\"", "breaker_failures is 1 to"),
+        (
+            "name = \"Water\"",
+            "breaker_pause_ms = 60001\nname = \"Water\"",
+            "breaker_pause_ms is 10 to 60,000",
+        ),
+        (
+            "bank_mnemonic",
+            "connect_timeout_ms = 20000\nbank_mnemonic",
+            "connect_timeout_ms must be shorter than reply",
+        ),
+        ("bank_mnemonic", "contract = \"2bill\"\nbank_mnemonic", "no contract `2bill`"),
+        ("bank_mnemonic", "password = \"word\"\nbank_mnemonic", "unknown field"),
+    ];
+    for (from, to, want) in table {
+        let place = BUILT_IN.len() + REST.find(from).unwrap();
+        let line = text[..place].matches('\n').count() + 1;
+        let changed = format!("{BUILT_IN}{}", REST.replacen(from, to, 1));
+        let error = parse(&changed).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("billswitch.toml:{line}: ")), "line {line}: {error}");
+        assert!(error.contains(want), "{error}");
+    }
+    let untold = REST.replace("ca_file = \"ca.pem\"\n", "");
+    assert!(parse(&format!("{BUILT_IN}{untold}")).unwrap_err().to_string().contains("needs `ca_file`"));
+    let both = format!("{BUILT_IN}{REST}credential = \"water\"\n");
+    assert!(parse(&both).unwrap_err().to_string().contains("not both"));
+    let alone = REST.split("[biller.rest]").next().unwrap();
+    assert!(parse(&format!("{BUILT_IN}{alone}")).unwrap_err().to_string().contains("belong together"));
+}

@@ -56,7 +56,7 @@ pub(super) fn serve(shared: &Arc<Shared>, listener: UnixListener) {
 }
 
 /// Runs `work` until the switch goes down.
-pub(super) async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
+async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
     tokio::select! {
         () = work => {}
         _ = going_down.wait_for(|down| *down) => {}

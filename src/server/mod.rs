@@ -188,6 +188,7 @@ impl Server {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
         let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
+        let switch = standing.resume(switch, clock.now().wall);
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let hosting = adapters::Hosting { late: release::replies_to(&urgent), stop: going_down.subscribe() };
         let adapters = adapters::adapters(&config, extras.adapters, clock, &hosting)

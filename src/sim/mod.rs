@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod cpu;
+pub mod iso;
 pub mod replay;
 pub mod rest;
 pub mod world;

@@ -60,8 +60,8 @@ pub struct Switch {
     date: BusinessDate,
     /// What the next payment is numbered.
     next_trace: u64,
-    /// When the date last moved while the process ran.
-    cut_over_at: Option<Ticks>,
+    /// Until then a cutover that names no day is taken for the one that has been.
+    guarded_until: Ticks,
     draining: bool,
     disk_low: bool,
 }
@@ -87,7 +87,7 @@ impl Switch {
             owed_so_far: 0,
             date,
             next_trace: 1,
-            cut_over_at: None,
+            guarded_until: Ticks(0),
             draining: false,
             disk_low: false,
         }
@@ -98,6 +98,13 @@ impl Switch {
     #[must_use]
     pub const fn numbering_from(mut self, first: u64) -> Self {
         self.next_trace = first;
+        self
+    }
+
+    /// The date moved so many milliseconds before the process started.
+    #[must_use]
+    pub const fn cut_over_before(mut self, ms: u64) -> Self {
+        self.guarded_until = Ticks(session::CUTOVERS_APART_MS.saturating_sub(ms));
         self
     }
 
@@ -215,7 +222,7 @@ impl Switch {
             }
             Operation::CutOver => {
                 self.date = self.date.next();
-                self.cut_over_at = Some(now.ticks);
+                self.guarded_until = now.ticks.after_ms(session::CUTOVERS_APART_MS);
                 What::CutOver
             }
             Operation::Resolve { payment, resolution, why } => {

@@ -11,7 +11,7 @@ use crate::ids::{LinkName, Short};
 const LISTENED_FOR_MAX: usize = 200_000;
 
 /// Cutovers are at least so far apart: half a day.
-const CUTOVERS_APART_MS: u64 = 43_200_000;
+pub(super) const CUTOVERS_APART_MS: u64 = 43_200_000;
 
 /// The state of one acquirer's link.
 #[derive(Debug)]
@@ -95,8 +95,7 @@ impl Switch {
         if let Err(reason) = self.gate(&from.link) {
             return self.tell(now, from, Answer::plain(reason), out);
         }
-        let just_been =
-            self.cut_over_at.is_some_and(|at| now.ticks.0.saturating_sub(at.0) < CUTOVERS_APART_MS);
+        let just_been = now.ticks < self.guarded_until;
         let moves = match to {
             Some(day) if day.as_bytes() == today.month_day().as_bytes() => Some(false),
             Some(day) => (day.as_bytes() == next.month_day().as_bytes()).then_some(true),

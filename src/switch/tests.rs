@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
+mod clock;
 mod forward;
 mod orders;
 

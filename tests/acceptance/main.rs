@@ -17,6 +17,7 @@ mod departments;
 mod forward;
 mod framings;
 mod hostile;
+mod hosts;
 mod inquiry_and_payment;
 mod links;
 mod load;

@@ -1,6 +1,6 @@
 //! One host: its connections, and what has left by them.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -146,10 +146,7 @@ impl Host {
 fn pick(order: &Order) -> u64 {
     match order {
         Order::LookUp(bill) => {
-            let mut hasher =
-                std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().build_hasher();
-            bill.consumer.hash(&mut hasher);
-            hasher.finish()
+            std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(&bill.consumer)
         }
         Order::Post { payment, .. } | Order::Reverse { payment, .. } => payment.trace,
     }

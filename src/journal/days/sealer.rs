@@ -54,7 +54,7 @@ pub struct Sealer {
 }
 
 enum Work {
-    /// It is to be looked at what a crash has left undone.
+    /// It is to be looked at what a crash, or an error, has left undone.
     Start,
     Idle,
     Writing(Box<(Draft, Blocks)>),
@@ -80,9 +80,10 @@ impl Sealer {
     ///
     /// # Errors
     ///
-    /// [`JournalError`]: no legs leave the working store any more, which stays as it is.
+    /// [`JournalError`]: nothing has left the working store by this step; the next one tries again.
     pub fn step(&mut self, today: BusinessDate) -> Result<Step, JournalError> {
-        let work = std::mem::replace(&mut self.work, Work::Idle);
+        // After an error it is looked anew at what is left undone: nothing is let go of past something that is not.
+        let work = std::mem::replace(&mut self.work, Work::Start);
         let (work, step) = match work {
             Work::Start => self.look_back()?,
             Work::Idle => self.begin(today)?,
