@@ -38,7 +38,7 @@ Examples:
   billswitch sim rest --listen 127.0.0.1:8090 --bills fixtures/billers/certification.csv --ledger department.jsonl
   billswitch sim rest --listen 127.0.0.1:8090 --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:delay=200:1%";
 
-onst ISO_HELP: &str = "\
+const ISO_HELP: &str = "\
 The host speaks the profile as its [classes] and [answer] say, so that the switch reaches it by the same file's [outward].
 Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment, reversal or any. WHEN: a rate (5%), a consumer (consumer=7001) or once
 (nth=3).
