@@ -62,6 +62,7 @@ impl Fact {
             | Self::Heads
             | Self::Receipt
             | Self::DatePaid
+            | Self::Total(_)
             | Self::Authorisation => {}
         }
     }

@@ -228,5 +228,5 @@ async fn after_a_day_of_faults_both_ledgers_say_the_same_or_people_are_told() {
     let known: BTreeSet<_> = exceptions.iter().map(|found| found.payment.consumer.to_string()).collect();
     let unknown: Vec<_> = differ.iter().filter(|consumer| !known.contains(*consumer)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    assert!(same > u32::from(PAYMENTS) * 9 / 10, "{same} agree; {counts:?}");
+    assert!(same > PAYMENTS * 9 / 10, "{same} agree; {counts:?}");
 }

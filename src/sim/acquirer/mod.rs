@@ -22,7 +22,9 @@ use crate::profile::{Own, Profile};
 use crate::sim::rest::ledger::Ledger;
 use crate::sim::rest::office::millis;
 use crate::sim::rest::{Entry, LedgerError};
-use crate::switch::{BillRef, Digest, LegId, Order, Outcome, Payment, Posting, Reason, Reversal, State};
+use crate::switch::{
+    BillRef, CountedAs, Digest, LegId, Order, Outcome, Payment, Posting, Reason, Reversal, State,
+};
 
 /// How long a payment may wait before it is asked for again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -212,7 +214,7 @@ impl Acquirer {
         let mut attempts = 0_u16;
         loop {
             attempts = attempts.saturating_add(1);
-            payment.reversal = Some(Reversal { answer: None, attempts });
+            payment.reversal = Some(Reversal { answer: None, attempts, totals_date: None });
             let order = Order::Reverse { payment: Box::new(payment.clone()), again: attempts > 1 };
             match self.order(order).await {
                 Outcome::Reversed | Outcome::Declined(_) => return,
@@ -248,6 +250,8 @@ impl Acquirer {
             taken_in: UnixMillis(millis()),
             trace,
             reference: None,
+            totals_date: date,
+            counted: CountedAs::Nothing,
         }
     }
 }
