@@ -10,7 +10,8 @@ use toml::Spanned;
 
 use super::file::{AdapterKind, BillerTable, DeadlinesTable, File, LimitsTable, LinkTable, VaultTable};
 use super::{
-    BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, SpecError, Specs,
+    BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, MacConfig, SpecError,
+    Specs,
 };
 use crate::bounds::LinkBounds;
 use crate::iso8583::{Dialect, Framing};
@@ -151,6 +152,7 @@ impl Check<'_> {
             unanswerable_max: self.bounded(&link.unanswerable_max, "unanswerable_max", COUNT)?,
             connections_max: self.bounded(&link.connections_max, "connections_max", COUNT)?,
         };
+        let mac = self.mac(link, &profile)?;
         let name = *link.name.get_ref();
         let terms = LinkTerms { name, in_flight_max: self.bounded(&link.waiting_max, "waiting_max", COUNT)? };
         Ok(LinkConfig {
@@ -160,6 +162,7 @@ impl Check<'_> {
             framing: self.framing(link, profile.dialect())?,
             profile,
             second_connection: link.second_connection,
+            mac,
             bounds,
             terms,
         })
@@ -173,6 +176,17 @@ impl Check<'_> {
             Some(ms) if profile.has_ours(Ours::Echo) => self.millis(ms, "idle_echo_ms").map(Some),
             Some(ms) => Err(self.fail(&ms.span(), ConfigFault::NoEcho(profile.name().to_owned()))),
         }
+    }
+
+    fn mac(&self, link: &LinkTable, profile: &Profile) -> Result<Option<MacConfig>, ConfigError> {
+        let Some(table) = &link.mac else { return Ok(None) };
+        if profile.mac_rule().is_none() {
+            return Err(self.fail(&table.span(), ConfigFault::NoMac(profile.name().to_owned())));
+        }
+        let mac = table.get_ref();
+        let hour = (1..=3_600_000, "1 to 3,600,000 ms, which is an hour");
+        let window: u32 = self.bounded(&mac.window_ms, "window_ms", hour)?;
+        Ok(Some(MacConfig { key_file: mac.key_file.clone(), window: Duration::from_millis(window.into()) }))
     }
 
     fn framing(&self, link: &LinkTable, dialect: &Dialect) -> Result<Framing, ConfigError> {

@@ -82,7 +82,7 @@ impl MacRule {
     ///
     /// # Errors
     ///
-    /// Why there can be no such MAC, for whoever wrote the profile.
+    /// Which key of a profile's `[mac]` is wrong, and why.
     pub fn new(
         dialect: &Dialect,
         algorithm: MacAlgorithm,
@@ -90,26 +90,30 @@ impl MacRule {
         fields: Vec<u8>,
         from: MacFrom,
         hex: bool,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, (&'static str, String)> {
         let whole = match algorithm {
             MacAlgorithm::Retail(_) => 8,
             MacAlgorithm::AesCmac => MAC_BYTES_MAX,
         };
         if !(4..=whole).contains(&usize::from(bytes)) {
-            return Err(format!("bytes is 4 to {whole}: fewer could be guessed, and there are no more"));
+            return Err((
+                "bytes",
+                format!("bytes is 4 to {whole}: fewer could be guessed, and there are no more"),
+            ));
         }
+        let unfit = |why: String| ("fields", why);
         if fields.is_empty() || !fields.is_sorted_by(|one, next| one < next) {
-            return Err("fields are the data elements of the MAC, ascending: [64, 128]".to_owned());
+            return Err(unfit("fields are the data elements of the MAC, ascending: [64, 128]".to_owned()));
         }
         for field in &fields {
             let layout = dialect.table.layout(*field);
-            let layout = layout.ok_or_else(|| format!("the dialect has no data element {field}"))?;
+            let layout = layout.ok_or_else(|| unfit(format!("the dialect has no data element {field}")))?;
             let per_byte = if layout.class == Class::B { 1 } else { 2 };
             let fits = usize::from(layout.max) >= usize::from(bytes).saturating_mul(per_byte);
             if layout.prefix.is_some() || layout.digits > 0 || !fits || layout.varies {
-                return Err(format!(
-                    "data element {field} is no field of fixed length that holds {bytes} bytes"
-                ));
+                let why =
+                    format!("data element {field} is no field of fixed length that holds {bytes} bytes");
+                return Err(unfit(why));
             }
         }
         Ok(Self { algorithm, bytes, fields, from, hex })

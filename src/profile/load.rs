@@ -57,6 +57,9 @@ pub enum ProfileFault {
     /// A fact no answer has.
     #[error("`{0}` is not a fact of an answer: {known}", known = Fact::KNOWN)]
     Fact(String),
+    /// A MAC that cannot be made or looked for.
+    #[error("{0}")]
+    Mac(String),
     /// An outcome without a response code, or a name that is no outcome.
     #[error("{0}")]
     Code(String),
@@ -102,6 +105,16 @@ impl Profile {
         let values = check.values(&parsed.values)?;
         let codes = check.codes(&parsed.codes, check.path(&parsed.answer.response_code)?.field())?;
         let ours = check.ours(&parsed.ours)?;
+        let own: Vec<_> = ours.values().collect();
+        let mac = check.mac(parsed.mac.as_ref(), &classes, &own, &parsed.answer.echo)?;
+        let key_change = match &parsed.key_change {
+            Some(table) => Some(check.key_places(table.get_ref())?),
+            None if parsed.network_codes.change_key.is_empty() => None,
+            None => {
+                let fault = ProfileFault::Mac("change_key is told, but no [key_change]".to_owned());
+                return Err(check.fail(&(0..0), fault));
+            }
+        };
         let network_codes = network_codes(&parsed.network_codes);
         let repeat_ignores = parsed.repeat.ignores.iter().map(|field| *field.get_ref()).collect();
         Ok(Self {
@@ -114,6 +127,8 @@ impl Profile {
             repeat_ignores,
             answer,
             ours,
+            mac,
+            key_change,
             codes,
         })
     }
@@ -355,6 +370,7 @@ fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
         (&table.sign_off, NetworkCode::SignOff),
         (&table.echo, NetworkCode::Echo),
         (&table.cut_over, NetworkCode::CutOver),
+        (&table.change_key, NetworkCode::ChangeKey),
     ];
     all.into_iter()
         .flat_map(|(codes, code)| codes.iter().map(move |c| (c.clone().into_bytes(), code)))
@@ -366,25 +382,4 @@ fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
 pub fn line_of(text: &str, span: &Range<usize>) -> usize {
     let before = text.get(..span.start).unwrap_or_default();
     before.matches('\n').count().saturating_add(1)
-}
-
-impl Fact {
-    const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
-                                 receipt, date_paid or authorisation";
-
-    fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "name" => Self::Name,
-            "status" => Self::Status,
-            "due_date" => Self::DueDate,
-            "billing_month" => Self::BillingMonth,
-            "amount_within_due" => Self::AmountWithinDue,
-            "amount_after_due" => Self::AmountAfterDue,
-            "heads" => Self::Heads,
-            "receipt" => Self::Receipt,
-            "date_paid" => Self::DatePaid,
-            "authorisation" => Self::Authorisation,
-            _ => return None,
-        })
-    }
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod load;
+mod mac;
 mod ours;
 mod request;
 pub mod shipped;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use load::{ProfileError, line_of};
+pub use mac::{MacSeen, SentKey};
 pub use ours::{AnswerTo, Asking, Ours};
 pub use request::{Parsed, Unanswerable};
 
@@ -37,6 +39,8 @@ pub struct Profile {
     answer: Vec<Step>,
     /// What we ask of ourselves.
     ours: BTreeMap<Ours, ours::OwnRequest>,
+    mac: Option<mac::MacTerms>,
+    key_change: Option<mac::KeyPlaces>,
     codes: BTreeMap<Reason, ResponseCode>,
 }
 
@@ -125,6 +129,7 @@ enum NetworkCode {
     SignOff,
     Echo,
     CutOver,
+    ChangeKey,
 }
 
 /// One step in making an answer.

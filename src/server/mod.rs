@@ -14,6 +14,7 @@ mod inspect;
 mod intake;
 mod keys;
 mod listen;
+mod macs;
 mod peers;
 mod release;
 
@@ -41,6 +42,7 @@ use crate::telemetry::recorder::RecorderHandle;
 use crate::vault::Vault;
 use ask::Input;
 use engine::Inputs;
+use macs::Macs;
 use peers::Peers;
 
 /// Turns that may wait for the valve: one is committed while the next waits, so that the engine never runs far ahead.
@@ -104,6 +106,8 @@ struct Shared {
     input: mpsc::Sender<Input>,
     /// Billers' answers and the operator's words, to the engine.
     urgent: mpsc::Sender<Input>,
+    /// The links' MAC keys.
+    macs: Arc<Macs>,
     /// The connections of each link.
     peers: Arc<Peers>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
@@ -134,6 +138,7 @@ impl Server {
         let first_date = || config.business_date.unwrap_or_else(|| today(&config.time_zone));
         let standing = Standing::load(&store, first_date)?;
         let vault = keys::open(&config, &store, &mut writer)?;
+        let macs = Arc::new(Macs::open(&config, &vault, &store)?);
         let listeners = listen::bind(&config)?;
         let control = control::bind(&config)?;
         let clock = SystemClock::start();
@@ -150,7 +155,7 @@ impl Server {
         );
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let started = jiff::Timestamp::now();
-        let peers = Arc::new(Peers::new(&config));
+        let peers = Arc::new(Peers::new(&config, Arc::clone(&macs)));
         let shared = Arc::new(Shared {
             config,
             counters,
@@ -161,6 +166,7 @@ impl Server {
             vault,
             input,
             urgent,
+            macs,
             peers,
             tasks: TaskTracker::new(),
         });

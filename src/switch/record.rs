@@ -79,6 +79,11 @@ pub enum What {
     GaveUp(Reason),
     /// The business date moved to the record's date.
     CutOver,
+    /// The link's MACs are made with another key.
+    KeyChanged {
+        /// Its check value, in hexadecimal.
+        check_value: Short<6>,
+    },
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
 }
@@ -115,7 +120,8 @@ impl Record {
     /// Whether what follows from it may only leave once it is on disk.
     #[must_use]
     pub const fn moves_money(&self) -> bool {
-        self.payment.is_some() || matches!(self.what, What::CutOver | What::Blocked(..))
+        self.payment.is_some()
+            || matches!(self.what, What::CutOver | What::KeyChanged { .. } | What::Blocked(..))
     }
 
     /// The payment's key, if it is about one.
@@ -142,6 +148,7 @@ impl std::fmt::Display for What {
             Self::Settled => f.write_str("nothing owed"),
             Self::GaveUp(reason) => write!(f, "given up: {reason}"),
             Self::CutOver => f.write_str("business date moved"),
+            Self::KeyChanged { check_value } => write!(f, "new MAC key, check value {check_value}"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
         }

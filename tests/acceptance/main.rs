@@ -16,6 +16,7 @@ mod framings;
 mod hostile;
 mod inquiry_and_payment;
 mod links;
+mod macs;
 mod network;
 mod peer;
 mod profiles;
