@@ -24,3 +24,12 @@ pub struct LinkBounds {
     /// Connections of the link at once.
     pub connections_max: u32,
 }
+
+/// When legs leave the working store, besides when their business date is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sealing {
+    /// Legs in the working store beyond which the oldest leave it although their date is not over.
+    pub working_legs_max: u64,
+    /// Legs of one segment, to the block.
+    pub segment_legs_max: u64,
+}

@@ -234,6 +234,9 @@ pub struct KeyParts<'a> {
 pub struct BusinessDate(jiff::civil::Date);
 
 impl BusinessDate {
+    /// After every other day: the last day of a bill that has none.
+    pub const NEVER: Self = Self(jiff::civil::Date::MAX);
+
     /// The business day on which calendar day `date` is worked.
     #[must_use]
     pub const fn new(date: jiff::civil::Date) -> Self {

@@ -7,7 +7,7 @@ use clap::Args;
 use comfy_table::Table;
 use jiff::tz::TimeZone;
 
-use super::tables::{grouped, pairs, table};
+use super::tables::{grouped, pairs, span, table};
 use super::{CliError, Place};
 use crate::control::{
     BillerReply, Client, ExceptionReply, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply,
@@ -58,7 +58,7 @@ fn json(reply: &Reply) -> std::io::Result<String> {
         Reply::Exceptions(reply) => serde_json::to_value(reply),
         Reply::Legs(reply) => serde_json::to_value(reply),
         Reply::Verified(reply) => serde_json::to_value(reply),
-        Reply::Imported(reply) => serde_json::to_value(reply),
+        Reply::Book(reply) => serde_json::to_value(reply),
         Reply::Scroll(reply) => serde_json::to_value(reply),
         Reply::Done(text) => Ok(serde_json::json!({ "done": text })),
         Reply::Failed(text) => Ok(serde_json::json!({ "failed": text })),
@@ -80,7 +80,7 @@ fn people(reply: &Reply, zone: &TimeZone) -> String {
         Reply::Exceptions(found) => exceptions_text(found, zone),
         Reply::Legs(legs) => legs_table(legs, zone).to_string(),
         Reply::Verified(verified) => verified_text(verified),
-        Reply::Imported(_) | Reply::Scroll(_) => String::new(),
+        Reply::Book(_) | Reply::Scroll(_) => String::new(),
         Reply::Done(text) | Reply::Failed(text) => text.clone(),
         Reply::Version { daemon } => format!("the daemon speaks version {daemon}"),
     }
@@ -154,10 +154,25 @@ fn links_table(links: &[LinkReply]) -> Table {
 }
 
 fn billers_table(billers: &[BillerReply]) -> Table {
-    let mut rows =
-        table(&["biller", "name", "state", ">bills", ">posted", ">declined", ">reversed", ">in doubt"]);
+    let mut rows = table(&[
+        "biller",
+        "name",
+        "state",
+        ">bills",
+        ">posted",
+        ">declined",
+        ">reversed",
+        ">in doubt",
+        ">owed",
+        ">oldest owed",
+    ]);
     for biller in billers {
-        let state = if biller.blocked { "blocked" } else { "served" };
+        let state = match (biller.blocked, biller.reachable) {
+            (true, _) => "blocked",
+            (false, true) => "served",
+            (false, false) => "unreachable",
+        };
+        let oldest = if biller.owed == 0 { String::new() } else { span(biller.owed_oldest_ms) };
         rows.add_row([
             biller.code.as_str(),
             &biller.name,
@@ -167,6 +182,8 @@ fn billers_table(billers: &[BillerReply]) -> Table {
             &grouped(biller.declined),
             &grouped(biller.reversed),
             &grouped(biller.in_doubt),
+            &grouped(biller.owed),
+            &oldest,
         ]);
     }
     rows

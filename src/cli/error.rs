@@ -84,6 +84,17 @@ pub enum CliError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// A bill that is not there.
+    #[error("the book of {biller} has no bill {psid}; `billswitch book search {biller}` lists bills")]
+    NoBill {
+        /// The department.
+        biller: String,
+        /// The PSID.
+        psid: String,
+    },
+    /// A full list that is not worth its name.
+    #[error("{0}")]
+    NotFull(String),
     /// The bill book, or the demonstration.
     #[error("{0}")]
     Book(String),
@@ -149,6 +160,7 @@ impl CliError {
                 | JournalError::Leg { .. } => 1,
                 JournalError::Io { .. }
                 | JournalError::Format { .. }
+                | JournalError::Pruned { .. }
                 | JournalError::OutOfStep { .. }
                 | JournalError::TooLarge { .. }
                 | JournalError::ReservedKey
@@ -161,6 +173,8 @@ impl CliError {
             | Self::Audit(_)
             | Self::BadLines(_)
             | Self::BadLine(_)
+            | Self::NoBill { .. }
+            | Self::NotFull(_)
             | Self::Message(_) => 1,
             Self::Start(_)
             | Self::Control(_)

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::file::{AdapterKind, BillerTable, DeadlinesTable, File, LimitsTable, LinkTable, VaultTable};
+use super::file::{
+    AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, VaultTable,
+};
 use super::{
     BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, MacConfig, SpecError,
     Specs,
 };
-use crate::bounds::LinkBounds;
+use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
 use crate::profile::{Ours, Profile, line_of};
 use crate::switch::{BillerTerms, LinkTerms};
@@ -45,8 +47,9 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
     let links = check.links(&parsed.link, &specs)?;
     let billers = check.billers(&parsed.biller, &parsed.deadlines)?;
     let keys = check.keys(&parsed.vault)?;
+    let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
-    Ok(Config { store, business_date, time_zone, keys, limits, links, billers })
+    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, billers })
 }
 
 impl Check<'_> {
@@ -92,6 +95,15 @@ impl Check<'_> {
             queue_max: self.bounded(&table.queue_max, "queue_max", COUNT)?,
             connections_max: self.bounded(&table.connections_max, "connections_max", COUNT)?,
             drain_timeout: self.millis(&table.drain_timeout_ms, "drain_timeout_ms")?,
+        })
+    }
+
+    fn sealing(&self, table: &JournalTable) -> Result<Sealing, ConfigError> {
+        let working = (1..=10_000_000, "1 to 10,000,000");
+        let segment = (1..=1_000_000, "1 to 1,000,000");
+        Ok(Sealing {
+            working_legs_max: self.bounded(&table.working_legs_max, "working_legs_max", working)?,
+            segment_legs_max: self.bounded(&table.segment_legs_max, "segment_legs_max", segment)?,
         })
     }
 
@@ -234,6 +246,8 @@ impl Check<'_> {
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
         let attempts = (1..=10_000, "1 to 10,000");
+        let age = (1000..=2_592_000_000, "1,000 to 2,592,000,000 ms, which is thirty days");
+        let many = (1..=1_000_000, "1 to 1,000,000");
         let terms = BillerTerms {
             code,
             embedded,
@@ -245,6 +259,18 @@ impl Check<'_> {
             in_doubt: biller.in_doubt,
             retry_ms: self.bounded(&biller.retry_ms, "retry_ms", pause)?,
             attempts_max: self.bounded(&biller.attempts_max, "attempts_max", attempts)?,
+            forward_age_max_ms: self.bounded(&biller.forward_age_max_ms, "forward_age_max_ms", age)?,
+            forward_in_flight_max: self.bounded(
+                &biller.forward_in_flight_max,
+                "forward_in_flight_max",
+                COUNT,
+            )?,
+            forward_per_second: self.bounded(
+                &biller.forward_per_second,
+                "forward_per_second",
+                many.clone(),
+            )?,
+            in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
         Ok(BillerConfig { code, name: biller.name.clone(), terms })
     }

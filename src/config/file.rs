@@ -21,6 +21,8 @@ pub(super) struct File {
     pub(super) deadlines: DeadlinesTable,
     pub(super) limits: LimitsTable,
     #[serde(default)]
+    pub(super) journal: JournalTable,
+    #[serde(default)]
     pub(super) link: Vec<Spanned<LinkTable>>,
     #[serde(default)]
     pub(super) biller: Vec<Spanned<BillerTable>>,
@@ -51,6 +53,21 @@ pub(super) struct LimitsTable {
     pub(super) drain_timeout_ms: Spanned<u32>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JournalTable {
+    #[serde(default = "working_legs_max")]
+    pub(super) working_legs_max: Spanned<u32>,
+    #[serde(default = "segment_legs_max")]
+    pub(super) segment_legs_max: Spanned<u32>,
+}
+
+impl Default for JournalTable {
+    fn default() -> Self {
+        Self { working_legs_max: working_legs_max(), segment_legs_max: segment_legs_max() }
+    }
+}
+
 /// Declares the values that keys have when they are left out.
 macro_rules! defaults {
     ($($name:ident = $value:expr;)*) => {
@@ -72,6 +89,12 @@ defaults! {
     reply_timeout_ms = 20_000;
     retry_ms = 5_000;
     attempts_max = 20;
+    working_legs_max = 1_000_000;
+    segment_legs_max = 250_000;
+    forward_age_max_ms = 86_400_000;
+    forward_in_flight_max = 32;
+    forward_per_second = 100;
+    in_doubt_max = 50_000;
 }
 
 #[derive(Deserialize)]
@@ -133,6 +156,14 @@ pub(super) struct BillerTable {
     pub(super) retry_ms: Spanned<u32>,
     #[serde(default = "attempts_max")]
     pub(super) attempts_max: Spanned<u32>,
+    #[serde(default = "forward_age_max_ms")]
+    pub(super) forward_age_max_ms: Spanned<u32>,
+    #[serde(default = "forward_in_flight_max")]
+    pub(super) forward_in_flight_max: Spanned<u32>,
+    #[serde(default = "forward_per_second")]
+    pub(super) forward_per_second: Spanned<u32>,
+    #[serde(default = "in_doubt_max")]
+    pub(super) in_doubt_max: Spanned<u32>,
 }
 
 /// How a department is reached.

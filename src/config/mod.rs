@@ -16,7 +16,7 @@ use thiserror::Error;
 pub use spec_file::{SpecFault, SpecFile};
 pub use specs::{SpecError, SpecKind, Specs};
 
-use crate::bounds::LinkBounds;
+use crate::bounds::{LinkBounds, Sealing};
 use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::iso8583::{Framing, FramingError};
 use crate::profile::Profile;
@@ -38,6 +38,8 @@ pub struct Config {
     pub keys: KeySource,
     /// Bounds over all links.
     pub limits: Limits,
+    /// When legs leave the working store.
+    pub sealing: Sealing,
     /// The acquirers' links.
     pub links: Vec<LinkConfig>,
     /// The departments.

@@ -91,7 +91,7 @@ impl Client {
             | Reply::Exceptions(_)
             | Reply::Legs(_)
             | Reply::Verified(_)
-            | Reply::Imported(_)
+            | Reply::Book(_)
             | Reply::Scroll(_)
             | Reply::Done(_)) => Ok(reply),
         }

@@ -1,17 +1,18 @@
 //! What operators ask of a running switch, and what it answers. One JSON line each way over a Unix socket that only its
 //! owner may open; clap parses the same type from the command line that travels over the socket.
 
+mod books;
 mod client;
 mod replies;
 
 use serde::{Deserialize, Serialize};
 
+pub use books::{BookReply, BookRequest, LIST_MAX};
 pub use client::{Client, ControlError};
 pub use replies::{
     BillerReply, ExceptionReply, ImportReply, LegReply, LinkReply, PaymentReply, StatusReply, VerifyReply,
 };
 
-use crate::biller::book::Row;
 use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::settle::ScrollLine;
 use crate::switch::Resolution;
@@ -36,7 +37,7 @@ pub enum Request {
         /// The link's name, such as atmnet
         link: LinkName,
     },
-    /// The departments: blocked or not, bills in the book, counts
+    /// The departments: blocked or not, reachable or not, bills in the book, what is owed to each, counts
     Billers,
     /// Refuse a department's inquiries and payments with 91 until it is unblocked; reversals still go through
     Block {
@@ -78,14 +79,9 @@ pub enum Request {
     Drain,
     /// Move to the next business date; payments in flight keep theirs
     Cutover,
-    /// Puts bills in the book. The `book import` command sends these.
+    /// Works on a bill book. The `book` commands send these.
     #[command(skip)]
-    Import {
-        /// Whose bills.
-        biller: BillerCode,
-        /// The bills.
-        rows: Vec<Row>,
-    },
+    Book(BookRequest),
     /// Writes a daily scroll. The `book export` command sends this.
     #[command(skip)]
     Scroll {
@@ -113,7 +109,11 @@ pub enum JournalRequest {
 const WHY_CHARS_MAX: usize = 200;
 
 /// A reason that says something, and has no line of its own to break out of.
-fn why(text: &str) -> Result<String, String> {
+///
+/// # Errors
+///
+/// What it should be, for whoever typed it.
+pub fn why(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > WHY_CHARS_MAX || text.chars().any(char::is_control) {
         return Err(format!("one line of 1 to {WHY_CHARS_MAX} characters"));
@@ -147,8 +147,8 @@ pub enum Reply {
     Legs(Vec<LegReply>),
     /// To `journal verify`.
     Verified(VerifyReply),
-    /// To an import.
-    Imported(ImportReply),
+    /// To work on a bill book.
+    Book(BookReply),
     /// To a scroll.
     Scroll(Vec<ScrollLine>),
     /// Done; what was done.

@@ -81,6 +81,12 @@ pub struct BillerReply {
     pub name: String,
     /// Whether the operator has blocked it.
     pub blocked: bool,
+    /// Whether it can be reached, as far as its adapter has said.
+    pub reachable: bool,
+    /// Payments that it is owed an order about, to reverse or to confirm.
+    pub owed: u64,
+    /// How long the oldest of these has been owed; 0 if there is none.
+    pub owed_oldest_ms: u64,
     /// Bills in the book.
     pub bills: u64,
     /// Payments posted since the start.
@@ -203,6 +209,10 @@ pub struct ImportReply {
     pub unchanged: u64,
     /// Bills that are paid in the book and stay so.
     pub kept_paid: u64,
+    /// Bills that an operator cancelled or issued anew, and that stay so.
+    pub kept_cancelled: u64,
+    /// Unpaid bills that a full list came without.
+    pub withdrawn: u64,
 }
 
 impl ImportReply {
@@ -213,6 +223,7 @@ impl ImportReply {
             Change::Updated => &mut self.updated,
             Change::Unchanged => &mut self.unchanged,
             Change::KeptPaid => &mut self.kept_paid,
+            Change::KeptCancelled => &mut self.kept_cancelled,
         };
         *counter = counter.saturating_add(1);
     }
@@ -223,5 +234,7 @@ impl ImportReply {
         self.updated = self.updated.saturating_add(other.updated);
         self.unchanged = self.unchanged.saturating_add(other.unchanged);
         self.kept_paid = self.kept_paid.saturating_add(other.kept_paid);
+        self.kept_cancelled = self.kept_cancelled.saturating_add(other.kept_cancelled);
+        self.withdrawn = self.withdrawn.saturating_add(other.withdrawn);
     }
 }

@@ -177,6 +177,18 @@ impl<W> Core<W> {
         })
     }
 
+    /// Gives a payment whose latest leg is sealed a new one, if something is still owed on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Core::step`].
+    pub fn carry_over(&mut self, now: Now, key: &PaymentKey) -> Result<(), JournalError> {
+        match self.desk.prior(key, false)? {
+            Prior::Known(payment) if payment.state.is_owed() => self.step(now, Event::CarriedOver(payment)),
+            Prior::Known(_) | Prior::Unknown | Prior::SomebodyElses => Ok(()),
+        }
+    }
+
     /// Steps the switch, and lets the bill books answer within the turn.
     ///
     /// # Errors
@@ -229,7 +241,7 @@ impl<W> Core<W> {
     fn carry_out(&mut self, at: UnixMillis, order: Order) -> Outcome {
         match order {
             Order::LookUp(bill) => book::look_up(&self.desk, &bill),
-            Order::Reverse(payment) => book::reverse(&mut self.desk, &payment),
+            Order::Reverse { payment, again: _ } => book::reverse(&mut self.desk, &payment, at),
             Order::Post { payment, again: _ } => {
                 let before = self.receipts;
                 let outcome = book::post(&mut self.desk, &payment, at, &mut self.receipts);

@@ -1,6 +1,7 @@
 //! The desk at which the switch works: what a turn gathers, and what of earlier turns the store does not show yet. The
 //! server puts threads and sockets around it, the simulation a clock and a disk of its own.
 
+mod bills;
 mod core;
 mod reading;
 mod standing;
@@ -8,11 +9,12 @@ mod standing;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 pub use self::core::{Core, Leaving, Watch};
+pub use bills::{BookDone, BookWork, import_rows, work};
 pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
 
-use crate::biller::book::{self, BookError, Change, Row, Shelf};
-use crate::ids::{BillerCode, PaymentKey};
+use crate::biller::book::Shelf;
+use crate::ids::PaymentKey;
 use crate::journal::{JournalError, Store, Turn, Write, ledger};
 use crate::switch::{Payment, Prior, Record, State};
 
@@ -26,6 +28,8 @@ pub struct Desk {
     first_sequence: u64,
     legs: Vec<Vec<u8>>,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What the working store lets go of, before all other writes of the turn.
+    unload: Vec<Write>,
     moves_money: bool,
     /// Payments that this turn has changed.
     changed: Vec<PaymentKey>,
@@ -48,6 +52,7 @@ impl Desk {
             first_sequence,
             legs: Vec::new(),
             writes: BTreeMap::new(),
+            unload: Vec::new(),
             moves_money: false,
             changed: Vec::new(),
             payments: HashMap::new(),
@@ -68,6 +73,7 @@ impl Desk {
         ledger::index(record, sequence, |write| match write {
             Write::Put { key, value } => drop(self.writes.insert(key, Some(value))),
             Write::Delete { key } => drop(self.writes.insert(key, None)),
+            write @ (Write::DeleteIf { .. } | Write::Forget { .. }) => self.unload.push(write),
         });
         if let Some(payment) = &record.payment {
             self.changed.push(payment.key.clone());
@@ -81,6 +87,11 @@ impl Desk {
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.writes.insert(key, Some(value));
         self.moves_money = true;
+    }
+
+    /// Has the working store let go of what a sealed segment holds. No money depends on it.
+    pub fn unload(&mut self, writes: Vec<Write>) {
+        self.unload.extend(writes);
     }
 
     /// What is known under a payment's key; for a reversal also whether another link has such a payment.
@@ -108,7 +119,7 @@ impl Desk {
 
     /// The turn as gathered, if there is anything in it; the next begins.
     pub fn take_turn(&mut self) -> Option<Turn> {
-        if self.legs.is_empty() && self.writes.is_empty() {
+        if self.legs.is_empty() && self.writes.is_empty() && self.unload.is_empty() {
             return None;
         }
         let legs = std::mem::take(&mut self.legs);
@@ -117,7 +128,8 @@ impl Desk {
         let first_sequence = self.first_sequence;
         self.first_sequence = first_sequence.saturating_add(u64::try_from(legs.len()).unwrap_or(u64::MAX));
         let mut keys = Vec::new();
-        let mut writes = Vec::with_capacity(self.writes.len());
+        let mut writes = std::mem::take(&mut self.unload);
+        writes.reserve(self.writes.len());
         for (key, value) in std::mem::take(&mut self.writes) {
             match value {
                 None => writes.push(Write::Delete { key }),
@@ -176,32 +188,4 @@ impl Shelf for Desk {
     fn write(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.put(key, value);
     }
-}
-
-/// Puts bills in the book, and keeps count of them.
-///
-/// # Errors
-///
-/// [`BookError`]; what was written before it stays in the turn, and importing again brings it to the same end.
-pub fn import_rows<S: Shelf>(
-    shelf: &mut S,
-    biller: BillerCode,
-    rows: Vec<Row>,
-) -> Result<Vec<Change>, BookError<S::Error>> {
-    let mut bills = book::count(shelf, biller)?;
-    let mut put = |row: Row| {
-        let held = book::find(shelf, biller, &row.psid)?;
-        let (bill, change) = book::merge(held, row.bill);
-        if matches!(change, Change::Added | Change::Updated) {
-            book::store(shelf, biller, &row.psid, &bill)?;
-        }
-        if change == Change::Added {
-            bills = bills.saturating_add(1);
-        }
-        Ok(change)
-    };
-    let changes = rows.into_iter().map(&mut put).collect();
-    // Also when a row could not be put: those before it are in the turn.
-    book::set_count(shelf, biller, bills);
-    changes
 }

@@ -26,17 +26,24 @@ pub struct Standing {
 pub type Entry = (Vec<u8>, Vec<u8>);
 
 impl Standing {
+    /// The business date of a store; none if it has not been served from yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Standing::load`].
+    pub fn date(store: &Store) -> Result<Option<BusinessDate>, JournalError> {
+        let date = store.get(DATE_KEY)?;
+        let broken = |_| JournalError::Leg { sequence: None };
+        date.map(|date| postcard::from_bytes(&date).map_err(broken)).transpose()
+    }
+
     /// Reads what stands in a store; a new one is on the date that `first_date` gives.
     ///
     /// # Errors
     ///
     /// [`JournalError`] if the store cannot be read, or holds what is none of it.
     pub fn load(store: &Store, first_date: impl FnOnce() -> BusinessDate) -> Result<Self, JournalError> {
-        let broken = JournalError::Leg { sequence: None };
-        let date = match store.get(DATE_KEY)? {
-            Some(date) => postcard::from_bytes(&date).map_err(|_| broken)?,
-            None => first_date(),
-        };
+        let date = Self::date(store)?.unwrap_or_else(first_date);
         let receipts = match store.get(RECEIPTS_KEY)? {
             Some(receipts) => {
                 postcard::from_bytes(&receipts).map_err(|_| JournalError::Leg { sequence: None })?

@@ -217,6 +217,28 @@ impl Dialect {
         self.table.layout(field).is_some_and(|layout| layout.class == Class::B)
     }
 
+    /// Whether nothing but digits can stand in the field.
+    #[must_use]
+    pub fn is_digits(&self, field: u8) -> bool {
+        self.table.layout(field).is_some_and(|layout| layout.class == Class::N)
+    }
+
+    /// The names of a field's parts by width, in whichever layouts it may have; each once.
+    #[must_use]
+    pub fn part_names(&self, field: u8) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for layout in self.layouts(field) {
+            if let Some(Structure::Widths(widths)) = self.structure(layout) {
+                for name in widths.parts.iter().filter_map(|part| part.name.as_ref()) {
+                    if !names.contains(name) {
+                        names.push(name.clone());
+                    }
+                }
+            }
+        }
+        names
+    }
+
     /// What of a field may be kept, the strictest of all that is inside it. An unknown field has no card data.
     #[must_use]
     pub fn card_data(&self, field: u8) -> CardData {

@@ -102,6 +102,12 @@ impl FieldPath {
         self.field
     }
 
+    /// Whether it leads to the elements of this tag.
+    #[must_use]
+    pub fn leads_to(&self, tag: &[u8]) -> bool {
+        self.inside() == Some(tag)
+    }
+
     /// What follows the first dot: tags, names and numbers, with dots between.
     pub(super) fn inside(&self) -> Option<&[u8]> {
         let text = self.text.as_bytes();

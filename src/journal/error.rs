@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::ids::BusinessDate;
+
 /// Why the journal refused. Carries sequence numbers and paths, never what a leg holds.
 #[derive(Debug, Error)]
 pub enum JournalError {
@@ -56,6 +58,19 @@ pub enum JournalError {
         expected: u64,
         /// The leg that stands in its place; `None` at the end.
         found: Option<u64>,
+    },
+    /// Legs that were archived and removed from here.
+    #[error(
+        "legs {first} to {last} of business date {date} are pruned here: `billswitch journal restore` puts them back from \
+         their archive"
+    )]
+    Pruned {
+        /// The date.
+        date: BusinessDate,
+        /// The first leg that is not here.
+        first: u64,
+        /// The last.
+        last: u64,
     },
     /// A leg that does not read as a record, or that an index points to in vain.
     #[error(

@@ -3,10 +3,13 @@
 //! `T` + payment key → state and the sequence of the payment's latest leg, which holds it whole; `D` + due time + payment
 //! key → nothing, for what is open. Both can be made anew from the legs.
 
+use std::sync::Arc;
+
 use crate::clock::UnixMillis;
-use crate::ids::PaymentKey;
+use crate::ids::{BusinessDate, PaymentKey};
 use crate::switch::{Evidence, Payment, Record, State};
 
+use super::days::{Days, Entry, read_entry};
 use super::{JournalError, Store, Write};
 
 const PAYMENT_PREFIX: u8 = b'T';
@@ -36,6 +39,39 @@ pub fn from_leg(sequence: u64, leg: &[u8]) -> Result<Record, JournalError> {
     Ok(record)
 }
 
+/// What a segment notes of a leg.
+pub(super) struct Mention {
+    /// The business date it counts for. Of a leg that is about no payment it is the date in force.
+    pub(super) date: BusinessDate,
+    /// The payment it is about, with the tag of its state after it.
+    pub(super) payment: Option<(PaymentKey, u8)>,
+}
+
+/// What a segment notes of leg `sequence`.
+///
+/// # Errors
+///
+/// As [`from_leg`].
+pub(super) fn mention(sequence: u64, leg: &[u8]) -> Result<Mention, JournalError> {
+    let none = |_| JournalError::Leg { sequence: Some(sequence) };
+    let (record, _) = postcard::take_from_bytes::<Record>(leg).map_err(none)?;
+    let payment = record.payment.map(|payment| (payment.key, state_tag(payment.state)));
+    Ok(Mention { date: record.date, payment })
+}
+
+/// The key and the value under which the store has a payment.
+pub(super) fn payment_entry(key: &[u8], tag: u8, sequence: u64) -> (Vec<u8>, Vec<u8>) {
+    let key = [&[PAYMENT_PREFIX], key].concat();
+    let value = [&[tag][..], &sequence.to_be_bytes()].concat();
+    (key, value)
+}
+
+/// Whether nothing is owed any more on a payment with this tag, neither by its biller nor by people.
+pub(super) fn is_over(tag: u8) -> bool {
+    let over = [State::Posted, State::Declined, State::Reversed, State::ReversedFirst];
+    over.into_iter().any(|state| state_tag(state) == tag)
+}
+
 /// The keys that change with a record that is leg `sequence`; later ones replace earlier ones of the same key.
 pub fn index(record: &Record, sequence: u64, mut put: impl FnMut(Write)) {
     let Some(payment) = &record.payment else { return };
@@ -58,12 +94,26 @@ pub fn index(record: &Record, sequence: u64, mut put: impl FnMut(Write)) {
 ///
 /// [`JournalError`] if the store cannot be read, or says what the legs do not bear out.
 pub fn find(store: &Store, key: &PaymentKey) -> Result<Option<Payment>, JournalError> {
-    let Some(value) = store.get(&payment_key(key))? else { return Ok(None) };
-    let sequence = value.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-    let sequence = sequence.ok_or(JournalError::Leg { sequence: None })?;
+    let Some((_, sequence)) = latest(store, key)? else { return Ok(None) };
     let leg = store.leg(sequence)?.ok_or(JournalError::Leg { sequence: Some(sequence) })?;
     let payment = from_leg(sequence, &leg)?.payment.filter(|payment| payment.key == *key);
     payment.map(|payment| Some(*payment)).ok_or(JournalError::Leg { sequence: Some(sequence) })
+}
+
+/// The tag of a payment's state and the sequence of its latest leg: what the working store says is newer than what any
+/// sealed segment does.
+fn latest(store: &Store, key: &PaymentKey) -> Result<Option<(u8, u64)>, JournalError> {
+    let Some(value) = store.get(&payment_key(key))? else {
+        // A payment leaves the working store only once its segment is there to be asked.
+        return store.shared().days().find(key.as_bytes());
+    };
+    tag_and_sequence(&value).map(Some)
+}
+
+fn tag_and_sequence(value: &[u8]) -> Result<(u8, u64), JournalError> {
+    let read = value.split_first().and_then(|(tag, rest)| Some((*tag, rest.try_into().ok()?)));
+    let (tag, sequence) = read.ok_or(JournalError::Leg { sequence: None })?;
+    Ok((tag, u64::from_be_bytes(sequence)))
 }
 
 /// Whether some other link has a payment of the same description. A reversal that came first is nobody's payment.
@@ -77,6 +127,17 @@ pub fn is_somebody_elses(store: &Store, key: &PaymentKey) -> Result<bool, Journa
     for entry in store.scan(&prefix) {
         let (_, value) = entry?;
         if value.first() != Some(&state_tag(State::ReversedFirst)) {
+            return Ok(true);
+        }
+    }
+    let (prefix, days) = (key.without_link(), store.shared().days());
+    for segment in days.covering(prefix).filter(|segment| segment.is_whole) {
+        let mut found = false;
+        segment.walk_from(prefix, |key, (tag, _)| {
+            found = key.starts_with(prefix) && tag != state_tag(State::ReversedFirst);
+            !found && key.starts_with(prefix)
+        })?;
+        if found {
             return Ok(true);
         }
     }
@@ -101,7 +162,8 @@ pub fn open_payments(store: &Store) -> Result<Vec<(UnixMillis, Payment)>, Journa
     Ok(open)
 }
 
-/// The payments that are with people, each with the sequence of its latest leg, in order of their keys.
+/// The payments that are with people, each with the sequence of its latest leg, in order of their keys. The working store
+/// has all of them: none of them leaves it.
 ///
 /// # Errors
 ///
@@ -110,12 +172,10 @@ pub fn exceptions(store: &Store) -> Result<Vec<(u64, Record)>, JournalError> {
     let mut found = Vec::new();
     for entry in store.scan(&[PAYMENT_PREFIX]) {
         let (_, value) = entry?;
-        if value.first() != Some(&state_tag(State::Exception)) {
-            continue;
+        let (tag, sequence) = tag_and_sequence(&value)?;
+        if tag == state_tag(State::Exception) {
+            found.push((sequence, record_at(store, sequence)?));
         }
-        let sequence = value.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-        let sequence = sequence.ok_or(JournalError::Leg { sequence: None })?;
-        found.push((sequence, record_at(store, sequence)?));
     }
     Ok(found)
 }
@@ -130,11 +190,59 @@ pub fn record_at(store: &Store, sequence: u64) -> Result<Record, JournalError> {
     from_leg(sequence, &leg)
 }
 
-/// The keys of all payments, with what the store says of them, in order of time.
+/// The keys of all payments whose legs are here, those of the working store first. One that has legs in several sealed
+/// segments comes more than once.
 pub fn payment_keys(store: &Store) -> impl Iterator<Item = Result<PaymentKey, JournalError>> + use<> {
-    store
+    let working = store
         .scan(&[PAYMENT_PREFIX])
-        .map(|entry| entry.map(|(key, _)| PaymentKey::from_stored(key.get(1..).unwrap_or_default())))
+        .map(|entry| entry.map(|(key, _)| PaymentKey::from_stored(key.get(1..).unwrap_or_default())));
+    let store = store.clone();
+    let sealed = std::iter::once_with(move || sealed_entries(&store.shared().days())).flatten();
+    working.chain(sealed.map(|entry| entry.map(|(_, key, _)| key)))
+}
+
+/// All payments whose legs are here, each once with the sequence of its latest leg. One that is sealed meanwhile may come
+/// twice.
+pub fn payments(store: &Store) -> impl Iterator<Item = Result<(PaymentKey, u64), JournalError>> + use<> {
+    let working = store.scan(&[PAYMENT_PREFIX]).map(|entry| {
+        let (key, value) = entry?;
+        let (_, sequence) = tag_and_sequence(&value)?;
+        Ok((PaymentKey::from_stored(key.get(1..).unwrap_or_default()), sequence))
+    });
+    let store = store.clone();
+    let sealed = move || {
+        let days = store.shared().days();
+        sealed_entries(&days).filter_map(move |entry| {
+            let newest = |(at, key, (_, sequence)): (usize, PaymentKey, Entry)| {
+                let later =
+                    store.get(&payment_key(&key))?.is_some() || days.is_in_later(at, key.as_bytes())?;
+                Ok((!later).then_some((key, sequence)))
+            };
+            entry.and_then(newest).transpose()
+        })
+    };
+    working.chain(std::iter::once_with(sealed).flatten())
+}
+
+/// What the indexes of all segments say, each with the number of its segment.
+fn sealed_entries(
+    days: &Days,
+) -> impl Iterator<Item = Result<(usize, PaymentKey, Entry), JournalError>> + use<> {
+    let segments: Vec<_> = days.segments().iter().map(Arc::clone).enumerate().collect();
+    let whole = segments.into_iter().filter(|(_, segment)| segment.is_whole);
+    whole.flat_map(|(at, segment)| {
+        let pages = (0..).map_while(move |page| segment.index_page(page).transpose());
+        pages.flat_map(move |page| {
+            let entries = page.map(|page| {
+                let read = page.entries().filter_map(read_entry);
+                read.map(|(key, entry)| (at, PaymentKey::from_stored(key), entry)).collect::<Vec<_>>()
+            });
+            match entries {
+                Ok(entries) => entries.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(error) => vec![Err(error)],
+            }
+        })
+    })
 }
 
 /// Whether a key is one of [`index`]'s.

@@ -79,6 +79,16 @@ impl Medium {
         }
     }
 
+    /// Every key behind `after`, in order.
+    pub(super) fn behind(&self, after: &[u8]) -> Walk {
+        match self {
+            Self::Sled(db) => Walk::Sled(
+                db.range::<&[u8], _>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded)),
+            ),
+            Self::Memory(disk) => Walk::Memory(disk.walk(&[after, &[0]].concat(), None)),
+        }
+    }
+
     /// How many syncs have reached the medium.
     pub(super) fn syncs(&self) -> u64 {
         match self {

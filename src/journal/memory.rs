@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sled::IVec;
 
-use super::OPENS_KEY;
 use super::block::Head;
+use super::days::{Days, Place};
 use super::medium::Pair;
+use super::{OPENS_KEY, block_sequence};
 
 /// One key's new value; none removes it.
 pub(super) type Change = (IVec, Option<IVec>);
@@ -41,6 +42,8 @@ struct State {
     /// As last written, and as it was before that.
     witness: Option<Head>,
     older_witness: Option<Head>,
+    /// Files of sealed segments, by name: each is there whole once it has its name.
+    files: BTreeMap<String, Arc<[u8]>>,
     syncs: u64,
     sync_failed: bool,
     fault: Option<DiskFault>,
@@ -92,6 +95,12 @@ impl MemoryDisk {
             state.witness = state.older_witness;
         }
         (state.sync_failed, state.fault) = (false, None);
+        // Of a file that had no name yet there is some of it left.
+        for (name, file) in &mut state.files {
+            if name.ends_with(".tmp") {
+                *file = file.get(..file.len().wrapping_div(2)).unwrap_or_default().into();
+            }
+        }
     }
 
     /// Another disk, which has what this one has durable and `changes` of the changes of its first batch that is not:
@@ -101,14 +110,16 @@ impl MemoryDisk {
         let state = self.state();
         let batch = state.unsynced.first()?;
         let torn = batch.get(..changes).filter(|torn| (1..batch.len()).contains(&torn.len()))?;
-        let altered = |(key, value): &Change| state.durable.get(key) != value.as_ref();
+        // A sealed block that is there or not is nothing to notice.
+        let sealed = |(key, value): &Change| value.is_none() && block_sequence(key).is_some();
+        let altered = |change: &Change| !sealed(change) && state.durable.get(&change.0) != change.1.as_ref();
         let in_two = torn.iter().any(altered) && batch.iter().skip(changes).any(altered);
         if !in_two {
             return None;
         }
         let mut keys = state.durable.clone();
         change(&mut keys, torn.iter().cloned());
-        Some(Self::holding(keys, state.witness))
+        Some(Self::holding(keys, &state))
     }
 
     /// Another disk, which has what this one has durable, but for one flipped bit in the value of key number `at`
@@ -127,7 +138,7 @@ impl MemoryDisk {
         let byte = bytes.get_mut(place)?;
         *byte ^= 1 << (bit % 8);
         *value = bytes.into();
-        Some(Self::holding(keys, state.witness))
+        Some(Self::holding(keys, &state))
     }
 
     /// Keys that are durable under `prefix`, with their values.
@@ -145,10 +156,67 @@ impl MemoryDisk {
         self.state().durable.get(key).map(|value| value.to_vec())
     }
 
-    fn holding(keys: BTreeMap<IVec, IVec>, witness: Option<Head>) -> Self {
-        let state =
-            State { live: keys.clone(), durable: keys, witness, older_witness: witness, ..State::default() };
+    /// Another disk, which has what this one has durable, but for one flipped bit in byte `at` of all its sealed segments,
+    /// counted round and round. None if there are none.
+    #[must_use]
+    pub fn flipped_in_days(&self, at: usize, bit: usize) -> Option<Self> {
+        let state = self.state();
+        let files = || state.files.iter().filter(|(name, _)| !name.ends_with(".tmp"));
+        let bytes = files().map(|(_, file)| file.len()).fold(0, usize::saturating_add);
+        let mut at = at.checked_rem(bytes)?;
+        let other = Self::holding(state.durable.clone(), &state);
+        for (name, file) in files() {
+            if at < file.len() {
+                let mut file = file.to_vec();
+                *file.get_mut(at)? ^= 1 << (bit % 8);
+                other.put_file(name, file);
+                return Some(other);
+            }
+            at = at.saturating_sub(file.len());
+        }
+        None
+    }
+
+    /// The tag of a payment's state in the newest sealed segment that knows it.
+    #[must_use]
+    pub fn sealed_tag(&self, key: &[u8]) -> Option<u8> {
+        let days = Days::load(&Place::Memory(self.clone()), false).ok()?;
+        days.find(key).ok()?.map(|(tag, _)| tag)
+    }
+
+    /// How many files of sealed segments there are.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.state().files.keys().filter(|name| name.ends_with(".legs")).count()
+    }
+
+    fn holding(keys: BTreeMap<IVec, IVec>, like: &State) -> Self {
+        let (witness, files) = (like.witness, like.files.clone());
+        let state = State {
+            live: keys.clone(),
+            durable: keys,
+            witness,
+            older_witness: witness,
+            files,
+            ..State::default()
+        };
         Self(Arc::new(Mutex::new(state)))
+    }
+
+    pub(super) fn put_file(&self, name: &str, bytes: Vec<u8>) {
+        self.state().files.insert(name.to_owned(), bytes.into());
+    }
+
+    pub(super) fn file(&self, name: &str) -> Option<Arc<[u8]>> {
+        self.state().files.get(name).map(Arc::clone)
+    }
+
+    pub(super) fn remove_file(&self, name: &str) {
+        self.state().files.remove(name);
+    }
+
+    pub(super) fn file_names(&self) -> Vec<String> {
+        self.state().files.keys().cloned().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -6,11 +6,15 @@
 //! packed into blocks that carry a checksum and the hash of the block before, so that what the store loses or
 //! alters is noticed.
 //!
+//! Legs that are no longer worked with are sealed: they leave the store for files that are never changed ([`Sealer`]), and
+//! are read from there as from the store.
+//!
 //! Keys: `L` + sequence of a block's first leg, big-endian → the block; `Mformat`, `Mhead`, `Mopens` → this
 //! module's notes. All others are the submitter's. sled is named in this directory and nowhere else.
 
 mod block;
 mod damage;
+mod days;
 mod error;
 mod keys;
 pub mod ledger;
@@ -29,6 +33,7 @@ mod witness;
 mod writer;
 
 pub use block::LEG_BYTES_MAX;
+pub use days::{Sealer, Step, Unloading};
 pub use error::JournalError;
 pub use memory::{DiskFault, MemoryDisk};
 pub use open::{Options, open, open_memory};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::block::Head;
 use super::damage::{guarded, watch_engine_panics};
+use super::days::{Days, Place};
 use super::error::JournalError;
 use super::medium::Medium;
 use super::memory::MemoryDisk;
@@ -51,7 +52,9 @@ pub fn open(dir: &Path, options: &Options) -> Result<(Store, Writer), JournalErr
     remove_left_overs(dir)?;
     let witness = Witness::read(dir)?;
     let db = open_engine(dir, options)?;
-    let shared = Shared::new(Medium::Sled(db), dir.to_path_buf(), Head::default(), Some(lock));
+    let place = Place::in_store(dir);
+    let days = Days::load(&place, false)?;
+    let shared = Shared::new(Medium::Sled(db), dir.to_path_buf(), place, days, Some(lock));
     let (store, head) = check(shared, options, witness.as_ref())?;
     let witness = Witness::create(dir, &head)?;
     sync_path(dir)?;
@@ -67,7 +70,9 @@ pub fn open(dir: &Path, options: &Options) -> Result<(Store, Writer), JournalErr
 /// As [`open`].
 pub fn open_memory(disk: &MemoryDisk) -> Result<(Store, Writer), JournalError> {
     let medium = Medium::Memory(disk.clone());
-    let shared = Shared::new(medium, "memory".into(), Head::default(), None);
+    let place = Place::Memory(disk.clone());
+    let days = Days::load(&place, false)?;
+    let shared = Shared::new(medium, "memory".into(), place, days, None);
     let (store, head) = check(shared, &Options::default(), disk.witness().as_ref())?;
     disk.note_witness(head);
     let writer = Writer::new(Arc::clone(store.shared()), Witness::Memory(disk.clone()));
@@ -81,6 +86,8 @@ fn check(shared: Shared, options: &Options, witness: Option<&Head>) -> Result<(S
     let head = shared.stored_head()?;
     check_ends(&shared, &head, witness)?;
     shared.set_head(head);
+    // What is there now is synced before anything is served from it.
+    shared.set_durable(head);
     let store = Store::new(Arc::clone(&shared));
     if head.keys.count <= options.keys_checked_max {
         store.verify_keys(&head)?;

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::block::{Block, Head};
 use super::damage::guarded;
+use super::days::{Days, Place};
 use super::error::JournalError;
 use super::medium::Medium;
 use super::walk::Blocks;
@@ -26,14 +27,69 @@ pub(super) struct Shared {
     pub(super) medium: Medium,
     pub(super) dir: PathBuf,
     head: Mutex<Head>,
+    /// The head as of the last sync: what is sealed lies before it.
+    durable: Mutex<Head>,
     next_sequence: AtomicU64,
+    /// The sealed segments as they are now.
+    days: RwLock<Arc<Days>>,
+    place: Place,
     /// None where there is no directory to lock.
     _lock: Option<File>,
 }
 
 impl Shared {
-    pub(super) fn new(medium: Medium, dir: PathBuf, head: Head, lock: Option<File>) -> Self {
-        Self { medium, dir, next_sequence: AtomicU64::new(head.next()), head: Mutex::new(head), _lock: lock }
+    pub(super) fn new(medium: Medium, dir: PathBuf, place: Place, days: Days, lock: Option<File>) -> Self {
+        let head = Head::default();
+        Self {
+            medium,
+            dir,
+            next_sequence: AtomicU64::new(head.next()),
+            head: Mutex::new(head),
+            durable: Mutex::new(head),
+            days: RwLock::new(Arc::new(days)),
+            place,
+            _lock: lock,
+        }
+    }
+
+    /// The sealed segments.
+    pub(super) fn days(&self) -> Arc<Days> {
+        Arc::clone(&self.days.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the list of sealed segments: from now on what they hold is read from them.
+    pub(super) fn set_days(&self, days: Days) {
+        *self.days.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(days);
+    }
+
+    /// Where sealed segments lie.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The journal's end as of the last sync.
+    pub(super) fn durable(&self) -> Head {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_durable(&self, head: Head) {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = head;
+    }
+
+    /// The bytes of the block that holds leg `sequence`, with its first leg's, from wherever it lies; none if there is no
+    /// block up to it.
+    pub(super) fn block_of(&self, sequence: u64) -> Result<Option<(u64, Vec<u8>)>, JournalError> {
+        let sealed = |days: Arc<Days>| days.holding(sequence).map(|segment| segment.block(sequence));
+        if let Some(block) = sealed(self.days()) {
+            return block.map(Some);
+        }
+        let found = self.step(|| self.medium.blocks(0, sequence).next_back())?;
+        let found = found.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
+        // It may have been sealed and let go of between the two.
+        match sealed(self.days()) {
+            Some(block) => block.map(Some),
+            None => Ok(found.map(|(first, bytes)| (first, bytes.to_vec()))),
+        }
     }
 
     /// Where the journal ends, as last committed.
@@ -139,15 +195,29 @@ impl Store {
     /// All keys that begin with `prefix` and their values, in order of the keys. It ends after the first
     /// error.
     pub fn scan(&self, prefix: &[u8]) -> impl Iterator<Item = Result<(Value, Value), JournalError>> + use<> {
+        self.scan_behind(prefix, None)
+    }
+
+    /// The same, from the key behind `after` on.
+    pub fn scan_behind(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<(Value, Value), JournalError>> + use<> {
         let shared = Arc::clone(&self.0);
-        let mut walk = Some(shared.medium.with_prefix(prefix));
+        let after = after.filter(|after| *after > prefix);
+        let prefix = prefix.to_vec();
+        let walk =
+            after.map_or_else(|| shared.medium.with_prefix(&prefix), |after| shared.medium.behind(after));
+        let mut walk = Some(walk);
         std::iter::from_fn(move || {
             let steps = walk.as_mut()?;
             let step = shared.step(|| steps.next());
             if step.is_err() {
                 walk = None;
             }
-            step.map(|pair| pair.map(|(key, value)| (Value(key), Value(value)))).transpose()
+            let pair = step.map(|pair| pair.filter(|(key, _)| key.starts_with(&prefix)));
+            pair.map(|pair| pair.map(|(key, value)| (Value(key), Value(value)))).transpose()
         })
     }
 
@@ -161,10 +231,7 @@ impl Store {
         // there is looked for first, and only what is missing is held against the end.
         let gap = JournalError::Gap { expected: sequence, found: None };
         let committed = sequence > 0 && sequence < self.next_sequence();
-        let shared = &self.0;
-        let found = shared.step(|| shared.medium.blocks(0, sequence).next_back())?;
-        let found = found.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
-        let leg = match &found {
+        let leg = match &self.0.block_of(sequence)? {
             Some((first, bytes)) => Block::decode(*first, bytes)?.leg(sequence).map(<[u8]>::to_vec),
             None => None,
         };
@@ -174,8 +241,17 @@ impl Store {
     /// The legs from `from` on, up to the last that is committed now, with their sequences. Each block's
     /// checksum and that none is missing is checked on the way; it ends after the first error.
     pub fn legs(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + use<> {
-        let from = from.max(1);
-        let (mut blocks, mut refused) = match Blocks::from(&self.0, from, self.next_sequence()) {
+        self.legs_between(from, self.next_sequence())
+    }
+
+    /// The same, up to leg `end` − 1.
+    pub(super) fn legs_between(
+        &self,
+        from: u64,
+        end: u64,
+    ) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + use<> {
+        let from = from.max(self.0.days().first());
+        let (mut blocks, mut refused) = match Blocks::from(&self.0, from, end) {
             Ok(blocks) => (Some(blocks), None),
             Err(error) => (None, Some(error)),
         };
@@ -188,7 +264,8 @@ impl Store {
                 return Some(Ok(leg));
             }
             let legs = blocks.as_mut()?.next_with(|block, _| {
-                let legs = (block.first..).zip(block.legs()).filter(|(sequence, _)| *sequence >= from);
+                let legs = (block.first..).zip(block.legs());
+                let legs = legs.filter(|(sequence, _)| (from..end).contains(sequence));
                 Ok(legs.map(|(sequence, leg)| (sequence, leg.to_vec())).collect::<Vec<_>>())
             })?;
             match legs {
@@ -224,11 +301,11 @@ impl Store {
     ///
     /// [`JournalError::Io`].
     pub fn bytes_on_disk(&self) -> Result<u64, JournalError> {
+        let mut bytes = self.0.days().bytes();
         if let Medium::Memory(disk) = &self.0.medium {
-            return Ok(disk.bytes());
+            return Ok(disk.bytes().saturating_add(bytes));
         }
         let io = || JournalError::io("reading the size of", &self.0.dir);
-        let mut bytes = 0_u64;
         for entry in std::fs::read_dir(&self.0.dir).map_err(io())? {
             let meta = entry.and_then(|entry| entry.metadata()).map_err(io())?;
             bytes = bytes.saturating_add(meta.len());

@@ -7,7 +7,7 @@ use super::error::JournalError;
 use super::keys::Keys;
 use super::store::{Shared, Store};
 use super::walk::Blocks;
-use super::{LEG_PREFIX, META_PREFIX, block_key, block_sequence};
+use super::{LEG_PREFIX, META_PREFIX, block_sequence};
 
 /// Blocks that are checked at every opening: a bound on the time it takes, not on what is guaranteed.
 const TAIL_BLOCKS: usize = 64;
@@ -19,6 +19,10 @@ pub struct Verified {
     pub legs: u64,
     /// Blocks they stand in.
     pub blocks: u64,
+    /// How many of the legs are sealed.
+    pub sealed: u64,
+    /// Legs that are pruned here, and so were not read.
+    pub pruned: u64,
     /// Sequence of the first leg; 0 if there is none.
     pub first: u64,
     /// Sequence of the last leg; 0 if there is none.
@@ -31,8 +35,8 @@ pub struct Verified {
 }
 
 impl Store {
-    /// Reads every block up to the last that is committed now: checksum, gapless sequence, hash chain, head
-    /// checkpoint; then every key of the submitter's, and that they are, together, those that were written.
+    /// Reads every block up to the last that is committed now, those in sealed segments with all that stands beside them
+    /// there: checksum, gapless sequence, hash chain, head checkpoint; then every key of the submitter's, and that they are, together, those that were written.
     /// `progress` is told the legs so far after each block.
     ///
     /// Blocks are checked while the store is being written to as well as when it is not. The keys can only be
@@ -43,22 +47,22 @@ impl Store {
     /// [`JournalError::Damaged`], [`JournalError::Gap`] or [`JournalError::Io`].
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Verified, JournalError> {
         let head = self.shared().head();
-        let mut chain =
-            Verified { legs: 0, blocks: 0, first: 0, last: 0, head_hash: BlockHash::default(), keys: None };
-        let mut blocks = Blocks::whole(self.shared(), head.next());
+        let mut chain = self.verify_days(progress)?;
+        self.verify_left_over()?;
+        let mut blocks = Blocks::after(self.shared(), chain.last, head.next());
         while let Some(next) = blocks.next_with(|block, bytes| {
             follows(block, &chain.head_hash)?;
             Ok(Verified {
-                legs: block.last(),
+                legs: chain.legs.saturating_add(block.last()).saturating_sub(chain.last),
                 blocks: chain.blocks.saturating_add(1),
-                first: 1,
+                first: chain.first.max(1),
                 last: block.last(),
                 head_hash: hash(bytes),
-                keys: None,
+                ..chain
             })
         }) {
             chain = next?;
-            progress(chain.legs);
+            progress(chain.last);
         }
         if chain.last != head.last || chain.head_hash != head.hash {
             return Err(JournalError::damaged(
@@ -68,6 +72,57 @@ impl Store {
         }
         chain.keys = self.verify_keys(&head)?;
         Ok(chain)
+    }
+
+    /// Reads every sealed segment, and steps over those that are pruned.
+    fn verify_days(&self, progress: &mut dyn FnMut(u64)) -> Result<Verified, JournalError> {
+        let mut chain = Verified {
+            legs: 0,
+            blocks: 0,
+            sealed: 0,
+            pruned: 0,
+            first: 0,
+            last: 0,
+            head_hash: BlockHash::default(),
+            keys: None,
+        };
+        for segment in self.shared().days().segments() {
+            let footer = &segment.footer;
+            let legs = footer.legs();
+            if segment.is_whole {
+                segment.check(&footer.previous, progress)?;
+                chain.sealed = chain.sealed.saturating_add(legs);
+                chain.legs = chain.legs.saturating_add(legs);
+                chain.blocks = chain.blocks.saturating_add(footer.blocks);
+            } else {
+                chain.pruned = chain.pruned.saturating_add(legs);
+            }
+            if chain.first == 0 {
+                chain.first = footer.first;
+            }
+            // That each follows the one before was seen when they were listed.
+            (chain.last, chain.head_hash) = (footer.last, footer.hash);
+        }
+        Ok(chain)
+    }
+
+    /// What the working store still has of sealed legs must be what was sealed.
+    fn verify_left_over(&self) -> Result<(), JournalError> {
+        let shared = self.shared();
+        let days = shared.days();
+        let mut walk = shared.medium.blocks(0, days.last());
+        while let Some((key, bytes)) = shared.step(|| walk.next())? {
+            let first = block_sequence(&key).unwrap_or_default();
+            let segment = days.holding(first).filter(|segment| segment.is_whole);
+            let same = match segment {
+                Some(segment) => segment.block(first)? == (first, bytes.to_vec()),
+                None => false,
+            };
+            if !same {
+                return Err(JournalError::damaged("a block is not what was sealed of it", first));
+            }
+        }
+        Ok(())
     }
 
     /// Reads every key of the submitter's and holds them against `head`: how many there are, or `None` if the
@@ -97,7 +152,7 @@ fn follows(block: &Block<'_>, previous: &BlockHash) -> Result<(), JournalError> 
     Err(JournalError::damaged("a block does not carry the hash of the one before", block.first))
 }
 
-/// Checks what can be checked in bounded time: the journal's first block, its last [`TAIL_BLOCKS`] and what
+/// Checks what can be checked in bounded time: the first block that is not sealed, the last [`TAIL_BLOCKS`] and what
 /// the head checkpoint and the witness say of them.
 ///
 /// # Errors
@@ -109,9 +164,13 @@ pub(super) fn check_ends(
     witness: Option<&Head>,
 ) -> Result<(), JournalError> {
     check_tail(shared, head)?;
+    let days = shared.days();
+    if days.last() > 0 && days.last() >= head.last {
+        return Err(JournalError::Lost { durable: days.last(), found: head.last });
+    }
     if head.last > 0
         && let Some(first) =
-            Blocks::whole(shared, head.next()).next_with(|block, _| follows(block, &BlockHash::default()))
+            Blocks::after(shared, days.last(), head.next()).next_with(|block, _| follows(block, &days.hash()))
     {
         first?;
     }
@@ -123,8 +182,11 @@ pub(super) fn check_ends(
     }
     if witness.last > 0 {
         let unlike = JournalError::damaged("a leg that was durable is not what it was", witness.last);
-        let bytes = shared.read(&block_key(witness.block))?;
-        let same = bytes.is_some_and(|bytes| hash(&bytes) == witness.hash);
+        // A power cut may have left an old note, of a block that is sealed by now.
+        let same = match shared.block_of(witness.block)? {
+            Some((first, bytes)) => first == witness.block && hash(&bytes) == witness.hash,
+            None => false,
+        };
         return if same { Ok(()) } else { Err(unlike) };
     }
     Ok(())

@@ -1,9 +1,11 @@
-//! Walking over the blocks, oldest first, with an eye on what is missing.
+//! Walking over the blocks, oldest first, with an eye on what is missing: through the sealed segments, then through the
+//! working store.
 
 use std::sync::Arc;
 
 use super::block::Block;
 use super::block_sequence;
+use super::days::Reading;
 use super::error::JournalError;
 use super::medium::Walk;
 use super::store::Shared;
@@ -11,11 +13,18 @@ use super::store::Shared;
 /// Blocks in order, each read, checked and seen to follow the one before.
 pub(super) struct Blocks {
     shared: Arc<Shared>,
-    walk: Walk,
+    source: Source,
     /// First leg of the block that must come next.
     expected: u64,
     /// The leg after the last that must be there.
     end: u64,
+}
+
+enum Source {
+    /// Not yet looked for.
+    Unknown,
+    Sealed(Reading),
+    Working(Box<Walk>),
 }
 
 impl Blocks {
@@ -28,22 +37,19 @@ impl Blocks {
         let gap = JournalError::Gap { expected: from, found: None };
         let mut holding = end;
         if from < end {
-            let found = shared.step(|| shared.medium.blocks(0, from).next_back())?;
-            let found = found.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
-            let Some((first, bytes)) = found else { return Err(gap) };
+            let Some((first, bytes)) = shared.block_of(from)? else { return Err(gap) };
             if Block::decode(first, &bytes)?.last() < from {
                 return Err(gap);
             }
             holding = first;
         }
-        let walk = shared.medium.blocks(holding, u64::MAX);
-        Ok(Self { shared: Arc::clone(shared), walk, expected: holding, end })
+        Ok(Self { shared: Arc::clone(shared), source: Source::Unknown, expected: holding, end })
     }
 
-    /// Every block up to the one that holds leg `end` − 1.
-    pub(super) fn whole(shared: &Arc<Shared>, end: u64) -> Self {
-        let walk = shared.medium.all_blocks();
-        Self { shared: Arc::clone(shared), walk, expected: 1, end }
+    /// Every block after leg `last`, which must be the last of one, up to the block that holds leg `end` − 1.
+    pub(super) fn after(shared: &Arc<Shared>, last: u64, end: u64) -> Self {
+        let expected = last.saturating_add(1);
+        Self { shared: Arc::clone(shared), source: Source::Unknown, expected, end }
     }
 
     /// Reads the next block and hands it, and its bytes, to `look`. `None` at the end; not to be called after
@@ -59,15 +65,61 @@ impl Blocks {
         &mut self,
         look: impl FnOnce(&Block<'_>, &[u8]) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
-        let expected = self.expected;
-        let step = self.shared.step(|| self.walk.next())?;
-        let (key, bytes) = step.ok_or(JournalError::Gap { expected, found: None })?;
-        let found = block_sequence(&key);
-        if found != Some(expected) {
-            return Err(JournalError::Gap { expected, found });
-        }
-        let block = Block::decode(expected, &bytes)?;
+        let (first, bytes) = self.next_bytes()?;
+        let block = Block::decode(first, &bytes)?;
         self.expected = block.last().saturating_add(1);
         look(&block, &bytes)
     }
+
+    fn next_bytes(&mut self) -> Result<(u64, Vec<u8>), JournalError> {
+        let expected = self.expected;
+        if let Source::Sealed(reading) = &mut self.source
+            && let Some((first, bytes)) = reading.next_block()?
+        {
+            return if first == expected { Ok((first, bytes)) } else { Err(gap(expected, Some(first))) };
+        }
+        if let Source::Working(walk) = &mut self.source {
+            let step = self.shared.step(|| walk.next())?;
+            let found = step.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
+            match found {
+                Some((first, bytes)) if first == expected => return Ok((first, bytes.to_vec())),
+                // It may have been sealed meanwhile, and let go of.
+                found if expected > self.shared.days().last() => {
+                    return Err(gap(expected, found.map(|(first, _)| first)));
+                }
+                Some(_) | None => {}
+            }
+        }
+        self.look_for_source()
+    }
+
+    /// Goes on in the segment that holds the next leg, or else in the working store.
+    fn look_for_source(&mut self) -> Result<(u64, Vec<u8>), JournalError> {
+        let (expected, days) = (self.expected, self.shared.days());
+        if let Some(segment) = days.holding(expected) {
+            self.expected = expected.max(segment.footer.first);
+            let mut reading = Reading::from(segment, self.expected)?;
+            let (first, bytes) = reading.next_block()?.ok_or_else(|| gap(expected, None))?;
+            self.source = Source::Sealed(reading);
+            return if first == self.expected { Ok((first, bytes)) } else { Err(gap(expected, Some(first))) };
+        }
+        let mut walk = self.shared.medium.blocks(expected, u64::MAX);
+        let step = self.shared.step(|| walk.next())?;
+        let found = step.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
+        match found {
+            Some((first, bytes)) if first == expected => {
+                self.source = Source::Working(Box::new(walk));
+                Ok((first, bytes.to_vec()))
+            }
+            found if expected > self.shared.days().last() => {
+                Err(gap(expected, found.map(|(first, _)| first)))
+            }
+            // Sealed and let go of since we looked: it is in a segment now, and stays there.
+            Some(_) | None => self.look_for_source(),
+        }
+    }
+}
+
+const fn gap(expected: u64, found: Option<u64>) -> JournalError {
+    JournalError::Gap { expected, found }
 }

@@ -37,6 +37,18 @@ pub enum Write {
         /// As in `Put`.
         key: Vec<u8>,
     },
+    /// Removes a key if its value, after all that was written before, is this one: a newer one stays.
+    DeleteIf {
+        /// As in `Put`.
+        key: Vec<u8>,
+        /// The value that is known elsewhere.
+        value: Vec<u8>,
+    },
+    /// Removes a block that a sealed segment holds.
+    Forget {
+        /// Sequence of its first leg.
+        first: u64,
+    },
 }
 
 impl std::fmt::Debug for Write {
@@ -45,6 +57,8 @@ impl std::fmt::Debug for Write {
         match self {
             Self::Put { key, value } => write!(f, "Put({} bytes under {} bytes)", value.len(), key.len()),
             Self::Delete { key } => write!(f, "Delete({} bytes)", key.len()),
+            Self::DeleteIf { key, .. } => write!(f, "DeleteIf({} bytes)", key.len()),
+            Self::Forget { first } => write!(f, "Forget({first})"),
         }
     }
 }
@@ -176,6 +190,7 @@ impl Writer {
             flush(&writer.shared, before)?;
             writer.witness.note(head)
         })?;
+        self.shared.set_durable(*head);
         self.unsynced = None;
         self.batches = 0;
         Ok(())
@@ -211,7 +226,9 @@ fn pack(shared: &Shared, before: Head, turns: &[Turn]) -> Result<Option<(Batch, 
     let mut packer = Packer::after(before);
     let mut emit = |first, block: Vec<u8>| batch.insert(&super::block_key(first), block);
     // The last write to a key is the one that counts; in order of the keys, neighbours share a page.
-    let mut writes = BTreeMap::new();
+    let mut writes: BTreeMap<&[u8], Change<'_>> = BTreeMap::new();
+    let mut forgotten = Vec::new();
+    let sealed = shared.days().last();
     for turn in turns {
         if turn.first_sequence != packer.next() {
             return Err(JournalError::OutOfStep { expected: packer.next(), found: turn.first_sequence });
@@ -220,23 +237,47 @@ fn pack(shared: &Shared, before: Head, turns: &[Turn]) -> Result<Option<(Batch, 
             packer.push(leg, &mut emit)?;
         }
         for write in &turn.writes {
-            let (key, value) = checked_write(write)?;
-            writes.insert(key, value);
+            let (key, change) = match write {
+                Write::Put { key, value } => {
+                    within("value", value.len(), VALUE_BYTES_MAX)?;
+                    (checked_key(key)?, Change::Put(value))
+                }
+                Write::Delete { key } => (checked_key(key)?, Change::Delete),
+                Write::DeleteIf { key, value } => {
+                    let key = checked_key(key)?;
+                    match writes.get(key) {
+                        None => (key, Change::DeleteIf(value)),
+                        Some(Change::Put(put)) if put == value => (key, Change::Delete),
+                        Some(Change::Put(_) | Change::Delete | Change::DeleteIf(_)) => continue,
+                    }
+                }
+                Write::Forget { first } if *first <= sealed => {
+                    forgotten.push(super::block_key(*first));
+                    continue;
+                }
+                Write::Forget { .. } => return Err(JournalError::ReservedKey),
+            };
+            writes.insert(key, change);
         }
     }
     let mut head = packer.finish(&mut emit);
-    for (key, value) in writes {
-        if let Some(old) = shared.read(key)? {
+    for (key, change) in writes {
+        let old = shared.read(key)?;
+        if matches!(change, Change::DeleteIf(value) if old.as_deref() != Some(value)) {
+            continue;
+        }
+        if let Some(old) = old {
             head.keys.remove(key, &old);
         }
-        match value {
-            Some(value) => {
+        match change {
+            Change::Put(value) => {
                 head.keys.add(key, value);
                 batch.insert(key, value);
             }
-            None => batch.remove(key),
+            Change::Delete | Change::DeleteIf(_) => batch.remove(key),
         }
     }
+    forgotten.iter().for_each(|key| batch.remove(key));
     if turns.iter().all(|turn| turn.legs.is_empty() && turn.writes.is_empty()) {
         return Ok(None);
     }
@@ -245,15 +286,13 @@ fn pack(shared: &Shared, before: Head, turns: &[Turn]) -> Result<Option<(Batch, 
     Ok(Some((batch, head)))
 }
 
-/// A write's key and its value, `None` to delete, if they are within bounds.
-fn checked_write(write: &Write) -> Result<(&[u8], Option<&[u8]>), JournalError> {
-    match write {
-        Write::Put { key, value } => {
-            within("value", value.len(), VALUE_BYTES_MAX)?;
-            Ok((checked_key(key)?, Some(value)))
-        }
-        Write::Delete { key } => Ok((checked_key(key)?, None)),
-    }
+/// What becomes of a key.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    Put(&'a [u8]),
+    Delete,
+    /// If the store has this value.
+    DeleteIf(&'a [u8]),
 }
 
 fn checked_key(key: &[u8]) -> Result<&[u8], JournalError> {

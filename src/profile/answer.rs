@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 
 use super::{Fact, From, Profile, Step, Told};
+use crate::ids::BusinessDate;
 use crate::iso8583::{EncodeError, Message, Seal, Writer};
 use crate::switch::{About, Answer, Bill, HeadAmount, Posting};
 
@@ -117,8 +118,21 @@ fn elements(
     request: &Message<'_, '_>,
     about: &About,
 ) -> Result<(), EncodeError> {
+    pieces(writer, field, facts, &|told, put| told.tell(request, about, put))
+}
+
+/// Gives a value, or values, of what is to be told.
+type Teller<'t, T> = dyn Fn(&T, &mut dyn FnMut(&[u8])) + 't;
+
+/// Writes what is inside a field, in the order of the wire; nothing if `tell` has nothing to tell.
+pub(super) fn pieces<T>(
+    writer: &mut Writer<'_, '_>,
+    field: u8,
+    inside: &[(Vec<u8>, T)],
+    tell: &Teller<'_, T>,
+) -> Result<(), EncodeError> {
     let mut any = false;
-    facts.iter().for_each(|(_, told)| told.tell(request, about, &mut |_| any = true));
+    inside.iter().for_each(|(_, told)| tell(told, &mut |_| any = true));
     if !any {
         return Ok(());
     }
@@ -127,9 +141,9 @@ fn elements(
     let mut next = Some(0);
     while let Some(at) = next {
         next = None;
-        for (key, told) in facts {
+        for (key, told) in inside {
             match writer.place(key) {
-                Some(place) if place == at => told.tell(request, about, &mut |value| {
+                Some(place) if place == at => tell(told, &mut |value| {
                     writer.skip_to(key);
                     // A writer remembers its first error until `end`.
                     let _ = writer.element(key, value);
@@ -152,7 +166,12 @@ impl Told {
             From::Echo(path) => request.get(path).into_iter().for_each(put),
             From::Text(_) if *about == About::Nothing => {}
             From::Text(text) => put(text),
-            From::Fact(fact) => fact.tell(about, &mut |value| self.wide(value, fact.is_number(), put)),
+            // What a department did not say is left out; a place of fixed width is filled.
+            From::Fact(fact) => fact.tell(about, &mut |value| {
+                if !value.is_empty() || self.width.is_some() {
+                    self.wide(value, fact.is_number(), put);
+                }
+            }),
         }
     }
 
@@ -180,13 +199,13 @@ fn three_digits(field: u8) -> [u8; 3] {
 }
 
 /// Decimal digits of a number, on the stack.
-struct Digits {
+pub(super) struct Digits {
     bytes: [u8; 20],
     start: usize,
 }
 
 impl Digits {
-    fn of(mut number: u64) -> Self {
+    pub(super) fn of(mut number: u64) -> Self {
         let mut digits = Self { bytes: [b'0'; 20], start: 20 };
         for (index, byte) in digits.bytes.iter_mut().enumerate().rev() {
             *byte = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or_default());
@@ -199,7 +218,7 @@ impl Digits {
         digits
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 }
@@ -233,6 +252,7 @@ impl Fact {
         match self {
             Self::Name => put(bill.name.as_bytes()),
             Self::Status => put(bill.status.letter().as_bytes()),
+            Self::DueDate if bill.due_date == BusinessDate::NEVER => {}
             Self::DueDate => put(bill.due_date.compact().as_bytes()),
             Self::BillingMonth => put(bill.billing_month.as_bytes()),
             Self::AmountWithinDue => put(Digits::of(bill.amount_within_due.minor()).as_bytes()),
@@ -258,7 +278,7 @@ impl Fact {
     }
 }
 
-fn tell_heads(heads: &[HeadAmount], put: &mut dyn FnMut(&[u8])) {
+pub(super) fn tell_heads(heads: &[HeadAmount], put: &mut dyn FnMut(&[u8])) {
     for head in heads {
         let mut text = [0_u8; 40];
         let digits = Digits::of(head.amount.minor());

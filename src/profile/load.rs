@@ -8,6 +8,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::answer::WIDTH_MAX;
+use super::outward;
 use super::tables::{AnswerTable, ClassesTable, CodesTable, FactTable, File, PlaceTable};
 use super::{Class, Fact, From, Kind, NetworkCode, Paths, Place, Profile, Step, Told, Values};
 use crate::ids::ResponseCode;
@@ -60,6 +61,9 @@ pub enum ProfileFault {
     /// A MAC that cannot be made or looked for.
     #[error("{0}")]
     Mac(String),
+    /// What the switch is to say, or to understand of an answer.
+    #[error("{0}")]
+    Outward(String),
     /// An outcome without a response code, or a name that is no outcome.
     #[error("{0}")]
     Code(String),
@@ -103,7 +107,10 @@ impl Profile {
         let answer = check.answer(&parsed.answer)?;
         check.keys(&paths, &classes)?;
         let values = check.values(&parsed.values)?;
-        let codes = check.codes(&parsed.codes, check.path(&parsed.answer.response_code)?.field())?;
+        let response_code_field = check.path(&parsed.answer.response_code)?.field();
+        let codes = check.codes(&parsed.codes, response_code_field)?;
+        let read = |table| outward::outward(&check, table, &parsed.network_codes, response_code_field);
+        let outward = parsed.outward.as_ref().map(read).transpose()?;
         let ours = check.ours(&parsed.ours)?;
         let own: Vec<_> = ours.values().collect();
         let mac = check.mac(parsed.mac.as_ref(), &classes, &own, &parsed.answer.echo)?;
@@ -130,6 +137,8 @@ impl Profile {
             mac,
             key_change,
             codes,
+            response_code_field,
+            outward,
         })
     }
 }
@@ -303,7 +312,7 @@ impl Check<'_> {
     }
 
     /// Every data element named must be one of the dialect's.
-    fn known(&self, fields: &[Spanned<u8>]) -> Result<(), ProfileError> {
+    pub(super) fn known(&self, fields: &[Spanned<u8>]) -> Result<(), ProfileError> {
         match fields.iter().find(|field| self.dialect.field_name(*field.get_ref()).is_none()) {
             None => Ok(()),
             Some(field) => {
@@ -315,7 +324,7 @@ impl Check<'_> {
     }
 
     /// A response code that its field cannot hold would leave every answer with it unwritten.
-    fn writable(&self, field: u8, code: &Spanned<ResponseCode>) -> Result<(), ProfileError> {
+    pub(super) fn writable(&self, field: u8, code: &Spanned<ResponseCode>) -> Result<(), ProfileError> {
         let mut out = bytes::BytesMut::new();
         let mut writer = Writer::new(self.dialect, Mti::UNREADABLE, &mut out);
         writer.put(field, code.get_ref().as_bytes()).map_err(|error| {

@@ -5,6 +5,7 @@ mod answer;
 mod load;
 mod mac;
 mod ours;
+mod outward;
 mod request;
 pub mod shipped;
 mod tables;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use load::{ProfileError, line_of};
 pub use mac::{MacSeen, SentKey};
 pub use ours::{AnswerTo, Asking, Ours};
+pub use outward::{AnswerKey, Asked, Facts, Identity, Own, Say};
 pub use request::{Parsed, Unanswerable};
 
 use crate::ids::{ResponseCode, Rrn, Stan};
@@ -42,6 +44,10 @@ pub struct Profile {
     mac: Option<mac::MacTerms>,
     key_change: Option<mac::KeyPlaces>,
     codes: BTreeMap<Reason, ResponseCode>,
+    /// Where an answer has its response code.
+    response_code_field: u8,
+    /// The other way round, if departments are reached by it.
+    outward: Option<outward::Outward>,
 }
 
 /// Places, each with all that may stand there.

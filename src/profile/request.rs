@@ -211,7 +211,7 @@ impl Profile {
         MinorUnits::from_digits(digits).map_err(|_| (Reason::Malformed, self.paths.amount.field()))
     }
 
-    fn text<const N: usize>(&self, message: &Message<'_, '_>, place: &Place) -> Option<Short<N>> {
+    pub(super) fn text<const N: usize>(&self, message: &Message<'_, '_>, place: &Place) -> Option<Short<N>> {
         Short::new(place.get(message)?).ok()
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::mac::{AlgorithmName, FromName, OverName};
+use super::outward::OutwardTable;
 use super::{Paths, Place};
 use crate::ids::ResponseCode;
 
@@ -30,6 +31,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) ours: BTreeMap<Spanned<String>, OursTable>,
     pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
+    pub(super) outward: Option<OutwardTable>,
 }
 
 /// Declares the `[fields]` table once: as it stands in the file, and as checked paths.

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::inspect::Status;
-use crate::biller::book::{Change, Row};
-use crate::ids::{BillerCode, LinkName, PaymentKey};
+use crate::desk::{BookDone, BookWork};
+use crate::ids::{LinkName, PaymentKey};
+use crate::journal::Unloading;
 use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray};
 use crate::vault::MacKey;
 
@@ -27,8 +28,10 @@ pub(super) enum Input {
     Operate(Operation, Option<oneshot::Sender<()>>),
     /// What has become of a payment that was handed to people; answered once it is durable.
     Resolve(PaymentKey, Resolution, Box<str>, oneshot::Sender<Result<Payment, String>>),
-    /// Bills to be put in the book; answered once they are durable.
-    Import(BillerCode, Vec<Row>, oneshot::Sender<Result<Vec<Change>, String>>),
+    /// Something to be done to a bill book; answered once it is durable.
+    Book(BookWork, oneshot::Sender<Result<BookDone, String>>),
+    /// Let go of what is sealed, and carry over what is still owed something; answered once that is in the store.
+    Unload(Unloading, oneshot::Sender<()>),
     /// A question about the switch's state.
     Inspect(oneshot::Sender<Status>),
     /// Tell when nothing is open and nobody waits.

@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::books::imported;
 use crate::biller::book::{BookError, Change, LineFault, Row, RowReader};
-use crate::desk::{Desk, import_rows};
-use crate::ids::BillerCode;
+use crate::clock::SystemClock;
+use crate::control::{BookReply, BookRequest, LIST_MAX};
+use crate::desk::{self, BookDone, BookWork, Desk, Standing};
+use crate::ids::{BillerCode, BusinessDate};
 use crate::journal::{JournalError, Store, Writer};
+use crate::settle;
 
 /// Why a file was not imported.
 #[derive(Debug, Error)]
@@ -30,6 +34,7 @@ pub enum ImportError {
 
 /// A store that nobody serves, opened to work on its books.
 pub struct BookDesk {
+    store: Store,
     desk: Desk,
     writer: Writer,
 }
@@ -38,7 +43,7 @@ impl BookDesk {
     /// Works on this store.
     #[must_use]
     pub fn new(store: Store, writer: Writer) -> Self {
-        Self { desk: Desk::new(store), writer }
+        Self { desk: Desk::new(store.clone()), store, writer }
     }
 
     /// Puts all bills of a file in the book, if every line is good; says how many there are.
@@ -65,11 +70,75 @@ impl BookDesk {
         biller: BillerCode,
         rows: Vec<Row>,
     ) -> Result<Vec<Change>, BookError<JournalError>> {
-        let changes = import_rows(&mut self.desk, biller, rows)?;
+        match self.work(BookWork::Import(biller, rows))? {
+            BookDone::Imported(changes) => Ok(changes),
+            BookDone::Withdrawn(_) | BookDone::Acted(_) | BookDone::Refused(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Does work on a book; it is on disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`BookError`].
+    pub fn work(&mut self, work: BookWork) -> Result<BookDone, BookError<JournalError>> {
+        let date = self.date()?;
+        let at = SystemClock::start().now().wall;
+        let done = desk::work(&mut self.desk, at, date, work)?;
         if let Some(turn) = self.desk.take_turn() {
             self.writer.commit(&[turn]).map_err(BookError::Store)?;
         }
         self.desk.forget(u64::MAX);
-        Ok(changes)
+        Ok(done)
+    }
+
+    /// Answers what the daemon would be asked.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be done, as the daemon would say it.
+    pub fn ask(&mut self, request: BookRequest) -> Result<BookReply, String> {
+        let told = |error: BookError<JournalError>| error.to_string();
+        let date = self.date().map_err(told)?;
+        match request {
+            BookRequest::Import { biller, rows } => {
+                let done = self.work(BookWork::Import(biller, rows)).map_err(told)?;
+                Ok(BookReply::Imported(imported(done)))
+            }
+            BookRequest::Withdraw { biller, psids } => {
+                let done = self.work(BookWork::Withdraw(biller, psids)).map_err(told)?;
+                Ok(BookReply::Imported(imported(done)))
+            }
+            BookRequest::Act { biller, psid, act, why } => {
+                let work = BookWork::Act { biller, psid: psid.clone(), act, why };
+                if let BookDone::Refused(fault) = self.work(work).map_err(told)? {
+                    return Err(fault.to_string());
+                }
+                self.ask(BookRequest::Show { biller, psid })
+            }
+            BookRequest::Show { biller, psid } => {
+                let bill =
+                    settle::bill(&self.store, biller, &psid, date).map_err(|error| error.to_string())?;
+                Ok(BookReply::Bill(bill.map(Box::new)))
+            }
+            BookRequest::Search { biller, query, after, limit } => {
+                let limit = limit.min(LIST_MAX);
+                let found = settle::find_bills(&self.store, biller, &query, after.as_deref(), limit, date);
+                let (bills, more) = found.map_err(|error| error.to_string())?;
+                let next = bills.last().filter(|_| more).map(|bill| bill.psid.clone());
+                Ok(BookReply::Bills { bills, next })
+            }
+        }
+    }
+
+    /// The store itself, for reading.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn date(&self) -> Result<BusinessDate, BookError<JournalError>> {
+        let today = || BusinessDate::new(jiff::Zoned::now().date());
+        Ok(Standing::load(&self.store, today).map_err(BookError::Store)?.date)
     }
 }

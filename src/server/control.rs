@@ -14,18 +14,17 @@ use tokio::time::timeout;
 use super::ask::Input;
 use super::inspect::Status;
 use super::{Shared, StartError, control_socket};
-use crate::biller::book;
 use crate::config::Config;
 use crate::control::{
-    BillerReply, Envelope, ExceptionReply, ImportReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply,
-    PaymentReply, Reply, Request, StatusReply, VERSION, VerifyReply,
+    BillerReply, Envelope, ExceptionReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply, PaymentReply,
+    Reply, Request, StatusReply, VERSION, VerifyReply,
 };
 use crate::ids::{BillerCode, LinkName};
 use crate::iso8583::{Mirror, decode, mask_pan};
 use crate::journal::{JournalError, Store, Verified, ledger};
 use crate::profile::Ours;
 use crate::settle;
-use crate::switch::{Operation, Record, Resolution};
+use crate::switch::{Operation, Reason, Record, Resolution, What};
 use crate::vault::{Kept, kept_fields};
 
 /// Operators at once.
@@ -57,7 +56,7 @@ pub(super) fn serve(shared: &Arc<Shared>, listener: UnixListener) {
 }
 
 /// Runs `work` until the switch goes down.
-async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
+pub(super) async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
     tokio::select! {
         () = work => {}
         _ = going_down.wait_for(|down| *down) => {}
@@ -86,8 +85,8 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>, operators: Arc<Sema
     }
 }
 
-struct Operator {
-    shared: Arc<Shared>,
+pub(super) struct Operator {
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Operator {
@@ -157,7 +156,7 @@ impl Operator {
                 self.shared.drain_asked.send_replace(true);
                 Ok(Reply::Done("draining: the daemon ends when nothing is in flight any more".to_owned()))
             }
-            Request::Import { biller, rows } => self.import(biller, rows).await,
+            Request::Book(request) => self.book(request).await.map(Reply::Book),
             Request::Txn { rrn, stan } => {
                 let find = move |store: &Store| settle::find_payments(store, rrn.as_deref(), stan.as_deref());
                 let found = self.read(find).await?.map_err(|error| error.to_string())?;
@@ -226,7 +225,7 @@ impl Operator {
     }
 
     /// Reads the store on a thread where that may take its time.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, String> {
@@ -236,7 +235,7 @@ impl Operator {
             .map_err(|_| "reading the store failed".to_owned())
     }
 
-    fn known(&self, biller: &BillerCode) -> Result<(), String> {
+    pub(super) fn known(&self, biller: &BillerCode) -> Result<(), String> {
         let known = self.shared.config.billers.iter().any(|known| known.code == *biller);
         known
             .then_some(())
@@ -250,28 +249,14 @@ impl Operator {
         durable.await.map_err(|_| GOING_DOWN.to_owned())
     }
 
-    async fn say(&self, input: Input) -> Result<(), String> {
+    pub(super) async fn say(&self, input: Input) -> Result<(), String> {
         self.shared.urgent.send(input).await.map_err(|_| GOING_DOWN.to_owned())
     }
 
-    async fn inspect(&self) -> Result<Status, String> {
+    pub(super) async fn inspect(&self) -> Result<Status, String> {
         let (answer, status) = oneshot::channel();
         self.say(Input::Inspect(answer)).await?;
         status.await.map_err(|_| GOING_DOWN.to_owned())
-    }
-
-    async fn import(&self, biller: BillerCode, rows: Vec<book::Row>) -> Result<Reply, String> {
-        self.known(&biller)?;
-        // Whoever sends them may not have read them from a file of ours.
-        if let Some(fault) = rows.iter().find_map(|row| row.check().err()) {
-            return Err(format!("not imported: {fault}"));
-        }
-        let (answer, imported) = oneshot::channel();
-        self.say(Input::Import(biller, rows, answer)).await?;
-        let changes = imported.await.map_err(|_| GOING_DOWN.to_owned())??;
-        let mut reply = ImportReply::default();
-        changes.into_iter().for_each(|change| reply.count(change));
-        Ok(Reply::Imported(reply))
     }
 
     async fn verify(&self) -> Result<Reply, String> {
@@ -337,11 +322,15 @@ impl Operator {
         for biller in &self.shared.config.billers {
             let Some(counters) = self.shared.counters.biller(&biller.code) else { continue };
             let code = biller.code;
+            let owing = status.owing.get(&code).copied().unwrap_or_default();
             let bills = self.read(move |store| settle::bills(store, code)).await?;
             replies.push(BillerReply {
                 code: biller.code,
                 name: biller.name.clone(),
                 blocked: status.blocked.contains(&biller.code),
+                reachable: !owing.down,
+                owed: u64::try_from(owing.count).unwrap_or(u64::MAX),
+                owed_oldest_ms: owing.oldest_ms,
                 bills: bills.map_err(|error| error.to_string())?,
                 posted: counters.posted.load(Relaxed),
                 declined: counters.declined.load(Relaxed),
@@ -368,12 +357,18 @@ fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
     } else {
         ""
     };
-    let next =
-        format!("{known}{wanted}: ask the department, then `ctl resolve {leg} --as stands|undone|again`");
+    let tried = payment.owed.filter(|_| matches!(record.what, What::GaveUp(Reason::BillerUnavailable)));
+    let tried = tried.map_or_else(String::new, |owed| {
+        let (minutes, orders) = (owed.age_ms / 60_000, payment.attempts());
+        format!("{orders} orders in {minutes} min brought no answer; ")
+    });
+    let next = format!(
+        "{tried}{known}{wanted}: ask the department, then `ctl resolve {leg} --as stands|undone|again`"
+    );
     Some(ExceptionReply { leg, at: record.at, why: record.what.to_string(), next, payment })
 }
 
-const GOING_DOWN: &str = "the switch is going down";
+pub(super) const GOING_DOWN: &str = "the switch is going down";
 
 /// Checks the journal, and once more a few times if its keys changed meanwhile: in a moment without a commit all is checked.
 fn verify(store: &Store) -> Result<Verified, JournalError> {

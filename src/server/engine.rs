@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ask::{Input, Waiting};
 use super::inspect;
 use super::release::{Release, Tell};
-use super::{Shared, StartError};
+use super::{Reachable, Shared, StartError};
 use crate::clock::{Now, SystemClock};
 use crate::desk::{self, Core, Standing};
-use crate::journal::{JournalError, Valve};
+use crate::journal::{JournalError, Unloading, Valve};
 use crate::switch::{Event, Reason, Record, State, Switch, What};
 use crate::telemetry::Counters;
 
@@ -24,7 +24,9 @@ const SLEEP_MS_MAX: u64 = 86_400_000;
 pub(super) struct Engine {
     pub(super) shared: Arc<Shared>,
     pub(super) core: Core<Waiting>,
-    clock: SystemClock,
+    /// What billers' adapters have said that the switch knows of.
+    reachable: Reachable,
+    pub(super) clock: SystemClock,
     valve: Valve<Release>,
     /// Who is to be told that the turn is durable.
     tell: Vec<Tell>,
@@ -86,6 +88,7 @@ impl Engine {
         Self {
             shared,
             core,
+            reachable: Reachable::new(),
             clock,
             valve,
             tell: Vec::new(),
@@ -102,6 +105,8 @@ impl Engine {
 
     async fn serve(&mut self, mut inputs: Inputs) {
         let mut ready = Vec::with_capacity(TURN_EVENTS_MAX);
+        let mut reachable = self.shared.reachable.subscribe();
+        reachable.mark_changed();
         loop {
             let queue_empty = inputs.requests.is_empty();
             self.end_turn(queue_empty).await;
@@ -114,6 +119,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 Some(input) = inputs.urgent.recv() => ready.push(input),
+                Ok(()) = reachable.changed() => reachable.mark_changed(),
                 Some(input) = inputs.requests.recv() => ready.push(input),
                 () = asleep => {}
             }
@@ -123,6 +129,7 @@ impl Engine {
                 ready.push(input);
             }
             let now = self.clock.now();
+            self.hear_of_billers(now, &mut reachable);
             for input in ready.drain(..) {
                 self.take(now, input);
             }
@@ -131,6 +138,21 @@ impl Engine {
                 written(self.core.step(now, Event::DeadlinePassed));
             }
         }
+    }
+
+    /// Tells the switch which billers can be reached, as far as that is news.
+    fn hear_of_billers(&mut self, now: Now, reachable: &mut watch::Receiver<Reachable>) {
+        if !reachable.has_changed().unwrap_or(false) {
+            return;
+        }
+        let said = reachable.borrow_and_update().clone();
+        for (biller, word) in &said {
+            if self.reachable.get(biller) != Some(word) {
+                let event = if word.0 { Event::BillerUp(*biller) } else { Event::BillerDown(*biller) };
+                written(self.core.step(now, event));
+            }
+        }
+        self.reachable = said;
     }
 
     fn take(&mut self, now: Now, input: Input) {
@@ -154,10 +176,20 @@ impl Engine {
                 let resolved = written(self.core.resolve(now, &key, resolution, why));
                 self.tell.push(Box::new(move || drop(done.send(resolved))));
             }
-            Input::Import(biller, rows, done) => {
-                let imported =
-                    desk::import_rows(&mut self.core.desk, biller, rows).map_err(|error| error.to_string());
-                self.tell.push(Box::new(move || drop(done.send(imported))));
+            Input::Book(work, done) => {
+                let date = self.core.switch.date();
+                let worked = desk::work(&mut self.core.desk, now.wall, date, work);
+                let worked = worked.map_err(|error| error.to_string());
+                self.tell.push(Box::new(move || drop(done.send(worked))));
+            }
+            Input::Unload(Unloading { writes, carry_over }, done) => {
+                for key in carry_over {
+                    written(self.core.carry_over(now, &key));
+                }
+                self.core.desk.unload(writes);
+                self.tell.push(Box::new(move || {
+                    let _ = done.send(());
+                }));
             }
             Input::Inspect(done) => drop(done.send(inspect::inspect(self))),
             Input::WhenSettled(done) => self.when_settled.push(done),

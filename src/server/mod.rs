@@ -8,6 +8,7 @@
 
 mod ask;
 mod book;
+mod books;
 mod control;
 mod engine;
 mod inspect;
@@ -17,6 +18,7 @@ mod listen;
 mod macs;
 mod peers;
 mod release;
+mod seal;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -108,11 +110,16 @@ struct Shared {
     urgent: mpsc::Sender<Input>,
     /// The links' MAC keys.
     macs: Arc<Macs>,
+    /// Which billers can be reached, as their adapters last said, and how often they have said so.
+    reachable: watch::Sender<Reachable>,
     /// The connections of each link.
     peers: Arc<Peers>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
+
+/// Of each biller whose adapter has said so: whether it can be reached, and how often that was said.
+type Reachable = BTreeMap<BillerCode, (bool, u64)>;
 
 /// A running switch.
 pub struct Server {
@@ -167,6 +174,7 @@ impl Server {
             input,
             urgent,
             macs,
+            reachable: watch::Sender::new(Reachable::new()),
             peers,
             tasks: TaskTracker::new(),
         });
@@ -175,6 +183,7 @@ impl Server {
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);
+        seal::serve(&shared);
         Ok(Self { shared, addresses, engine: Some(engine) })
     }
 
@@ -273,6 +282,16 @@ fn start_valve(
     writer: Writer,
     adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
 ) -> Result<Valve<release::Release>, JournalError> {
+    for (code, adapter) in &adapters {
+        let (shared, code) = (Arc::downgrade(shared), *code);
+        adapter.start(Arc::new(move |up| {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.reachable.send_modify(|said| {
+                let (now, times) = said.entry(code).or_default();
+                (*now, *times) = (up, times.saturating_add(1));
+            });
+        }));
+    }
     let releasing = release::Releasing::new(Arc::clone(shared), adapters);
     let fail = move |error: JournalError| {
         tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");

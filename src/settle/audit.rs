@@ -73,11 +73,10 @@ pub struct Audited {
 /// [`AuditError`]: the first disagreement.
 pub fn audit(store: &Store, billers: &[BillerCode]) -> Result<Audited, AuditError> {
     let mut audited = Audited::default();
-    for key in ledger::payment_keys(store) {
-        let key = key?;
-        if let Some(payment) = ledger::find(store, &key)?.filter(|p| billers.contains(&p.biller))
-            && payment.stands()
-        {
+    for found in ledger::payments(store) {
+        let (_, leg) = found?;
+        let payment = ledger::record_at(store, leg)?.payment.filter(|p| billers.contains(&p.biller));
+        if let Some(payment) = payment.filter(|payment| payment.stands()) {
             audited.posted = audited.posted.saturating_add(1);
             check_payment(store, &payment)?;
         }

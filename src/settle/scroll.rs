@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short};
 use crate::journal::{JournalError, Store, ledger};
-use crate::money::MinorUnits;
+use crate::money::{AmountError, MinorUnits};
 use crate::switch::{HeadAmount, Payment};
 
 /// Why a scroll could not be written.
@@ -24,6 +24,9 @@ pub enum ScrollError {
     /// The file could not be written.
     #[error("the scroll could not be written: {0}")]
     Flush(#[from] std::io::Error),
+    /// More than twelve digits of minor units.
+    #[error("the sum of a head is larger than any amount: {0}")]
+    Sum(#[from] AmountError),
 }
 
 /// One line: a payment that stands.
@@ -111,6 +114,60 @@ pub fn write_scroll(
             line.acquirer.as_str(),
             line.receipt.as_str(),
             line.rrn.as_str(),
+        ])?;
+    }
+    csv.flush()?;
+    Ok(())
+}
+
+/// What a department got on one head of account.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct HeadLine {
+    /// The head; empty for what does not split.
+    pub head: Short<16>,
+    /// The acquirer's link it came by.
+    pub acquirer: LinkName,
+    /// Payments with a part on it.
+    pub payments: u64,
+    /// Their parts, added up.
+    pub amount: MinorUnits,
+}
+
+/// A scroll by head of account and acquirer.
+///
+/// # Errors
+///
+/// [`ScrollError::Sum`] if a sum is larger than any amount.
+pub fn by_head(lines: &[ScrollLine]) -> Result<Vec<HeadLine>, ScrollError> {
+    let mut heads: BTreeMap<(Short<16>, LinkName), HeadLine> = BTreeMap::new();
+    for line in lines {
+        let whole = [HeadAmount { head: Short::EMPTY, amount: line.amount }];
+        let parts = if line.heads.is_empty() { whole.as_slice() } else { &line.heads };
+        for part in parts {
+            let (head, acquirer) = (part.head, line.acquirer);
+            let none = || HeadLine { head, acquirer, payments: 0, amount: MinorUnits::ZERO };
+            let sum = heads.entry((head, acquirer)).or_insert_with(none);
+            sum.payments = sum.payments.saturating_add(1);
+            sum.amount = sum.amount.plus(part.amount)?;
+        }
+    }
+    Ok(heads.into_values().collect())
+}
+
+/// Writes heads as CSV, amounts in minor units.
+///
+/// # Errors
+///
+/// [`ScrollError::Write`] or [`ScrollError::Flush`].
+pub fn write_heads(heads: &[HeadLine], out: impl Write) -> Result<(), ScrollError> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(["head", "acquirer", "payments", "amount"])?;
+    for head in heads {
+        csv.write_record([
+            head.head.as_str(),
+            head.acquirer.as_str(),
+            &head.payments.to_string(),
+            &head.amount.minor().to_string(),
         ])?;
     }
     csv.flush()?;

@@ -3,37 +3,36 @@
 
 use super::pending::{LegOf, Open};
 use super::{
-    Answer, BillRef, InDoubt, Order, Ordered, Outcome, Output, Payment, Reason, State, Switch, What,
+    Answer, BillRef, BillerTerms, InDoubt, Order, Ordered, Outcome, Output, Payment, Reason, State, Switch,
+    What,
 };
-use crate::clock::{Now, UnixMillis};
+use crate::clock::Now;
 use crate::ids::PaymentKey;
 
 impl Switch {
     /// Starts confirming: from here the payment is `Confirming` until the biller has said, or a person takes over.
     pub(super) fn confirm(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
         open.payment.state = State::Confirming;
-        self.send_confirmation(now, open, what, out);
+        self.owe(now, open, what, out);
     }
 
-    /// Gives the order to post once more; before that, if it has not been done, the bill is looked up, for its heads and for what
-    /// the department wants back.
-    pub(super) fn send_confirmation(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
-        let Some(terms) = self.billers.get(&open.payment.biller).cloned() else {
-            return self.give_up(now, open, Reason::NoBiller, out);
-        };
-        if open.payment.confirmations >= terms.attempts_max {
-            return self.give_up(now, open, Reason::BillerUnavailable, out);
-        }
+    /// Gives the order to post, or gives it once more; before that, if it has not been done, the bill is looked up, for its
+    /// heads and for what the department wants back.
+    pub(super) fn send_confirmation(
+        &mut self,
+        now: Now,
+        mut open: Open,
+        terms: &BillerTerms,
+        out: &mut Output,
+    ) {
         open.payment.confirmations = open.payment.confirmations.saturating_add(1);
         let looks_up = terms.looks_up_first && open.payment.reference.is_none();
-        if !terms.embedded {
-            let due = UnixMillis(now.wall.0.saturating_add(terms.reply_timeout_ms));
-            out.records.push(open.record(now, what, Some(due)));
-            let ordered = if looks_up { Ordered::LookUp } else { Ordered::Post };
-            out.records.push(open.record(now, What::Ordered(ordered, terms.code), Some(due)));
-        }
         let key = open.payment.key.clone();
         if looks_up {
+            if !terms.embedded {
+                let (due, what) = (open.due, What::Ordered(Ordered::LookUp, terms.code));
+                out.records.push(open.record(now, what, due));
+            }
             let bill = BillRef { biller: open.payment.biller, consumer: open.payment.consumer.clone() };
             self.order(now, &mut open, LegOf::ConfirmLookUp(key), Order::LookUp(bill), out);
         } else {
@@ -43,6 +42,12 @@ impl Switch {
     }
 
     fn post_again(&mut self, now: Now, open: &mut Open, out: &mut Output) {
+        if !self.is_embedded(&open.payment.biller) {
+            // Heads and all: asked again after a restart, it must be the same.
+            let (due, what) = (open.due, What::Ordered(Ordered::Post, open.payment.biller));
+            out.records.push(open.record(now, what, due));
+        }
+        // Also the first order about an advice: the next one may overtake it, and then it must find that one's posting.
         let order = Order::Post { payment: Box::new(open.payment.clone()), again: true };
         self.order(now, open, LegOf::Confirm(open.payment.key.clone()), order, out);
     }
@@ -55,18 +60,17 @@ impl Switch {
         outcome: Outcome,
         out: &mut Output,
     ) {
+        if !self.is_confirming(key) {
+            return;
+        }
         let Some(mut open) = self.take_open(key) else { return };
+        not_sent(&mut open, &outcome);
         self.note_reply(now, &mut open, &outcome, out);
         match outcome {
             Outcome::Found(bill) => match self.heads_of(&open.payment, &bill) {
                 Ok(heads) => {
                     open.payment.heads = heads;
                     open.payment.reference = Some(bill.reference);
-                    if !self.is_embedded(&open.payment.biller) {
-                        // Asked again after a restart, it must be the same in this part, too.
-                        let (due, what) = (open.due, What::Ordered(Ordered::Post, open.payment.biller));
-                        out.records.push(open.record(now, what, due));
-                    }
                     self.post_again(now, &mut open, out);
                     self.open.insert(open.payment.key.clone(), open);
                 }
@@ -74,16 +78,17 @@ impl Switch {
             },
             Outcome::Declined(reason) => self.refused(now, open, reason, out),
             Outcome::NotSent | Outcome::Unknown | Outcome::Posted(_) | Outcome::Reversed => {
-                self.confirm_later(now, open);
+                self.later(now, open, out);
             }
         }
     }
 
     pub(super) fn confirm_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
-        if self.open.get(key).is_none_or(|open| open.payment.state != State::Confirming) {
+        if !self.is_confirming(key) {
             return self.late_reply(now, key.clone(), &outcome, out);
         }
         let Some(mut open) = self.take_open(key) else { return };
+        not_sent(&mut open, &outcome);
         self.note_reply(now, &mut open, &outcome, out);
         match outcome {
             Outcome::Posted(posting) => {
@@ -92,10 +97,14 @@ impl Switch {
             }
             Outcome::Declined(reason) => self.refused(now, open, reason, out),
             Outcome::NotSent | Outcome::Unknown | Outcome::Found(_) | Outcome::Reversed => {
-                open.excuse_reversal(out);
-                self.confirm_later(now, open);
+                self.later(now, open, out);
             }
         }
+    }
+
+    /// Whether it is still to be made certain: a late answer may have done that meanwhile.
+    pub(super) fn is_confirming(&self, key: &PaymentKey) -> bool {
+        self.open.get(key).is_some_and(|open| open.payment.state == State::Confirming)
     }
 
     /// It is posted. Who repeats the request is told so from now on; what the acquirer wants back meanwhile is undone.
@@ -119,15 +128,17 @@ impl Switch {
         self.decline(now, open, Answer::plain(reason), out);
     }
 
-    pub(super) fn confirm_later(&mut self, now: Now, open: Open) {
-        let attempts = open.payment.confirmations;
-        self.retry_later(now, open, attempts);
-    }
-
     /// Whether an approval that comes after the payment was handed to people is what they were to find out.
     pub(super) fn late_approval_is_welcome(&self, payment: &Payment) -> bool {
         let confirms =
             self.billers.get(&payment.biller).is_some_and(|terms| terms.in_doubt == InDoubt::Confirm);
         payment.state == State::Exception && (confirms || payment.advice) && payment.reversal.is_none()
+    }
+}
+
+/// An order that certainly did not arrive counts as not given.
+fn not_sent(open: &mut Open, outcome: &Outcome) {
+    if matches!(outcome, Outcome::NotSent) {
+        open.payment.confirmations = open.payment.confirmations.saturating_sub(1);
     }
 }

@@ -41,6 +41,12 @@ pub enum Event {
         /// Its entry in the store's list of what is due.
         due: UnixMillis,
     },
+    /// The leg of a payment that is still owed something leaves the working store: it gets a new one as it stands.
+    CarriedOver(Box<Payment>),
+    /// A biller can be reached again: what is owed to it goes out.
+    BillerUp(BillerCode),
+    /// A biller cannot be reached: nothing that is owed to it goes out.
+    BillerDown(BillerCode),
     /// An answer came in that nothing of ours had asked for on its link.
     Unasked(Box<Stray>),
     /// The operator's word.
@@ -288,11 +294,17 @@ pub enum Order {
     Post {
         /// What to post.
         payment: Box<Payment>,
-        /// It was sent before, and may have been posted: if so, that posting is the outcome, and there is no second.
+        /// It was sent before, and may have been posted: if so, that posting is the outcome, and there is no second. An
+        /// advice comes so from the first: [`Payment::attempts`] is 1 then.
         again: bool,
     },
     /// Undo a payment. May come more than once; done once.
-    Reverse(Box<Payment>),
+    Reverse {
+        /// What to undo.
+        payment: Box<Payment>,
+        /// It was ordered before, and that may have arrived: a repeat (0421), where the first is a 0420.
+        again: bool,
+    },
 }
 
 /// What a person should know of.

@@ -7,6 +7,7 @@ mod advice;
 mod bill;
 mod confirm;
 mod event;
+mod forward;
 mod inquiry;
 mod pay;
 mod payment;
@@ -20,20 +21,22 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use bill::{Bill, BillRef, BillStatus, HeadAmount, Reference};
 pub use event::{
     Action, Alarm, Ask, AskId, Event, KeyChange, LegId, NewKeys, Operation, Order, Outcome, Output,
     PaymentRequest, Prior, Request, Resolution, ReversalRequest, Stray,
 };
-pub use payment::{About, Answer, Digest, Payment, Posting, Reversal, State};
+pub use forward::Owing;
+pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State};
 pub use reason::Reason;
 pub use record::{Evidence, Ordered, Record, Replied, What};
 pub use terms::{BillerTerms, InDoubt, LinkTerms};
 
 use crate::clock::{Now, Ticks};
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
+use forward::Queue;
 use pending::{Open, Pending};
 use session::Session;
 
@@ -47,6 +50,12 @@ pub struct Switch {
     /// Payments put away whose order to post was never answered: kept for as long as an answer is listened for.
     given_up: HashMap<PaymentKey, Payment>,
     pending: Pending,
+    /// What is owed to each biller.
+    queues: BTreeMap<BillerCode, Queue>,
+    /// Billers whose queues are to be looked at before the step ends.
+    unsettled: Vec<BillerCode>,
+    /// Payments that came to be owed an order so far.
+    owed_so_far: u64,
     date: BusinessDate,
     /// What the next payment is numbered.
     next_trace: u64,
@@ -71,6 +80,9 @@ impl Switch {
             open: HashMap::new(),
             given_up: HashMap::new(),
             pending: Pending::default(),
+            queues: BTreeMap::new(),
+            unsettled: Vec::new(),
+            owed_so_far: 0,
             date,
             next_trace: 1,
             cut_over_at: None,
@@ -95,9 +107,13 @@ impl Switch {
             Event::LinkUp(link) => self.link_up(link),
             Event::LinkDown(link) => self.link_down(link),
             Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
+            Event::CarriedOver(payment) => self.carried_over(now, *payment, out),
+            Event::BillerUp(biller) => self.biller_up(biller),
+            Event::BillerDown(biller) => self.biller_down(biller),
             Event::Unasked(stray) => self.unasked(now, *stray, out),
             Event::Operator(operation) => self.operate(now, operation, out),
         }
+        self.forward(now, out);
     }
 
     /// When [`Event::DeadlinePassed`] is wanted next.
@@ -164,6 +180,14 @@ impl Switch {
             Request::Advice(request) => self.advice(now, from, *request, out),
             Request::Reversal(request) => self.reversal(now, from, *request, out),
         }
+    }
+
+    /// Writes a payment down as it stands, due when it was due: nothing about it changes.
+    fn carried_over(&self, now: Now, payment: Payment, out: &mut Output) {
+        let due = self.open.get(&payment.key).and_then(|open| open.due);
+        let mut carried = Open::new(payment);
+        carried.due = due;
+        out.records.push(carried.record(now, What::CarriedOver, due));
     }
 
     /// Answers a request that leaves no trace on any payment.

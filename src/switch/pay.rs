@@ -40,6 +40,9 @@ impl Switch {
         if let Err(reason) = self.gate_new_work(&from.link) {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
+        if self.is_full(&request.bill.biller) {
+            return self.tell(now, &from, Answer::plain(Reason::Overloaded), out);
+        }
         let (bill, currency) = (request.bill.clone(), request.currency);
         let mut open = Open::new(self.taken_in(now, &from, request));
         open.asks.push(from);
@@ -82,6 +85,7 @@ impl Switch {
             heads: Vec::new(),
             advice: false,
             confirmations: 0,
+            owed: None,
             taken_in: now.wall,
             trace,
             reference: None,
@@ -115,10 +119,11 @@ impl Switch {
     fn post(&mut self, now: Now, mut open: Open, heads: Vec<super::HeadAmount>, out: &mut Output) {
         open.payment.state = State::Sent;
         open.payment.heads = heads;
-        let terms = self.billers.get(&open.payment.biller);
+        let terms = self.billers.get(&open.payment.biller).filter(|terms| !terms.embedded);
         // What is posted in our own store is decided in this very turn: only what leaves needs its intent on disk.
-        if let Some(terms) = terms.filter(|terms| !terms.embedded) {
-            let due = crate::clock::UnixMillis(now.wall.0.saturating_add(terms.reply_timeout_ms));
+        if let Some(timeout_ms) = terms.map(|terms| terms.reply_timeout_ms) {
+            self.hold(&mut open);
+            let due = crate::clock::UnixMillis(now.wall.0.saturating_add(timeout_ms));
             let what = What::Ordered(Ordered::Post, open.payment.biller);
             out.records.push(open.record(now, what, Some(due)));
         }

@@ -36,6 +36,15 @@ pub enum State {
 }
 
 impl State {
+    /// Whether something is owed on it: by the biller, or by people.
+    #[must_use]
+    pub const fn is_owed(self) -> bool {
+        match self {
+            Self::Received | Self::Sent | Self::Confirming | Self::Reversing | Self::Exception => true,
+            Self::Posted | Self::Declined | Self::Reversed | Self::ReversedFirst => false,
+        }
+    }
+
     /// The word people and programs are shown.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -85,7 +94,7 @@ pub struct Payment {
     pub heads: Vec<HeadAmount>,
     /// The acquirer has told of it after the fact (0220): it is done, and only the biller does not know yet.
     pub advice: bool,
-    /// Orders to post sent to the biller while it was being confirmed.
+    /// Orders to post given while it was being confirmed, but for those that certainly did not arrive.
     pub confirmations: u16,
     /// When it was taken in: what a biller is told of its time, however often.
     pub taken_in: UnixMillis,
@@ -93,9 +102,31 @@ pub struct Payment {
     pub trace: u64,
     /// What the department wants to be told again with the payment; none as long as its bill has not been looked up.
     pub reference: Option<Reference>,
+    /// How long the biller has been owed an order about it, while it is; kept with those that were handed to people.
+    pub owed: Option<Owed>,
+}
+
+/// How long a payment has been owed an order. Time is counted on the clock that only moves forward while the process runs, and
+/// on the wall clock only from one run to the next.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Owed {
+    /// Milliseconds, as of `at`.
+    pub age_ms: u64,
+    /// Wall clock when this was written down.
+    pub at: UnixMillis,
 }
 
 impl Payment {
+    /// Orders given to undo it or, while nobody wants it undone, to make it certain; those that certainly did not arrive are
+    /// not counted.
+    #[must_use]
+    pub fn attempts(&self) -> u16 {
+        match self.reversal {
+            Some(reversal) if self.state != State::Confirming => reversal.attempts,
+            Some(_) | None => self.confirmations,
+        }
+    }
+
     /// Whether, as far as is known, the biller holds it as paid: it was posted, and no reversal has been confirmed. One
     /// that only a person can resolve still stands if it was posted.
     #[must_use]
@@ -126,7 +157,7 @@ pub struct Posting {
 pub struct Reversal {
     /// What the acquirer was told, and is told again; `None` while it waits, or if only the switch asked.
     pub answer: Option<Reason>,
-    /// Orders to undo sent to the biller so far.
+    /// Orders to undo given so far, but for those that certainly did not arrive.
     pub attempts: u16,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::forward::Place;
 use super::{Action, Answer, Asker, LegId, Order, Output, Payment, Reason, Record, Switch, What};
 use crate::clock::{Now, Ticks, UnixMillis};
 use crate::ids::{BillerCode, PaymentKey, Rrn, Stan};
@@ -20,6 +21,10 @@ pub(super) struct Open {
     pub(super) due: Option<UnixMillis>,
     /// Whether it counts among the requests of its link that wait for a biller.
     pub(super) counted: bool,
+    /// Whether it counts among the payments open at its biller.
+    pub(super) held: bool,
+    /// Its place in its biller's queue, while an order is owed.
+    pub(super) place: Option<Place>,
 }
 
 /// What an order is for.
@@ -49,8 +54,8 @@ pub(super) enum LegOf {
 pub(super) enum Due {
     /// The answer to an order is overdue.
     Reply(LegId),
-    /// Another order to reverse, or to confirm, is to be given.
-    Retry(PaymentKey),
+    /// A biller's queue wants to be looked at.
+    Forward(BillerCode),
     /// No late answer is listened for any more.
     Forget(LegId),
 }
@@ -118,9 +123,16 @@ impl Pending {
         late
     }
 
-    pub(super) fn retry_at(&mut self, at: Ticks, key: PaymentKey) {
+    /// Has something happen at a time; the timer can be cancelled.
+    pub(super) fn at(&mut self, at: Ticks, due: Due) -> (Ticks, u64) {
         self.counter = self.counter.saturating_add(1);
-        self.deadlines.insert((at, self.counter), Due::Retry(key));
+        let timer = (at, self.counter);
+        self.deadlines.insert(timer, due);
+        timer
+    }
+
+    pub(super) fn cancel(&mut self, timer: &(Ticks, u64)) {
+        self.deadlines.remove(timer);
     }
 
     /// The first thing due by `now`.
@@ -139,11 +151,15 @@ impl Open {
             legs: Vec::new(),
             due: None,
             counted: false,
+            held: false,
+            place: None,
         }
     }
 
     /// A record of this payment as it stands now, due again at `due`.
     pub(super) fn record(&mut self, now: Now, what: What, due: Option<UnixMillis>) -> Record {
+        let owes = due.is_some() || self.payment.state == super::State::Exception;
+        self.payment.owed = self.place.as_ref().filter(|_| owes).map(|place| place.owed(now));
         let parts = self.payment.key.parts();
         Record {
             at: now.wall,
@@ -195,7 +211,8 @@ impl Switch {
 
     /// Puts a payment away. An order to post that was given up is listened for longer: should it be approved after all,
     /// the payment is taken up again.
-    pub(super) fn close(&mut self, open: Open) {
+    pub(super) fn close(&mut self, mut open: Open) {
+        self.let_go(&mut open);
         let mut late = false;
         for leg in &open.legs {
             late |= self.pending.drop_unless_late(*leg);

@@ -69,8 +69,6 @@ pub enum What {
     RepliedLate(Replied, BillerCode),
     /// No answer by the deadline.
     TimedOut(Ordered, BillerCode),
-    /// An order is given once more.
-    Retried,
     /// An operator has said what has become of it, and how they know.
     Resolved(Resolution, Box<str>),
     /// Found in the list of what is due, with nothing owed.
@@ -86,6 +84,19 @@ pub enum What {
     },
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
+    /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
+    CarriedOver,
+    /// The operator changed a bill of a department whose bills are in our own store.
+    BillChanged {
+        /// The department.
+        biller: BillerCode,
+        /// The bill.
+        psid: Box<str>,
+        /// What was done, in words.
+        did: Box<str>,
+        /// The operator's reason.
+        why: Box<str>,
+    },
 }
 
 /// An order in a record.
@@ -121,7 +132,10 @@ impl Record {
     #[must_use]
     pub const fn moves_money(&self) -> bool {
         self.payment.is_some()
-            || matches!(self.what, What::CutOver | What::KeyChanged { .. } | What::Blocked(..))
+            || matches!(
+                self.what,
+                What::CutOver | What::KeyChanged { .. } | What::Blocked(..) | What::BillChanged { .. }
+            )
     }
 
     /// The payment's key, if it is about one.
@@ -141,7 +155,6 @@ impl std::fmt::Display for What {
             Self::Replied(reply, biller) => write!(f, "{biller} replied: {reply}"),
             Self::RepliedLate(reply, biller) => write!(f, "{biller} replied late: {reply}"),
             Self::TimedOut(order, biller) => write!(f, "{biller} silent on the order to {order}"),
-            Self::Retried => f.write_str("tried again"),
             Self::Resolved(Resolution::Stands, why) => write!(f, "resolved, it stands: {why}"),
             Self::Resolved(Resolution::Undone, why) => write!(f, "resolved, undone: {why}"),
             Self::Resolved(Resolution::Again, why) => write!(f, "resolved, the biller is asked again: {why}"),
@@ -151,6 +164,8 @@ impl std::fmt::Display for What {
             Self::KeyChanged { check_value } => write!(f, "new MAC key, check value {check_value}"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+            Self::CarriedOver => f.write_str("carried over"),
+            Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
     }
 }

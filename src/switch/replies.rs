@@ -108,6 +108,10 @@ impl Switch {
 
     fn reverse_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
         let Some(mut open) = self.take_open(key) else { return };
+        if let (Outcome::NotSent, Some(reversal)) = (&outcome, &mut open.payment.reversal) {
+            // It certainly did not arrive: it counts as not given.
+            reversal.attempts = reversal.attempts.saturating_sub(1);
+        }
         self.note_reply(now, &mut open, &outcome, out);
         match outcome {
             Outcome::Reversed => self.reversed(now, open, out),
@@ -117,11 +121,11 @@ impl Switch {
                 self.reversed(now, open, out);
             }
             Outcome::Declined(Reason::OriginalUnknown) if !self.is_embedded(&open.payment.biller) => {
-                self.reverse_later(now, open);
+                self.later(now, open, out);
             }
             Outcome::Declined(reason) => self.give_up(now, open, reason, out),
             Outcome::NotSent | Outcome::Unknown | Outcome::Found(_) | Outcome::Posted(_) => {
-                self.reverse_later(now, open);
+                self.later(now, open, out);
             }
         }
     }
@@ -156,15 +160,7 @@ impl Switch {
                         self.given_up.remove(&key);
                     }
                 }
-                Due::Retry(key) => {
-                    if let Some(open) = self.take_open(&key) {
-                        if open.payment.state == State::Confirming {
-                            self.send_confirmation(now, open, What::Retried, out);
-                        } else {
-                            self.send_reversal(now, open, What::Retried, out);
-                        }
-                    }
-                }
+                Due::Forward(biller) => self.forward_due(biller),
             }
         }
     }
@@ -186,30 +182,29 @@ impl Switch {
                 }
             }
             Some(LegOf::ConfirmLookUp(key)) => {
-                if let Some(mut open) = self.take_open(&key) {
+                if self.is_confirming(&key)
+                    && let Some(mut open) = self.take_open(&key)
+                {
                     note_silence(now, &mut open, Ordered::LookUp, out);
-                    self.confirm_later(now, open);
+                    self.later(now, open, out);
                 }
             }
             Some(LegOf::Confirm(key)) => {
                 let until = now.ticks.after_ms(LATE_REPLY_MS);
                 self.pending.keep_late(leg, LegOf::LateConfirm(key.clone()), until);
-                let confirming = |open: &Open| open.payment.state == State::Confirming;
-                if self.open.get(&key).is_some_and(confirming)
+                if self.is_confirming(&key)
                     && let Some(mut open) = self.take_open(&key)
                 {
                     note_silence(now, &mut open, Ordered::Post, out);
-                    open.excuse_reversal(out);
-                    self.confirm_later(now, open);
+                    self.later(now, open, out);
                 }
             }
             Some(LegOf::Reverse(key)) => {
                 if let Some(mut open) = self.take_open(&key) {
-                    open.excuse_reversal(out);
                     let until = now.ticks.after_ms(LATE_REPLY_MS);
                     self.pending.keep_late(leg, LegOf::LateReverse(key), until);
                     note_silence(now, &mut open, Ordered::Reverse, out);
-                    self.reverse_later(now, open);
+                    self.later(now, open, out);
                 }
             }
         }
@@ -224,8 +219,7 @@ impl Switch {
                 note_silence(now, &mut open, Ordered::Post, out);
                 self.in_doubt(now, open, out);
             }
-            State::Confirming => self.send_confirmation(now, open, What::Retried, out),
-            State::Reversing => self.send_reversal(now, open, What::Retried, out),
+            State::Confirming | State::Reversing => self.owe_again(now, open, out),
             State::Received
             | State::Posted
             | State::Declined

@@ -1,15 +1,13 @@
 //! Reversals: asked for by the acquirer, or owed because a payment is in doubt.
 
+use super::forward::Place;
 use super::pending::{LegOf, Open};
 use super::{
-    Action, Alarm, Answer, Asker, Digest, Order, Ordered, Output, Payment, Prior, Reason, Reversal,
-    ReversalRequest, State, Switch, What,
+    Action, Alarm, Answer, Asker, BillerTerms, Digest, Order, Ordered, Output, Payment, Prior, Reason,
+    Reversal, ReversalRequest, State, Switch, What,
 };
-use crate::clock::{Now, UnixMillis};
-use crate::ids::{BillerCode, PaymentKey, Short};
-
-/// The longest pause between two orders to reverse: five minutes.
-const RETRY_PAUSE_MAX_MS: u64 = 300_000;
+use crate::clock::Now;
+use crate::ids::{BillerCode, Short};
 
 impl Switch {
     pub(super) fn reversal(&mut self, now: Now, from: Asker, request: ReversalRequest, out: &mut Output) {
@@ -53,6 +51,7 @@ impl Switch {
             heads: Vec::new(),
             advice: false,
             confirmations: 0,
+            owed: None,
             taken_in: now.wall,
             trace: 0,
             reference: None,
@@ -89,6 +88,10 @@ impl Switch {
         let answer = if request.advice {
             out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
             Some(Reason::Approved)
+        } else if open.place.as_ref().is_some_and(Place::is_waiting) {
+            // Its order waits for its turn, or for the biller to come back: longer than an acquirer's patience.
+            out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::InDoubt) });
+            before.answer
         } else {
             open.reversal_asks.push((from, false));
             before.answer
@@ -153,29 +156,20 @@ impl Switch {
         if !reversible {
             return self.give_up(now, open, Reason::NotReversible, out);
         }
-        self.send_reversal(now, open, what, out);
+        self.owe(now, open, what, out);
     }
 
     /// Gives the order to reverse, for the first time or once more.
-    pub(super) fn send_reversal(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
-        let Some(terms) = self.billers.get(&open.payment.biller).cloned() else {
-            return self.give_up(now, open, Reason::NoBiller, out);
-        };
-        let attempts = open.payment.reversal.map_or(0, |reversal| reversal.attempts);
-        if attempts >= terms.attempts_max {
-            return self.give_up(now, open, Reason::BillerUnavailable, out);
-        }
-        if let Some(reversal) = &mut open.payment.reversal {
-            reversal.attempts = attempts.saturating_add(1);
-        }
+    pub(super) fn send_reversal(&mut self, now: Now, mut open: Open, terms: &BillerTerms, out: &mut Output) {
+        let before = open.payment.reversal.unwrap_or(Reversal { answer: None, attempts: 0 });
+        open.payment.reversal = Some(Reversal { attempts: before.attempts.saturating_add(1), ..before });
         if !terms.embedded {
-            let due = UnixMillis(now.wall.0.saturating_add(terms.reply_timeout_ms));
-            out.records.push(open.record(now, what, Some(due)));
+            let due = open.due;
             let ordered = What::Ordered(Ordered::Reverse, terms.code);
-            out.records.push(open.record(now, ordered, Some(due)));
+            out.records.push(open.record(now, ordered, due));
         }
         let of = LegOf::Reverse(open.payment.key.clone());
-        let order = Order::Reverse(Box::new(open.payment.clone()));
+        let order = Order::Reverse { payment: Box::new(open.payment.clone()), again: before.attempts > 0 };
         self.order(now, &mut open, of, order, out);
         self.open.insert(open.payment.key.clone(), open);
     }
@@ -186,21 +180,6 @@ impl Switch {
         open.answer_reversal(Reason::Approved, out);
         out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
         self.close(open);
-    }
-
-    /// No usable answer to an order: the next one after a pause that doubles each time.
-    pub(super) fn retry_later(&mut self, now: Now, open: Open, attempts: u16) {
-        let first = self.billers.get(&open.payment.biller).map_or(1, |terms| terms.retry_ms);
-        let doubled = first.saturating_mul(1_u64 << attempts.clamp(1, 16).saturating_sub(1));
-        let at = now.ticks.after_ms(doubled.min(RETRY_PAUSE_MAX_MS));
-        let key: PaymentKey = open.payment.key.clone();
-        self.pending.retry_at(at, key.clone());
-        self.open.insert(key, open);
-    }
-
-    pub(super) fn reverse_later(&mut self, now: Now, open: Open) {
-        let attempts = open.payment.reversal.map_or(1, |reversal| reversal.attempts);
-        self.retry_later(now, open, attempts);
     }
 }
 

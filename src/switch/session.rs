@@ -7,8 +7,9 @@ use super::{
 use crate::clock::Now;
 use crate::ids::{LinkName, Short};
 
-/// Payments open at once, over all links and billers: those being undone hold up no link, but they are not without bound.
-const OPEN_MAX: usize = 50_000;
+/// Payments put away whose late answer is listened for, over all billers: beyond that nothing new is begun, for to listen
+/// no longer would be to miss a posting.
+const LISTENED_FOR_MAX: usize = 200_000;
 
 /// Cutovers are at least so far apart: half a day.
 const CUTOVERS_APART_MS: u64 = 43_200_000;
@@ -40,7 +41,7 @@ impl Switch {
         if self.draining {
             return Err(Reason::Draining);
         }
-        if self.open.len() >= OPEN_MAX {
+        if self.given_up.len() >= LISTENED_FOR_MAX {
             return Err(Reason::Overloaded);
         }
         let full = self.sessions.get(link).is_none_or(|session| session.in_flight >= session.in_flight_max);

@@ -24,10 +24,20 @@ pub struct BillerTerms {
     pub reversible: bool,
     /// What is done about a payment whose order to post was not answered.
     pub in_doubt: InDoubt,
-    /// Pause before an order is given a second time; it doubles with each further one.
+    /// Pause before an order is given a second time; it doubles with each further one, up to five minutes, and is up to a
+    /// quarter longer or shorter.
     pub retry_ms: u64,
-    /// Orders to reverse, or to confirm, given before the payment becomes an exception.
+    /// Orders to reverse, or to confirm, given before the payment becomes an exception. Those that certainly did not arrive
+    /// are not counted.
     pub attempts_max: u16,
+    /// How long an order may be owed before the payment becomes an exception.
+    pub forward_age_max_ms: u64,
+    /// Orders owed that are at the biller at once, but for those that an acquirer waits for.
+    pub forward_in_flight_max: u32,
+    /// Orders owed that are given a second; 1 to 1,000,000.
+    pub forward_per_second: u32,
+    /// Payments open at the biller at once: sent and not answered, or owed an order. New ones beyond that are declined.
+    pub in_doubt_max: u32,
 }
 
 /// What is done about a payment that may or may not have been posted (`domain.md` 3c).

@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
+mod forward;
 mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,10 @@ fn terms(kind: Kind) -> BillerTerms {
         in_doubt,
         retry_ms: 100,
         attempts_max: 4,
+        forward_age_max_ms: 3_600_000,
+        forward_in_flight_max: 2,
+        forward_per_second: 1_000_000,
+        in_doubt_max: 100,
     }
 }
 
@@ -55,6 +60,8 @@ fn terms(kind: Kind) -> BillerTerms {
 struct World {
     switch: Switch,
     now_ms: u64,
+    /// How far the wall clock is ahead of the other.
+    ahead_ms: u64,
     asks: u64,
     /// Orders the biller has not answered.
     orders: Vec<(LegId, Order)>,
@@ -79,10 +86,15 @@ struct World {
 
 impl World {
     fn new(kind: Kind) -> Self {
+        Self::at(terms(kind))
+    }
+
+    fn at(terms: BillerTerms) -> Self {
         let link = LinkTerms { name: LINK.parse().unwrap(), in_flight_max: 1000 };
         let mut world = Self {
-            switch: Switch::new([link], [terms(kind)], [], "2026-11-20".parse().unwrap()),
+            switch: Switch::new([link], [terms], [], "2026-11-20".parse().unwrap()),
             now_ms: 0,
+            ahead_ms: 0,
             asks: 0,
             orders: Vec::new(),
             posted: BTreeSet::new(),
@@ -163,7 +175,7 @@ impl World {
     }
 
     fn step(&mut self, event: Event) {
-        let now = Now { ticks: Ticks(self.now_ms), wall: UnixMillis(self.now_ms) };
+        let now = Now { ticks: Ticks(self.now_ms), wall: UnixMillis(self.now_ms + self.ahead_ms) };
         let mut out = Output::default();
         self.switch.step(now, event, &mut out);
         for record in out.records {
@@ -218,7 +230,7 @@ impl World {
                 }
                 if how == 3 { Outcome::Posted(posting()) } else { Outcome::Unknown }
             }
-            (Order::Reverse(payment), how) => {
+            (Order::Reverse { payment, .. }, how) => {
                 let knew = self.posted.remove(&payment.key);
                 self.undone.insert(payment.key);
                 match how {
@@ -238,7 +250,11 @@ impl World {
 
     /// The process ends and starts anew on what is stored; orders on their way are lost or not, nobody knows.
     fn restart(&mut self, kind: Kind) {
-        let fresh = Self::new(kind);
+        self.restart_at(terms(kind));
+    }
+
+    fn restart_at(&mut self, terms: BillerTerms) {
+        let fresh = Self::at(terms);
         self.switch = fresh.switch;
         self.orders.retain(|(_, order)| matches!(order, Order::Post { .. }));
         // Orders to post may still be acted on, but their answers find nobody.

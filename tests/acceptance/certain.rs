@@ -50,7 +50,7 @@ async fn n31_a_payment_in_doubt_is_confirmed_and_its_repeat_then_told() {
             payment.date,
             payment.heads.clone(),
         ),
-        Order::LookUp(_) | Order::Reverse(_) => panic!("an order to post"),
+        Order::LookUp(_) | Order::Reverse { .. } => panic!("an order to post"),
     };
     assert_eq!(identity(&silent), identity(&confirmed), "the same in all its parts");
     confirmed.approve("R1");

@@ -1,6 +1,6 @@
 //! Hostile or broken peers.
 
-use billswitch::control::{Reply, Request};
+use billswitch::control::{BookRequest, Reply, Request};
 
 use crate::peer::{ATMNET, Outgoing, Peer};
 use crate::site::{Setup, Site, UNPAID, WIRED};
@@ -118,7 +118,7 @@ async fn bills_sent_over_the_control_socket_are_checked_like_those_of_a_file() {
     for (spoil, want) in spoil {
         let mut rows = crate::site::rows();
         spoil(&mut rows[2]);
-        let refused = site.operator_refused(Request::Import { biller, rows }).await;
+        let refused = site.operator_refused(Request::Book(BookRequest::Import { biller, rows })).await;
         assert!(refused.contains(want), "{refused}");
     }
     assert_eq!(site.atmnet().await.ask(&Outgoing::inquiry(1, UNPAID)).await.code(), "00");

@@ -12,6 +12,7 @@
 )]
 
 mod certain;
+mod forward;
 mod framings;
 mod hostile;
 mod inquiry_and_payment;

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use billswitch::biller::book::{Row, RowReader};
-use billswitch::biller::{Adapter, Reply};
+use billswitch::biller::{Adapter, Reply, Signal};
 use billswitch::config::{BUILT_IN, Config};
-use billswitch::control::{Client, ControlError, Reply as Said, Request};
+use billswitch::control::{BillerReply, Client, ControlError, Reply as Said, Request};
 use billswitch::journal;
 use billswitch::server::{BookDesk, Extras, Server, control_socket};
 use billswitch::switch::{LegId, Order, Outcome, Posting};
@@ -144,6 +144,18 @@ impl Site {
         self.ask(request).await.unwrap()
     }
 
+    /// What operators are told of the wired biller.
+    pub async fn biller(&self) -> BillerReply {
+        let Said::Billers(billers) = self.operator(Request::Billers).await else { panic!("billers") };
+        billers.into_iter().find(|biller| biller.code.as_str() == WIRED).unwrap()
+    }
+
+    /// Waits until operators are told this of the wired biller.
+    pub async fn until_biller(&self, what: &str, is: impl Fn(&BillerReply) -> bool) {
+        let reached = async { while !is(&self.biller().await) {} };
+        timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("due: {what}"));
+    }
+
     /// Waits until so many alarms have been raised; more fail at once.
     pub async fn alarms(&self, want: u64) {
         let raised = async {
@@ -204,17 +216,23 @@ fn config(dir: &Path, setup: Setup) -> Config {
 async fn start(config: Config) -> (Wired, Server) {
     let (orders, received) = mpsc::unbounded_channel();
     let mut extras = Extras::default();
-    extras.adapters.insert(WIRED.parse().unwrap(), Arc::new(Scripted { orders }));
+    let scripted = Arc::new(Scripted { orders, reachable: OnceLock::new() });
+    extras.adapters.insert(WIRED.parse().unwrap(), Arc::clone(&scripted) as Arc<dyn Adapter>);
     let server = Server::start(config, extras).await.unwrap();
-    (Wired { orders: received }, server)
+    (Wired { orders: received, scripted }, server)
 }
 
 /// Hands every order to the test, which answers when and what it likes.
 struct Scripted {
     orders: mpsc::UnboundedSender<Ordered>,
+    reachable: OnceLock<Signal>,
 }
 
 impl Adapter for Scripted {
+    fn start(&self, reachable: Signal) {
+        let _ = self.reachable.set(reachable);
+    }
+
     fn submit(&self, leg: LegId, order: Order, reply: Reply) {
         let _ = self.orders.send(Ordered { leg, order, reply });
     }
@@ -223,6 +241,7 @@ impl Adapter for Scripted {
 /// The biller's end of the wire.
 pub struct Wired {
     orders: mpsc::UnboundedReceiver<Ordered>,
+    scripted: Arc<Scripted>,
 }
 
 /// An order, to be answered.
@@ -233,6 +252,11 @@ pub struct Ordered {
 }
 
 impl Wired {
+    /// Says that the biller can be reached, or cannot.
+    pub fn is_up(&self, up: bool) {
+        self.scripted.reachable.get().unwrap()(up);
+    }
+
     pub async fn order(&mut self) -> Ordered {
         timeout(PATIENCE, self.orders.recv()).await.expect("an order is due").unwrap()
     }
@@ -245,7 +269,7 @@ impl Wired {
 
     pub async fn reverse(&mut self) -> Ordered {
         let ordered = self.order().await;
-        assert!(matches!(ordered.order, Order::Reverse(_)), "{:?}", ordered.order);
+        assert!(matches!(ordered.order, Order::Reverse { .. }), "{:?}", ordered.order);
         ordered
     }
 

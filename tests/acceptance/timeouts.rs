@@ -52,7 +52,7 @@ async fn n31_a_silent_biller_leaves_the_payment_in_doubt_and_it_is_reversed() {
     assert_eq!(peer.receive().await.code(), "68");
     let reversal = site.wired.reverse().await;
     assert_eq!(peer.ask(&payment.clone().with_mti("0201")).await.code(), "68", "in doubt, never declined");
-    let Order::Reverse(undone) = &reversal.order else { panic!("a reversal") };
+    let Order::Reverse { payment: undone, .. } = &reversal.order else { panic!("a reversal") };
     assert_eq!((undone.state, undone.amount.minor()), (State::Reversing, 1000));
     reversal.answer(Outcome::Reversed);
     until(&site, 1, State::Reversed).await;

@@ -84,3 +84,124 @@ fn importing_never_un_pays_a_bill() {
     assert_eq!(site.ctl(&["journal", "verify"])["paid_bills"], 1);
     daemon.stop();
 }
+
+/// The bills of a department, as `book search --json` tells them: PSID and state.
+fn found(site: &Site, more: &[&str]) -> Vec<(String, String)> {
+    let ran = site.run("book", &[&["search", "KPEXCISE", "--json"], more].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let bills: Vec<Value> = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    let text = |bill: &Value, key: &str| bill[key].as_str().unwrap().to_owned();
+    bills.iter().map(|bill| (text(bill, "psid"), text(bill, "state"))).collect()
+}
+
+/// What was done to a bill, in order.
+fn history(site: &Site, psid: &str) -> Vec<String> {
+    let ran = site.run("book", &["show", "KPEXCISE", psid]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let lines = ran.out.lines().filter(|line| line.starts_with('│'));
+    lines.map(|line| line.split('┆').nth(1).unwrap_or_default().trim().to_owned()).skip(1).collect()
+}
+
+fn a_full_list_withdraws_what_is_not_in_it(site: &Site) {
+    let (known, all) = bills("KPEXCISE", 6);
+    assert_eq!(counts(&import(site, &all, &["--full"])), [6, 0, 0, 0]);
+    let lines: Vec<&str> = all.lines().collect();
+    let fewer = format!("{}\n{}\n{}\n", lines[0], lines[1], lines[2]);
+    let delta = import(site, &fewer, &[]);
+    assert_eq!(counts(&delta), [0, 0, 2, 0], "a delta withdraws nothing");
+    let full = import(site, &fewer, &["--full"]);
+    let told: Value = serde_json::from_str(&full.out).unwrap();
+    assert_eq!(told["imported"]["withdrawn"], 4, "{full:?}");
+    assert_eq!(found(site, &["--state", "withdrawn"]).len(), 4);
+    assert_eq!(found(site, &["--state", "unpaid"]).len(), 2);
+    let empty = import(site, &format!("{}\n", lines[0]), &["--full"]);
+    assert_eq!(empty.code, 1, "{empty:?}");
+    assert!(empty.err.contains("would withdraw every bill"), "{empty:?}");
+    assert_eq!(counts(&import(site, &all, &[])), [0, 4, 2, 0], "a file brings them back");
+    assert_eq!(found(site, &["--psid", &known[5].psid]), [(known[5].psid.clone(), "overdue".to_owned())]);
+}
+
+#[test]
+fn a_full_list_withdraws_unpaid_bills_that_are_not_in_it() {
+    let site = Site::new();
+    a_full_list_withdraws_what_is_not_in_it(&site);
+}
+
+#[test]
+fn a_running_daemon_takes_full_lists_just_so() {
+    let site = Site::new();
+    let daemon = site.serve(&[]);
+    a_full_list_withdraws_what_is_not_in_it(&site);
+    daemon.stop();
+}
+
+#[test]
+fn an_operators_act_on_a_bill_is_what_the_next_payment_meets_and_the_journal_has_the_reason() {
+    let site = Site::new();
+    let (known, text) = bills("KPEXCISE", 4);
+    import(&site, &text, &[]);
+    let daemon = site.serve(&[]);
+    let mut bank = Bank::signed_on(daemon.address, 1);
+    let mut number = 0;
+    let mut pay = |at: usize, amount: u64| {
+        number += 1;
+        let bill = crate::support::bills::Bill { amount, ..known[at].clone() };
+        bank.ask(&Slip { bill, number }.payment()).code().to_owned()
+    };
+    let act = |words: &[&str]| {
+        let ran = site.run("book", &[words, &["--why", "letter 114"]].concat());
+        (ran.code, ran.out, ran.err)
+    };
+    let psid = |at: usize| known[at].psid.as_str();
+    assert_eq!(act(&["block", "KPEXCISE", psid(0)]).0, 0);
+    assert_eq!(pay(0, known[0].amount), "62");
+    assert_eq!(act(&["unblock", "KPEXCISE", psid(0)]).0, 0);
+    assert_eq!(pay(0, known[0].amount), "00");
+    assert_eq!(act(&["cancel", "KPEXCISE", psid(1)]).0, 0);
+    assert_eq!(pay(1, known[1].amount), "25");
+    let new = ["--amount-within-due", "9000", "--amount-after-due", "9000", "--heads", "B01401:9000"];
+    assert_eq!(act(&[&["correct", "KPEXCISE", psid(2)][..], &new].concat()).0, 0);
+    assert_eq!(pay(2, known[2].amount), "13");
+    assert_eq!(pay(2, 9_000), "00");
+    assert_eq!(act(&["reissue", "KPEXCISE", psid(3), "--as", "990011", "--due-date", "2027-01-01"]).0, 0);
+    assert_eq!(pay(3, known[3].amount), "25");
+    let (code, _, err) = act(&["reissue", "KPEXCISE", psid(3), "--due-date", "2027-01-02"]);
+    assert!(code == 1 && err.contains("issued anew as 990011"), "{err}");
+    assert_eq!(found(&site, &["--psid", "99"]), [("990011".to_owned(), "unpaid".to_owned())]);
+    let (code, _, err) = act(&["cancel", "KPEXCISE", psid(0)]);
+    assert_eq!(code, 1);
+    assert!(err.contains("the bill is paid"), "{err}");
+    assert_eq!(act(&["block", "KPEXCISE", "4711"]).0, 1);
+    let told = history(&site, psid(0));
+    assert_eq!(told[..3], ["imported", "blocked", "unblocked"]);
+    assert!(told[3].starts_with("paid "), "{told:?}");
+    let tail = site.ctl(&["journal", "tail", "-n", "40"]);
+    let leg = format!("KPEXCISE bill {} cancelled: letter 114", psid(1));
+    assert!(tail.as_array().unwrap().iter().any(|it| it["what"] == json!(leg)), "{tail}");
+    site.ctl(&["journal", "verify"]);
+    daemon.stop();
+    assert_eq!(history(&site, psid(0)).len(), 4, "and without the daemon");
+}
+
+#[test]
+fn what_is_unpaid_and_what_each_head_got_can_be_taken_away() {
+    let site = Site::new();
+    let (known, text) = bills("KPEXCISE", 6);
+    import(&site, &text, &[]);
+    let daemon = site.serve(&[]);
+    let mut bank = Bank::signed_on(daemon.address, 1);
+    for (number, bill) in (1..).zip(&known[..2]) {
+        let slip = Slip { bill: bill.clone(), number };
+        assert_eq!(bank.ask(&slip.payment()).code(), "00");
+    }
+    let unpaid = site.run("book", &["unpaid", "KPEXCISE"]).out;
+    let due: u64 =
+        unpaid.lines().skip(1).map(|line| line.split(',').nth(9).unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(unpaid.lines().count(), 5, "{unpaid}");
+    assert_eq!(due, known[2..].iter().map(|bill| bill.amount).sum::<u64>());
+    let heads = site.run("book", &["export", "KPEXCISE", "--date", "2026-11-20", "--heads"]).out;
+    let sum: u64 =
+        heads.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(sum, known[..2].iter().map(|bill| bill.amount).sum::<u64>(), "{heads}");
+    daemon.stop();
+}

@@ -10,8 +10,10 @@
 
 mod crash;
 mod damage;
+mod days;
 mod full;
 mod memory;
+mod records;
 mod store;
 mod turns;
 mod valve;

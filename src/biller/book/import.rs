@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::BookBill;
+use super::{BookBill, Did, Listing};
+use crate::clock::UnixMillis;
 use crate::ids::BusinessDate;
 use crate::money::MinorUnits;
 use crate::switch::{Bill, BillStatus, HeadAmount, Reference};
@@ -200,8 +201,7 @@ impl<R: std::io::Read> RowReader<R> {
     }
 
     fn amount(&self, column: &'static str, text: &str) -> Result<MinorUnits, LineFault> {
-        MinorUnits::from_digits(text.as_bytes())
-            .map_err(|error| self.fault(column, format!("{error}, in minor units")))
+        parse_amount(text).map_err(|reason| self.fault(column, reason))
     }
 
     fn status(&self, text: &str) -> Result<BillStatus, LineFault> {
@@ -214,16 +214,32 @@ impl<R: std::io::Read> RowReader<R> {
     }
 
     fn heads(&self, text: &str) -> Result<Vec<HeadAmount>, LineFault> {
-        let parts: Vec<&str> = text.split('|').filter(|part| !part.is_empty()).collect();
-        let head = |part: &str| {
-            let (head, amount) =
-                part.split_once(':').ok_or_else(|| self.fault("heads", "want head:amount"))?;
-            let amount = self.amount("heads", amount)?;
-            let head = head.parse().map_err(|_| self.fault("heads", "a head is 1 to 16 characters"))?;
-            Ok(HeadAmount { head, amount })
-        };
-        parts.into_iter().map(head).collect()
+        parse_heads(text).map_err(|reason| self.fault("heads", reason))
     }
+}
+
+/// Heads as a bill file has them, `head:amount|head:amount` with amounts in minor units.
+///
+/// # Errors
+///
+/// What is wrong, in words.
+pub fn parse_heads(text: &str) -> Result<Vec<HeadAmount>, String> {
+    let head = |part: &str| {
+        let (head, amount) = part.split_once(':').ok_or_else(|| "want head:amount".to_owned())?;
+        let amount = parse_amount(amount)?;
+        let head = head.parse().map_err(|_| "a head is 1 to 16 characters".to_owned())?;
+        Ok(HeadAmount { head, amount })
+    };
+    text.split('|').filter(|part| !part.is_empty()).map(head).collect()
+}
+
+/// An amount in minor units.
+///
+/// # Errors
+///
+/// What is wrong, in words.
+pub fn parse_amount(text: &str) -> Result<MinorUnits, String> {
+    MinorUnits::from_digits(text.as_bytes()).map_err(|error| format!("{error}, in minor units"))
 }
 
 fn printable(text: &str, max: usize) -> Result<(), String> {
@@ -250,15 +266,33 @@ pub enum Change {
     Unchanged,
     /// It is paid in the book: an import never un-pays, and what was paid stays as it was paid.
     KeptPaid,
+    /// An operator cancelled it, or issued it anew: no file brings it back.
+    KeptCancelled,
 }
 
-/// The bill as it is to stand after an import of `row`.
+/// The bill as it is to stand after an import of `row` at `at`.
 #[must_use]
-pub fn merge(held: Option<BookBill>, row: Bill) -> (BookBill, Change) {
-    match held {
-        None => (BookBill { bill: row, paid_by: None }, Change::Added),
-        Some(held) if held.bill == row => (held, Change::Unchanged),
-        Some(held) if held.bill.status == BillStatus::Paid => (held, Change::KeptPaid),
-        Some(_) => (BookBill { bill: row, paid_by: None }, Change::Updated),
+pub fn merge(held: Option<BookBill>, row: Bill, at: UnixMillis) -> (BookBill, Change) {
+    let Some(mut held) = held else {
+        let mut bill = BookBill::listed(row);
+        bill.note(at, Did::Imported, "");
+        return (bill, Change::Added);
+    };
+    let withdrawn = held.listing == Listing::Withdrawn;
+    if held.bill.status == BillStatus::Paid {
+        let change = if held.bill == row { Change::Unchanged } else { Change::KeptPaid };
+        return (held, change);
     }
+    if matches!(held.listing, Listing::Cancelled | Listing::Replaced(_)) {
+        return (held, Change::KeptCancelled);
+    }
+    if held.bill == row && !withdrawn {
+        return (held, Change::Unchanged);
+    }
+    if withdrawn {
+        held.listing = Listing::Listed;
+    }
+    held.bill = row;
+    held.note(at, Did::Updated, "");
+    (held, Change::Updated)
 }

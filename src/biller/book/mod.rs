@@ -2,12 +2,14 @@
 //! journals the outcome, so that of two payments at once exactly one wins.
 
 mod import;
+mod listing;
 mod receipt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use import::{Change, LineFault, Row, RowFault, RowReader, merge};
+pub use import::{Change, LineFault, Row, RowFault, RowReader, merge, parse_amount, parse_heads};
+pub use listing::{Act, ActFault, Correction, Did, Listing, Note, heads_text};
 pub use receipt::Receipts;
 
 use crate::clock::UnixMillis;
@@ -17,6 +19,8 @@ use crate::switch::{Bill, BillRef, BillStatus, Outcome, Payment, Posting, Reason
 const BILL_PREFIX: u8 = b'B';
 const COUNT_PREFIX: u8 = b'N';
 const SEPARATOR: u8 = 0x1f;
+/// Bytes of a stored bill at most, its checksum not counted: well within what the store takes as a value.
+const MAX_STORED_BYTES: usize = 3_500;
 
 /// Where the book keeps its bills: reads see what the turn has written so far.
 pub trait Shelf {
@@ -55,13 +59,20 @@ pub struct BookBill {
     pub bill: Bill,
     /// The payment that paid it here; none if it is unpaid, or was paid elsewhere.
     pub paid_by: Option<(PaymentKey, Posting)>,
+    /// Whether it is one that can be asked for.
+    pub listing: Listing,
+    /// What was done to it, oldest first.
+    pub notes: Vec<Note>,
+    /// Notes that found no room any more.
+    pub notes_dropped: u32,
 }
 
 /// Looks a bill up.
 pub fn look_up<S: Shelf>(shelf: &S, bill: &BillRef) -> Outcome {
     match find(shelf, bill.biller, &bill.consumer) {
-        Ok(Some(found)) => Outcome::Found(Box::new(found.bill)),
-        Ok(None) => Outcome::Declined(Reason::NoSuchBill),
+        Ok(found) => found
+            .and_then(|found| found.shown())
+            .map_or(Outcome::Declined(Reason::NoSuchBill), |bill| Outcome::Found(Box::new(bill))),
         Err(error) => refuse(&error),
     }
 }
@@ -73,16 +84,18 @@ pub fn post<S: Shelf>(shelf: &mut S, payment: &Payment, at: UnixMillis, receipts
         Ok(None) => return Outcome::Declined(Reason::NoSuchBill),
         Err(error) => return refuse(&error),
     };
-    match (&found.paid_by, found.bill.status) {
+    match (&found.paid_by, found.shown().map(|bill| bill.status)) {
         (Some((key, posting)), _) if *key == payment.key => return Outcome::Posted(posting.clone()),
-        (Some(_), _) | (None, BillStatus::Paid) => return Outcome::Declined(Reason::AlreadyPaid),
-        (None, BillStatus::Blocked) => return Outcome::Declined(Reason::Blocked),
-        (None, BillStatus::Unpaid) => {}
+        (Some(_), _) | (None, Some(BillStatus::Paid)) => return Outcome::Declined(Reason::AlreadyPaid),
+        (None, Some(BillStatus::Blocked)) => return Outcome::Declined(Reason::Blocked),
+        (None, None) => return Outcome::Declined(Reason::NoSuchBill),
+        (None, Some(BillStatus::Unpaid)) => {}
     }
     let (receipt, authorisation) = receipts.issue(payment.date);
     let posting = Posting { receipt, authorisation, at, heads: payment.heads.clone() };
     found.bill.status = BillStatus::Paid;
     found.paid_by = Some((payment.key.clone(), posting.clone()));
+    found.note(at, Did::Paid { receipt, amount: payment.amount }, "");
     match store(shelf, payment.biller, &payment.consumer, &found) {
         Ok(()) => Outcome::Posted(posting),
         Err(error) => refuse::<S::Error>(&error),
@@ -90,17 +103,16 @@ pub fn post<S: Shelf>(shelf: &mut S, payment: &Payment, at: UnixMillis, receipts
 }
 
 /// Undoes a payment: its bill is payable again. Undoing what was not posted, or twice, changes nothing.
-pub fn reverse<S: Shelf>(shelf: &mut S, payment: &Payment) -> Outcome {
+pub fn reverse<S: Shelf>(shelf: &mut S, payment: &Payment, at: UnixMillis) -> Outcome {
     let mut found = match find(shelf, payment.biller, &payment.consumer) {
         Ok(Some(found)) => found,
         Ok(None) => return Outcome::Declined(Reason::OriginalUnknown),
         Err(error) => return refuse(&error),
     };
-    if found.paid_by.as_ref().is_none_or(|(key, _)| *key != payment.key) {
-        return Outcome::Declined(Reason::OriginalUnknown);
-    }
+    let ours = found.paid_by.take_if(|(key, _)| *key == payment.key);
+    let Some((_, posting)) = ours else { return Outcome::Declined(Reason::OriginalUnknown) };
     found.bill.status = BillStatus::Unpaid;
-    found.paid_by = None;
+    found.note(at, Did::Undone { receipt: posting.receipt }, "");
     match store(shelf, payment.biller, &payment.consumer, &found) {
         Ok(()) => Outcome::Reversed,
         Err(error) => refuse::<S::Error>(&error),
@@ -132,7 +144,13 @@ pub fn store<S: Shelf>(
     psid: &str,
     bill: &BookBill,
 ) -> Result<(), BookError<S::Error>> {
-    let mut bytes = postcard::to_allocvec(bill).map_err(|_| BookError::Damaged { biller })?;
+    let encode = |bill: &BookBill| postcard::to_allocvec(bill).map_err(|_| BookError::Damaged { biller });
+    let mut bytes = encode(bill)?;
+    let mut bounded = std::borrow::Cow::Borrowed(bill);
+    while bytes.len() > MAX_STORED_BYTES && !bounded.notes.is_empty() {
+        bounded.to_mut().drop_oldest_note();
+        bytes = encode(&bounded)?;
+    }
     bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_be_bytes());
     shelf.write(bill_key(biller, psid), bytes);
     Ok(())

@@ -191,6 +191,8 @@ impl World<'_> {
     fn go_on(&mut self) {
         let Some(daemon) = &self.daemon else { return };
         let (incarnation, has_turns) = (daemon.incarnation, daemon.has_turns());
+        self.seal_soon();
+        let Some(daemon) = &self.daemon else { return };
         let more = !daemon.inbox.is_empty() || std::mem::take(&mut self.turn_deferred);
         if has_turns {
             self.commit_soon(incarnation);
@@ -199,6 +201,28 @@ impl World<'_> {
         }
         if more {
             self.turn_soon(0);
+        }
+    }
+
+    fn seal_soon(&mut self) {
+        let Some(daemon) = &self.daemon else { return };
+        if !std::mem::replace(&mut self.seal_queued, true) {
+            let delay = self.dice(&[10, self.now_ms]).between(1, 20);
+            self.after(delay, Happening::Seal(daemon.incarnation));
+        }
+    }
+
+    /// The sealer takes a step.
+    pub(super) fn seal(&mut self) {
+        self.seal_queued = false;
+        let Some(daemon) = &mut self.daemon else { return };
+        match daemon.seal() {
+            Ok(true) => self.seal_soon(),
+            Ok(false) => {}
+            Err(error) => self.auditor.object(2, || format!("legs cannot be sealed: {error}")),
+        }
+        if self.daemon.as_ref().is_some_and(|daemon| !daemon.inbox.is_empty()) {
+            self.turn_soon(1);
         }
     }
 
@@ -230,7 +254,7 @@ impl World<'_> {
                 return 0;
             }
             actions = actions.saturating_sub(1);
-            let reverses = matches!(order, crate::switch::Order::Reverse(_));
+            let reverses = matches!(order, crate::switch::Order::Reverse { .. });
             if self.defect == Some(Defect::ReverseTwice) && reverses {
                 self.order(leg, biller, order.clone());
             }
@@ -259,6 +283,11 @@ impl World<'_> {
         {
             self.must_be_noticed(&flipped, "a flipped bit");
         }
+        if dice.one_in(3)
+            && let Some(flipped) = self.disk.flipped_in_days(dice.index(1 << 20), dice.index(8))
+        {
+            self.must_be_noticed(&flipped, "a flipped bit in a sealed segment");
+        }
     }
 
     /// A disk that is not as it was written must be refused.
@@ -271,7 +300,8 @@ impl World<'_> {
 
     fn end(&mut self, kept: usize, old_witness: bool, down_ms: u64) {
         self.daemon = None;
-        (self.turn_queued, self.turn_deferred, self.commit_queued) = (false, false, false);
+        (self.turn_queued, self.turn_deferred) = (false, false);
+        (self.commit_queued, self.seal_queued) = (false, false);
         self.disk.crash(kept, old_witness);
         for link in 0..self.lines.len() {
             self.hang_up(link);

@@ -81,7 +81,7 @@ impl Biller {
                     heads,
                 })
             }
-            Order::Reverse(payment) => self.reverse(payment, mood),
+            Order::Reverse { payment, again: _ } => self.reverse(payment, mood),
         }
     }
 

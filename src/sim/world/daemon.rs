@@ -8,15 +8,21 @@ use bytes::Bytes;
 use super::defect::Defect;
 use super::site::Site;
 use crate::biller::book::BookError;
+use crate::bounds::Sealing;
 use crate::clock::{Now, Ticks, UnixMillis};
 use crate::desk::{self, Core, Leaving, Standing};
 use crate::ids::{LinkName, PaymentKey};
 use crate::iso8583::{Mirror, decode};
-use crate::journal::{JournalError, MemoryDisk, Sluice, Store, Turn, Write, open_memory};
+use crate::journal::{
+    JournalError, MemoryDisk, Sealer, Sluice, Step, Store, Turn, Unloading, Write, open_memory,
+};
 use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
 
 /// Turns that may wait for the journal, as in the server.
 const TURNS_WAITING_MAX: usize = 2;
+
+/// So little that legs are sealed all the time.
+const SEALING: Sealing = Sealing { working_legs_max: 40, segment_legs_max: 24 };
 
 /// Who waits for an answer.
 #[derive(Clone, Debug)]
@@ -37,6 +43,7 @@ pub(super) enum Input {
     Replied(LegId, Outcome),
     Operate(Operation),
     Resolve(PaymentKey, Resolution),
+    Unload(Unloading),
 }
 
 /// A process, from its start to its end.
@@ -47,6 +54,11 @@ pub(super) struct Daemon {
     store: Store,
     sluice: Sluice<Leaving<Waiter>>,
     queue: VecDeque<(Turn, Leaving<Waiter>)>,
+    sealer: Sealer,
+    /// Turns handed to the journal.
+    handed: u64,
+    /// How many of them must be committed before the sealer goes on; none while they wait to be handed over.
+    unloaded: Option<u64>,
     pub(super) inbox: Vec<Input>,
     started_ms: u64,
     /// When it wants to be woken, by the world's time.
@@ -81,9 +93,12 @@ impl Daemon {
         Ok(Self {
             incarnation,
             core,
+            sealer: Sealer::new(&store, SEALING),
             store,
             sluice: Sluice::new(writer),
             queue: VecDeque::new(),
+            handed: 0,
+            unloaded: Some(0),
             inbox: Vec::new(),
             started_ms: now_ms,
             wake_at_ms: None,
@@ -136,6 +151,17 @@ impl Daemon {
                         self.core.resolve(now, &key, resolution, "the department's list".into())?;
                 }
                 Input::Operate(operation) => self.core.step(now, Event::Operator(operation))?,
+                Input::Unload(Unloading { writes, carry_over }) => {
+                    for key in carry_over {
+                        if self.defect == Some(Defect::LetGoOfOwed) {
+                            let key = [b"T", key.as_bytes()].concat();
+                            self.core.desk.unload(vec![Write::Delete { key }]);
+                        } else {
+                            self.core.carry_over(now, &key)?;
+                        }
+                    }
+                    self.core.desk.unload(writes);
+                }
             }
         }
         if due {
@@ -154,7 +180,9 @@ impl Daemon {
                 Some(_) | None => {}
             }
             self.queue.push_back((turn, leaving));
+            self.handed = self.handed.saturating_add(1);
         }
+        self.unloaded = self.unloaded.or(Some(self.handed));
         Ok(early)
     }
 
@@ -165,19 +193,42 @@ impl Daemon {
                 Write::Put { key, value } => {
                     key.first() != Some(&b'T') || !value.first().is_some_and(|tag| tags.contains(tag))
                 }
-                Write::Delete { .. } => true,
+                Write::Delete { .. } | Write::DeleteIf { .. } | Write::Forget { .. } => true,
             });
         };
         match self.defect {
+            Some(Defect::LetGoOfNewer) => {
+                for write in &mut turn.writes {
+                    if let Write::DeleteIf { key, .. } = write {
+                        *write = Write::Delete { key: std::mem::take(key) };
+                    }
+                }
+            }
             Some(Defect::CommitWithoutSync) => turn.moves_money = false,
             Some(Defect::ForgetWhatIsDue) => turn.writes.retain(|write| match write {
                 Write::Put { key, .. } => key.first() != Some(&b'D'),
-                Write::Delete { .. } => true,
+                Write::Delete { .. } | Write::DeleteIf { .. } | Write::Forget { .. } => true,
             }),
             Some(Defect::DropTombstone) => drop_tag(turn, b"F"),
             Some(Defect::DropException) => drop_tag(turn, b"X"),
             Some(Defect::ForgetOutcomes) => drop_tag(turn, b"PN"),
             Some(_) | None => {}
+        }
+    }
+
+    /// Takes the next step of sealing; says whether another is to follow by itself.
+    pub(super) fn seal(&mut self) -> Result<bool, JournalError> {
+        if self.unloaded.is_none_or(|turns| turns > self.sluice.committed()) {
+            return Ok(false);
+        }
+        match self.sealer.step(self.core.switch.date())? {
+            Step::Idle => Ok(false),
+            Step::Again => Ok(true),
+            Step::Unload(unloading) => {
+                self.unloaded = None;
+                self.inbox.push(Input::Unload(unloading));
+                Ok(false)
+            }
         }
     }
 
@@ -235,7 +286,7 @@ impl Daemon {
 /// Fills the book of a new store, in the first turn.
 fn import(site: &Site, core: &mut Core<Waiter>) -> Result<(), JournalError> {
     let Some(book) = site.billers.first() else { return Ok(()) };
-    match desk::import_rows(&mut core.desk, book.code, Site::rows()) {
+    match desk::import_rows(&mut core.desk, book.code, Site::rows(), UnixMillis(0)) {
         Ok(_) => Ok(()),
         Err(BookError::Store(error)) => Err(error),
         Err(BookError::Damaged { .. }) => Err(JournalError::Leg { sequence: None }),

@@ -8,6 +8,10 @@ pub enum Defect {
     AnswerBeforeCommit,
     /// Orders leave before the intent is durable.
     OrderBeforeIntent,
+    /// What is sealed is let go of although there is something newer.
+    LetGoOfNewer,
+    /// What is sealed is let go of although something is still owed on it.
+    LetGoOfOwed,
     /// No turn is synced.
     CommitWithoutSync,
     /// What is due is not written down.
@@ -59,6 +63,8 @@ impl Defect {
     pub const ALL: &[Self] = &[
         Self::AnswerBeforeCommit,
         Self::OrderBeforeIntent,
+        Self::LetGoOfNewer,
+        Self::LetGoOfOwed,
         Self::CommitWithoutSync,
         Self::ForgetWhatIsDue,
         Self::SkipRecovery,

@@ -57,6 +57,8 @@ pub struct Outcomes {
     pub violation: Option<Violation>,
     /// Events of the run.
     pub events: u64,
+    /// Segments of sealed legs at its end.
+    pub segments: usize,
     /// A digest of the history, if that was kept: the same seed gives the same.
     pub digest: u64,
     /// The history, if it was kept.
@@ -86,6 +88,8 @@ enum Happening {
     Commit(u64),
     /// Nothing has followed a turn that moved no money.
     Idle(u64),
+    /// The sealer's next step.
+    Seal(u64),
     Wake(u64),
     Arrives(Sent, u64),
     Replies(Sent, Outcome),
@@ -137,6 +141,7 @@ struct World<'a> {
     /// A turn was wanted while the journal was behind.
     turn_deferred: bool,
     commit_queued: bool,
+    seal_queued: bool,
     lines: Vec<Line>,
     connections: u64,
     billers: Vec<Biller>,
@@ -178,6 +183,7 @@ impl<'a> World<'a> {
             turn_queued: false,
             turn_deferred: false,
             commit_queued: false,
+            seal_queued: false,
             lines: vec![Line::default(); site.links.len()],
             connections: 0,
             billers: billers.collect(),
@@ -233,7 +239,7 @@ impl<'a> World<'a> {
         }
         let violation = self.auditor.violation().cloned();
         let (digest, history) = self.history.into_parts();
-        Outcomes { violation, events, digest, history }
+        Outcomes { violation, events, segments: self.disk.segments(), digest, history }
     }
 
     fn happens(&mut self, happening: Happening) {
@@ -248,6 +254,7 @@ impl<'a> World<'a> {
             Happening::Turn(incarnation) if self.runs(incarnation) => self.turn(),
             Happening::Commit(incarnation) if self.runs(incarnation) => self.commit(),
             Happening::Idle(incarnation) if self.runs(incarnation) => self.idle(),
+            Happening::Seal(incarnation) if self.runs(incarnation) => self.seal(),
             Happening::Wake(incarnation) if self.runs(incarnation) => self.turn_soon(0),
             Happening::Arrives(sent, nth) => self.arrives(sent, nth),
             Happening::Replies(sent, outcome) => self.replies(&sent, outcome),
@@ -258,6 +265,7 @@ impl<'a> World<'a> {
             Happening::Turn(_)
             | Happening::Commit(_)
             | Happening::Idle(_)
+            | Happening::Seal(_)
             | Happening::Wake(_)
             | Happening::Stop(_) => {}
         }

@@ -13,7 +13,7 @@ use crate::switch::{LegId, Order, Outcome, Payment, Reason};
 fn payment(order: &Order) -> Option<&Payment> {
     match order {
         Order::LookUp(_) => None,
-        Order::Post { payment, .. } | Order::Reverse(payment) => Some(payment),
+        Order::Post { payment, .. } | Order::Reverse { payment, .. } => Some(payment),
     }
 }
 
@@ -25,7 +25,7 @@ fn name(order: &Order) -> &'static str {
     match order {
         Order::LookUp(_) => "look up a bill",
         Order::Post { .. } => "post",
-        Order::Reverse(_) => "reverse",
+        Order::Reverse { .. } => "reverse",
     }
 }
 
@@ -220,7 +220,7 @@ impl World<'_> {
                 }
             }
             (Some(Defect::AnotherIdentity), Order::Post { again, .. }) => *again = false,
-            (Some(Defect::DateOfToday), Order::Reverse(payment)) => payment.date = today,
+            (Some(Defect::DateOfToday), Order::Reverse { payment, .. }) => payment.date = today,
             _ => {}
         }
     }

@@ -61,6 +61,10 @@ impl std::fmt::Debug for Site {
 
 /// How long a biller may take, in milliseconds.
 pub(super) const REPLY_TIMEOUT_MS: u64 = 2_000;
+/// Orders owed that are at a biller at once.
+pub(super) const FORWARD_IN_FLIGHT_MAX: u32 = 3;
+/// Orders owed that are given a second.
+pub(super) const FORWARD_PER_SECOND: u32 = 20;
 /// Bills of a biller.
 pub(super) const BILLS: u64 = 12;
 const FIRST_DATE: i32 = 20_777;
@@ -115,6 +119,10 @@ impl Site {
             in_doubt: if biller.manner == Manner::Confirms { InDoubt::Confirm } else { InDoubt::Reverse },
             retry_ms: 200,
             attempts_max,
+            forward_age_max_ms: 3_600_000,
+            forward_in_flight_max: FORWARD_IN_FLIGHT_MAX,
+            forward_per_second: FORWARD_PER_SECOND,
+            in_doubt_max: 1_000,
         })
     }
 

@@ -1,0 +1,110 @@
+//! Forms of dates and times: `MMddhhmmss`, `yyyyMMdd`.
+
+use jiff::civil::{Date, DateTime};
+
+/// A form of a date, a time or both, as it is written in a profile.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct TimeForm(Vec<Part>);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    Year4,
+    Year2,
+    Month,
+    Day,
+    Hour,
+    Minute,
+    Second,
+}
+
+const PARTS: [(&str, Part); 7] = [
+    ("yyyy", Part::Year4),
+    ("yy", Part::Year2),
+    ("MM", Part::Month),
+    ("dd", Part::Day),
+    ("hh", Part::Hour),
+    ("mm", Part::Minute),
+    ("ss", Part::Second),
+];
+
+impl TimeForm {
+    /// Reads the notation: `yyyy`, `yy`, `MM`, `dd`, `hh`, `mm`, `ss` and nothing between them.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (mut rest, mut parts) = (text, Vec::new());
+        while !rest.is_empty() {
+            let (name, part) = PARTS.iter().find(|(name, _)| rest.starts_with(name))?;
+            parts.push(*part);
+            rest = rest.get(name.len()..)?;
+        }
+        (!parts.is_empty()).then_some(Self(parts))
+    }
+
+    /// The moment in this form.
+    pub(super) fn write(&self, at: DateTime) -> String {
+        let mut text = String::with_capacity(16);
+        for part in &self.0 {
+            let (number, width) = match part {
+                Part::Year4 => (at.year(), 4),
+                Part::Year2 => (at.year().rem_euclid(100), 2),
+                Part::Month => (at.month().into(), 2),
+                Part::Day => (at.day().into(), 2),
+                Part::Hour => (at.hour().into(), 2),
+                Part::Minute => (at.minute().into(), 2),
+                Part::Second => (at.second().into(), 2),
+            };
+            text.push_str(&format!("{number:0width$}"));
+        }
+        text
+    }
+
+    /// The date in a text of this form; none if it is not of this form, or no date.
+    pub(super) fn date(&self, text: &[u8]) -> Option<Date> {
+        let (mut rest, mut date) = (text, (None, None, None));
+        for part in &self.0 {
+            let (digits, behind) = rest.split_at_checked(if *part == Part::Year4 { 4 } else { 2 })?;
+            rest = behind;
+            let number: i16 = std::str::from_utf8(digits)
+                .ok()
+                .filter(|_| digits.iter().all(u8::is_ascii_digit))?
+                .parse()
+                .ok()?;
+            match part {
+                Part::Year4 => date.0 = Some(number),
+                Part::Year2 => date.0 = number.checked_add(2000),
+                Part::Month => date.1 = i8::try_from(number).ok(),
+                Part::Day => date.2 = i8::try_from(number).ok(),
+                Part::Hour | Part::Minute | Part::Second => {}
+            }
+        }
+        let (year, month, day) = date;
+        if rest.is_empty() { Date::new(year?, month?, day?).ok() } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_in_the_form_asked_for_and_a_date_read_back() {
+        let at = jiff::civil::date(2026, 11, 20).at(9, 5, 7, 0);
+        let table = [
+            ("MMddhhmmss", "1120090507"),
+            ("yyyyMMddhhmmss", "20261120090507"),
+            ("yyMM", "2611"),
+            ("hhmmss", "090507"),
+        ];
+        for (form, want) in table {
+            assert_eq!(TimeForm::parse(form).unwrap().write(at), want);
+        }
+        for form in ["", "yyy", "MM-dd", "HH"] {
+            assert_eq!(TimeForm::parse(form), None, "{form}");
+        }
+        let read = |form: &str, text: &[u8]| TimeForm::parse(form).unwrap().date(text);
+        assert_eq!(read("ddMMyyyy", b"20112026"), Some(at.date()));
+        assert_eq!(read("yyyyMMdd", b"20112026"), None, "there is no month 20");
+        for text in [&b"2026112"[..], b"202611200", b"+0261120", b"        ", b"00000000"] {
+            assert_eq!(read("yyyyMMdd", text), None, "{text:?}");
+        }
+    }
+}

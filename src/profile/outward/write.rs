@@ -1,0 +1,84 @@
+//! An order in, a message out.
+
+use bytes::BytesMut;
+
+use super::word::Telling;
+use super::{Facts, Piece, Say, Saying};
+use crate::iso8583::{EncodeError, EncodeReason, Message, Mirror, Writer, decode};
+use crate::profile::Profile;
+use crate::profile::answer::pieces;
+use crate::switch::{Order, Payment};
+
+impl Profile {
+    /// Appends the message for what is to be said to `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if it cannot be written, [`EncodeReason::Undefined`] of message 0 if the profile has no outward side;
+    /// `out` is then as it was.
+    pub fn say(&self, say: Say<'_>, facts: &Facts<'_>, out: &mut BytesMut) -> Result<(), EncodeError> {
+        let none = EncodeError { field: 0, reason: EncodeReason::Undefined };
+        let outward = self.outward.as_ref().ok_or(none)?;
+        let (saying, network_code, order): (_, &[u8], _) = match say {
+            Say::SignOn => (&outward.network, &outward.sign_on, None),
+            Say::SignOff => (&outward.network, &outward.sign_off, None),
+            Say::Echo => (&outward.network, &outward.echo, None),
+            Say::Order(order) => {
+                let saying = match order {
+                    Order::LookUp(_) => &outward.inquiry,
+                    Order::Post { .. } => &outward.payment,
+                    Order::Reverse { .. } => &outward.reversal,
+                };
+                (saying, &[], Some(order))
+            }
+        };
+        let mut mirror = Mirror::new();
+        let kept = order.and_then(payment_of).and_then(|payment| payment.reference.as_ref());
+        let kept = kept.filter(|kept| !kept.as_bytes().is_empty());
+        let kept = kept.map(|kept| decode(&self.dialect, kept.as_bytes(), &mut mirror).message);
+        let payment_mti = outward.payment.mti.as_slice();
+        let telling = Telling { facts, order, network_code, payment_mti, kept: kept.as_ref() };
+        self.compose(saying, &telling, out)
+    }
+
+    fn compose(&self, saying: &Saying, telling: &Telling<'_>, out: &mut BytesMut) -> Result<(), EncodeError> {
+        let none = EncodeError { field: 0, reason: EncodeReason::Undefined };
+        let mti = telling.mti(&saying.mti).ok_or(none)?;
+        let mut writer = Writer::new(&self.dialect, mti, out);
+        for step in &saying.steps {
+            match step {
+                Piece::Whole(field, source) => source.tell(telling, &mut |value| {
+                    // A writer remembers its first error until `finish`.
+                    let _ = writer.put(*field, value);
+                }),
+                Piece::Inside(field, inside) => {
+                    pieces(&mut writer, *field, inside, &|source, put| source.tell(telling, put))?;
+                }
+            }
+        }
+        writer.finish()
+    }
+
+    /// What is kept of a host's answer to an inquiry, as a message of its own; none if it cannot be kept.
+    pub(super) fn keep(&self, answer: &Message<'_, '_>, keeps: &[u8]) -> Option<BytesMut> {
+        let mut out = BytesMut::new();
+        if keeps.is_empty() {
+            return Some(out);
+        }
+        let mut writer = Writer::new(&self.dialect, answer.mti(), &mut out);
+        for field in keeps {
+            if let Some(value) = answer.field(*field) {
+                writer.put(*field, value).ok()?;
+            }
+        }
+        writer.finish_as_it_is().ok()?;
+        Some(out)
+    }
+}
+
+fn payment_of(order: &Order) -> Option<&Payment> {
+    match order {
+        Order::LookUp(_) => None,
+        Order::Post { payment, .. } | Order::Reverse { payment, .. } => Some(payment),
+    }
+}
