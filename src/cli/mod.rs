@@ -68,8 +68,8 @@ enum Command {
     /// Replay a recorded morning against a switch of its own and check everything: the main job in one command
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
-    /// Print a new key file for the vault
-    Key,
+    /// Print a new key file: the vault's, or a link's; show the check values of one
+    Key(key::KeyArgs),
 }
 
 /// Where the configuration and the store are.
@@ -134,7 +134,7 @@ pub fn main() -> ExitCode {
         }
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
-        Command::Key => key::run(),
+        Command::Key(args) => key::run(&args),
     };
     done.unwrap_or_else(|error| error.report())
 }
