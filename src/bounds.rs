@@ -1,4 +1,4 @@
-//! Bounds of a connection: what a peer may ask of us before it is closed.
+//! Bounds: what a peer may ask of us before it is closed, and what we ask of a department.
 
 use std::time::Duration;
 
@@ -23,6 +23,28 @@ pub struct LinkBounds {
     pub unanswerable_max: u32,
     /// Connections of the link at once.
     pub connections_max: u32,
+}
+
+/// What is allowed to go on at once with a department, and when it is left alone for a while.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct GuardBounds {
+    /// Orders at once; a part of them is kept for orders that are owed.
+    pub in_flight_max: u32,
+    /// Orders in a row that failed before nothing more is sent for a while.
+    pub failures_max: u32,
+    /// How long nothing is sent then; it doubles each time the department still fails, up to a minute.
+    pub pause: Duration,
+}
+
+/// How long is waited for a department that is reached over HTTP.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HttpBounds {
+    /// For the connection, name look-up and TLS included.
+    pub connect_timeout: Duration,
+    /// For the answer, from the order on.
+    pub answer_timeout: Duration,
+    /// Idle connections that are kept.
+    pub idle_connections_max: usize,
 }
 
 /// When legs leave the working store, besides when their business date is over.

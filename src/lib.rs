@@ -8,6 +8,7 @@ pub mod bounds;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contract;
 pub mod control;
 pub mod desk;
 pub mod ids;

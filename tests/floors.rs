@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["bounds", "clock", "ids", "money"],
     &["iso8583", "switch"],
-    &["profile", "vault"],
+    &["contract", "profile", "vault"],
     &["biller", "config", "journal", "link", "telemetry"],
     &["desk", "settle"],
     &["control"],

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::tables::{grouped, pairs, span, table};
 use super::{CliError, Place};
+use crate::biller::Reach;
 use crate::control::{
     BillerReply, Client, ExceptionReply, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply,
     VerifyReply,
@@ -71,7 +72,7 @@ fn people(reply: &Reply, zone: &TimeZone) -> String {
     match reply {
         Reply::Status(status) => status_table(status).to_string(),
         Reply::Links(links) => links_table(links).to_string(),
-        Reply::Billers(billers) => billers_table(billers).to_string(),
+        Reply::Billers(billers) => billers_text(billers, zone),
         Reply::Payments(payments) if payments.is_empty() => "no such payment".to_owned(),
         Reply::Payments(payments) => {
             payments.iter().map(|payment| payment_text(payment, zone)).collect::<Vec<_>>().join("\n\n")
@@ -151,6 +152,35 @@ fn links_table(links: &[LinkReply]) -> Table {
         ]);
     }
     rows
+}
+
+fn billers_text(billers: &[BillerReply], zone: &TimeZone) -> String {
+    let table = billers_table(billers);
+    let mut ways = table_of_ways();
+    let mut any = false;
+    for biller in billers {
+        let Some(health) = &biller.health else { continue };
+        any = true;
+        let reach = match health.reach {
+            Reach::Up => "up",
+            Reach::Down => "down",
+        };
+        let error = health.last_error.as_ref();
+        ways.add_row([
+            biller.code.as_str(),
+            reach,
+            health.breaker.name(),
+            &format!("{} of {}", grouped(health.in_flight.into()), grouped(health.in_flight_max.into())),
+            &grouped(health.refused_full),
+            &grouped(health.refused_open),
+            &error.map_or_else(String::new, |error| format!("{} {}", error.at.civil(zone), error.what)),
+        ]);
+    }
+    if any { format!("{table}\n{ways}") } else { table.to_string() }
+}
+
+fn table_of_ways() -> Table {
+    table(&["on a wire", "reach", "breaker", ">in flight", ">refused full", ">refused open", "last error"])
 }
 
 fn billers_table(billers: &[BillerReply]) -> Table {

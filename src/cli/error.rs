@@ -14,6 +14,7 @@ use crate::journal::JournalError;
 use crate::server::{ImportError, StartError};
 use crate::settle::{AuditError, ScrollError};
 use crate::sim::replay::ReplayError;
+use crate::sim::rest::{OfficeError, ServerTlsError};
 use crate::sim::world::SiteError;
 use crate::telemetry::LogError;
 use crate::telemetry::recorder::RecorderError;
@@ -67,6 +68,12 @@ pub enum CliError {
     /// The simulation's world.
     #[error(transparent)]
     Simulation(#[from] SiteError),
+    /// The simulated department.
+    #[error(transparent)]
+    Department(#[from] OfficeError),
+    /// Its TLS.
+    #[error(transparent)]
+    DepartmentTls(#[from] ServerTlsError),
     /// A file or the terminal.
     #[error("{what}: {source}")]
     Io {
@@ -198,6 +205,8 @@ impl CliError {
             | Self::Vault(_)
             | Self::Component(_)
             | Self::Simulation(_)
+            | Self::Department(_)
+            | Self::DepartmentTls(_)
             | Self::Io { .. }
             | Self::NoStore { .. }
             | Self::NoSpecs { .. }

@@ -9,6 +9,7 @@ mod key;
 pub mod message;
 pub mod replay;
 mod serve;
+mod sim;
 mod simulate;
 mod specs;
 mod tables;
@@ -70,6 +71,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Print a new key file: the vault's, or a link's; show the check values of one
     Key(key::KeyArgs),
+    /// Play a department, with faults and a ledger, to try the switch against
+    Sim(sim::SimArgs),
 }
 
 /// Where the configuration and the store are.
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Key(args) => key::run(&args),
+        Command::Sim(args) => sim::run(args),
     };
     done.unwrap_or_else(|error| error.report())
 }

@@ -1,4 +1,4 @@
-//! `billswitch specs`: which dialects and profiles there are, what is in them, and what is wrong with them.
+//! `billswitch specs`: which dialects, profiles and contracts there are, what is in them, and what is wrong with them.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -30,7 +30,7 @@ const WRONG: u8 = 2;
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct SpecsArgs {
-    /// Folder with dialects/ and profiles/, instead of those that are built in
+    /// Folder with dialects/, profiles/ and billers/, instead of those that are built in
     #[arg(long, value_name = "DIR", global = true)]
     specs: Option<PathBuf>,
     #[command(subcommand)]
@@ -39,15 +39,15 @@ pub(super) struct SpecsArgs {
 
 #[derive(Debug, Subcommand)]
 enum SpecsCommand {
-    /// The dialects and profiles there are, and what they are for
+    /// The dialects, profiles and contracts of billers there are, and what they are for
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// A dialect as the program understands it: fields, what is inside them, conditions, rules, codes
+    /// A dialect as the program understands it (fields, what is inside them, conditions, rules, codes), or another's file
     Show {
-        /// The dialect, or the profile if no dialect has this name
+        /// The dialect, or the profile or contract if no dialect has this name
         name: String,
         /// Show the profile of this name
         #[arg(long)]
@@ -60,7 +60,7 @@ enum SpecsCommand {
     #[command(after_help = "Without a file, all of --specs are checked, or all that are built in.\n\
         What a file names (`extends`, `dialect`) is looked for beside it, then in --specs or among what is built in.")]
     Check {
-        /// Files of dialects or profiles
+        /// Files of dialects, profiles or contracts
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -80,7 +80,7 @@ pub(super) fn run(args: SpecsArgs) -> Result<ExitCode, CliError> {
 
 /// Everything there is.
 fn names(specs: &Specs) -> impl Iterator<Item = (SpecKind, String)> {
-    let kinds = [SpecKind::Dialect, SpecKind::Profile].into_iter();
+    let kinds = [SpecKind::Dialect, SpecKind::Profile, SpecKind::Contract].into_iter();
     kinds.flat_map(|kind| specs.names(kind).into_iter().map(move |name| (kind, name)))
 }
 
@@ -106,6 +106,7 @@ fn about(specs: &Specs, kind: SpecKind, name: &str) -> String {
     let note = match kind {
         SpecKind::Dialect => specs.dialect(name).map(|dialect| dialect.note().to_owned()),
         SpecKind::Profile => specs.text(kind, name).map(|(_, text)| profile_note(&text)),
+        SpecKind::Contract => specs.contract(name).map(|contract| contract.note().to_owned()),
     };
     match note {
         Ok(note) => note.split_inclusive(". ").next().unwrap_or_default().trim_end().to_owned(),
@@ -134,8 +135,24 @@ fn show(specs: &Specs, name: &str, profile: bool, as_json: bool) -> Result<ExitC
         })?;
         return Ok(ExitCode::SUCCESS);
     }
+    if !has(SpecKind::Dialect) && has(SpecKind::Contract) {
+        return show_contract(specs, name, as_json);
+    }
     let dialect = specs.dialect(name)?;
     print(&if as_json { format!("{:#}\n", dialect_json(&dialect)) } else { dialect_table(&dialect) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A contract reads as its file does.
+fn show_contract(specs: &Specs, name: &str, as_json: bool) -> Result<ExitCode, CliError> {
+    specs.contract(name)?;
+    let (_, text) = specs.text(SpecKind::Contract, name)?;
+    let file: Option<toml::Table> = toml::from_str(&text).ok();
+    print(&if as_json {
+        format!("{:#}\n", json!({ "name": name, "kind": "contract", "file": file }))
+    } else {
+        text
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

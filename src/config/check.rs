@@ -21,13 +21,13 @@ use crate::profile::{Ours, Profile, line_of};
 use crate::switch::{BillerTerms, LinkTerms};
 
 /// Bounds of a count, and how they are told.
-const COUNT: (RangeInclusive<u32>, &str) = (1..=100_000, "1 to 100,000");
+pub(super) const COUNT: (RangeInclusive<u32>, &str) = (1..=100_000, "1 to 100,000");
 /// Bounds of a span of time: 1 ms to a day.
 const SPAN: (RangeInclusive<u32>, &str) = (1..=86_400_000, "1 to 86,400,000 ms, which is a day");
 /// A peer that has said nothing for so long is asked for an echo.
 const IDLE_ECHO: Duration = Duration::from_secs(60);
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'a str,
     text: &'a str,
 }
@@ -45,7 +45,7 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
         .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
     let limits = check.limits(&parsed.limits)?;
     let links = check.links(&parsed.link, &specs)?;
-    let billers = check.billers(&parsed.biller, &parsed.deadlines)?;
+    let billers = check.billers(&parsed.biller, &parsed.deadlines, dir, &specs)?;
     let keys = check.keys(&parsed.vault)?;
     let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
@@ -53,11 +53,11 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
 }
 
 impl Check<'_> {
-    fn fail(&self, span: &Range<usize>, fault: ConfigFault) -> ConfigError {
+    pub(super) fn fail(&self, span: &Range<usize>, fault: ConfigFault) -> ConfigError {
         ConfigError::Line { file: self.file.to_owned(), line: line_of(self.text, span), fault }
     }
 
-    fn bounded<T: TryFrom<u32>>(
+    pub(super) fn bounded<T: TryFrom<u32>>(
         &self,
         value: &Spanned<u32>,
         key: &'static str,
@@ -67,7 +67,7 @@ impl Check<'_> {
         within.ok_or_else(|| self.fail(&value.span(), ConfigFault::Bounds { key, bounds }))
     }
 
-    fn millis(&self, value: &Spanned<u32>, key: &'static str) -> Result<Duration, ConfigError> {
+    pub(super) fn millis(&self, value: &Spanned<u32>, key: &'static str) -> Result<Duration, ConfigError> {
         let ms: u32 = self.bounded(value, key, SPAN)?;
         Ok(Duration::from_millis(ms.into()))
     }
@@ -77,7 +77,7 @@ impl Check<'_> {
         self.nested(&table.switch_ms, "switch_ms", &table.acquirer_ms, "acquirer_ms")
     }
 
-    fn nested(
+    pub(super) fn nested(
         &self,
         inner: &Spanned<u32>,
         inner_name: &'static str,
@@ -221,6 +221,8 @@ impl Check<'_> {
         &self,
         tables: &[Spanned<BillerTable>],
         deadlines: &DeadlinesTable,
+        dir: &Path,
+        specs: &Specs,
     ) -> Result<Vec<BillerConfig>, ConfigError> {
         if tables.is_empty() {
             return Err(self.fail(&(0..0), ConfigFault::Nothing("biller")));
@@ -234,15 +236,17 @@ impl Check<'_> {
                 return Err(self.fail(&biller.code.span(), fault));
             }
             self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
-            billers.push(self.biller(biller)?);
+            billers.push(self.biller(biller, dir, specs)?);
         }
         Ok(billers)
     }
 
-    fn biller(&self, biller: &BillerTable) -> Result<BillerConfig, ConfigError> {
+    fn biller(&self, biller: &BillerTable, dir: &Path, specs: &Specs) -> Result<BillerConfig, ConfigError> {
         let embedded = match biller.adapter {
             AdapterKind::Book => true,
+            AdapterKind::Rest => false,
         };
+        let (reversible, in_doubt) = self.policy(biller)?;
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
         let attempts = (1..=10_000, "1 to 10,000");
@@ -255,8 +259,8 @@ impl Check<'_> {
             currency: biller.currency,
             surcharge_head: biller.surcharge_head,
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
-            reversible: biller.reversible,
-            in_doubt: biller.in_doubt,
+            reversible,
+            in_doubt,
             retry_ms: self.bounded(&biller.retry_ms, "retry_ms", pause)?,
             attempts_max: self.bounded(&biller.attempts_max, "attempts_max", attempts)?,
             forward_age_max_ms: self.bounded(&biller.forward_age_max_ms, "forward_age_max_ms", age)?,
@@ -272,6 +276,8 @@ impl Check<'_> {
             )?,
             in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
-        Ok(BillerConfig { code, name: biller.name.clone(), terms })
+        let guard = self.guard(biller)?;
+        let way = self.way(biller, dir, specs)?;
+        Ok(BillerConfig { code, name: biller.name.clone(), terms, way, guard })
     }
 }

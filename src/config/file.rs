@@ -87,6 +87,9 @@ defaults! {
     link_connections_max = 8;
     window_ms = 300_000;
     reply_timeout_ms = 20_000;
+    biller_in_flight_max = 256;
+    breaker_failures = 5;
+    breaker_pause_ms = 5_000;
     retry_ms = 5_000;
     attempts_max = 20;
     working_legs_max = 1_000_000;
@@ -148,10 +151,8 @@ pub(super) struct BillerTable {
     pub(super) surcharge_head: Option<Short<16>>,
     #[serde(default = "reply_timeout_ms")]
     pub(super) reply_timeout_ms: Spanned<u32>,
-    #[serde(default = "yes")]
-    pub(super) reversible: bool,
-    #[serde(default = "reverse")]
-    pub(super) in_doubt: InDoubt,
+    pub(super) reversible: Option<Spanned<bool>>,
+    pub(super) in_doubt: Option<Spanned<InDoubt>>,
     #[serde(default = "retry_ms")]
     pub(super) retry_ms: Spanned<u32>,
     #[serde(default = "attempts_max")]
@@ -164,6 +165,26 @@ pub(super) struct BillerTable {
     pub(super) forward_per_second: Spanned<u32>,
     #[serde(default = "in_doubt_max")]
     pub(super) in_doubt_max: Spanned<u32>,
+    #[serde(default = "biller_in_flight_max")]
+    pub(super) in_flight_max: Spanned<u32>,
+    #[serde(default = "breaker_failures")]
+    pub(super) breaker_failures: Spanned<u32>,
+    #[serde(default = "breaker_pause_ms")]
+    pub(super) breaker_pause_ms: Spanned<u32>,
+    pub(super) rest: Option<Spanned<RestTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestTable {
+    pub(super) url: Spanned<String>,
+    #[serde(default = "one_bill")]
+    pub(super) contract: Spanned<String>,
+    pub(super) bank_mnemonic: Spanned<Short<8>>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) credentials_file: Option<PathBuf>,
+    pub(super) credential: Option<String>,
+    pub(super) connect_timeout_ms: Option<Spanned<u32>>,
 }
 
 /// How a department is reached.
@@ -172,6 +193,8 @@ pub(super) struct BillerTable {
 pub(super) enum AdapterKind {
     /// Its bills are in our own store.
     Book,
+    /// It has an HTTP API.
+    Rest,
 }
 
 /// 586 is the Pakistani rupee in ISO 4217.
@@ -179,10 +202,6 @@ fn rupees() -> Short<3> {
     Short::new(b"586").unwrap_or_default()
 }
 
-const fn reverse() -> InDoubt {
-    InDoubt::Reverse
-}
-
-const fn yes() -> bool {
-    true
+fn one_bill() -> Spanned<String> {
+    Spanned::new(0..0, "1bill".to_owned())
 }

@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, read once into checked types, so that a value in hand is a checked one.
 
+mod adapters;
 mod check;
 mod file;
 mod spec_file;
@@ -16,8 +17,9 @@ use thiserror::Error;
 pub use spec_file::{SpecFault, SpecFile};
 pub use specs::{SpecError, SpecKind, Specs};
 
-use crate::bounds::{LinkBounds, Sealing};
-use crate::ids::{BillerCode, BusinessDate, LinkName};
+use crate::bounds::{GuardBounds, HttpBounds, LinkBounds, Sealing};
+use crate::contract::Contract;
+use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::iso8583::{Framing, FramingError};
 use crate::profile::Profile;
 use crate::switch::{BillerTerms, LinkTerms};
@@ -125,6 +127,45 @@ pub struct BillerConfig {
     pub name: String,
     /// How the switch treats it.
     pub terms: BillerTerms,
+    /// How it is reached.
+    pub way: Way,
+    /// What is allowed to go on at once with it, unless its bills are in our own store.
+    pub guard: GuardBounds,
+}
+
+/// How a department is reached.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// Its bills are in our own store.
+    Book,
+    /// It has an HTTP API.
+    Rest(Box<RestConfig>),
+}
+
+/// A department with an HTTP API.
+#[derive(Clone, Debug)]
+pub struct RestConfig {
+    /// Where it is; the contract's paths go behind it.
+    pub url: String,
+    /// What the calls mean.
+    pub contract: Arc<Contract>,
+    /// Who we say that we are.
+    pub bank: Short<8>,
+    /// File with the authorities that may vouch for it, PEM; none for a URL without TLS.
+    pub ca_file: Option<PathBuf>,
+    /// Where user name and password come from; none if the department does not want to know.
+    pub credentials: Option<CredentialSource>,
+    /// How long is waited.
+    pub bounds: HttpBounds,
+}
+
+/// Where a user name and a password come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CredentialSource {
+    /// A file that only its owner may read.
+    File(PathBuf),
+    /// A systemd credential, by name.
+    Credential(String),
 }
 
 /// A configuration that cannot be run: where, and why.
@@ -206,6 +247,18 @@ pub enum ConfigFault {
         /// It is what the link itself says, rather than its dialect.
         own: bool,
     },
+    /// A biller whose table and adapter do not belong together.
+    #[error("`adapter = \"rest\"` and a table [biller.rest] belong together: one is missing")]
+    Adapter,
+    /// What a department's contract cannot do.
+    #[error("a department with an HTTP API has no reversal: leave `reversible` and `in_doubt` out")]
+    Irreversible,
+    /// A department's URL.
+    #[error("{0}")]
+    Url(&'static str),
+    /// Both a file and a credential.
+    #[error("either `credentials_file` or `credential`, not both")]
+    Credentials,
     /// A time zone the system does not know.
     #[error("the system knows no time zone `{0}`")]
     TimeZone(String),

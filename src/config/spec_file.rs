@@ -1,17 +1,18 @@
-//! One file of a dialect or a profile, checked for whoever writes it.
+//! One file of a dialect, a profile or a contract, checked for whoever writes it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::specs::{SpecError, SpecKind, Specs};
+use crate::contract::{Call, Contract};
 use crate::iso8583::{Dialect, DialectError};
 use crate::profile::Profile;
 
 /// Characters of a line that are shown.
 const EXCERPT_MAX: usize = 160;
 
-/// A file of a dialect or a profile, read but not checked.
+/// A file of a dialect, a profile or a contract, read but not checked.
 #[derive(Clone, Debug)]
 pub struct SpecFile {
     kind: SpecKind,
@@ -46,7 +47,8 @@ impl fmt::Display for SpecFault {
 }
 
 impl SpecFile {
-    /// Reads a file. It is a profile if it is in a folder of that name, or if it names a dialect.
+    /// Reads a file. It is a contract or a profile if it is in a folder of such; a profile also if it names a dialect, and a
+    /// contract if it says what an inquiry is.
     ///
     /// # Errors
     ///
@@ -57,10 +59,13 @@ impl SpecFile {
         let names_dialect = text
             .lines()
             .any(|line| line.strip_prefix("dialect").is_some_and(|rest| rest.trim_start().starts_with('=')));
+        let has_inquiry = text.lines().any(|line| line.trim() == "[inquiry]");
         let kind = match folder.and_then(|folder| folder.to_str()) {
             Some("profiles") => SpecKind::Profile,
             Some("dialects") => SpecKind::Dialect,
+            Some("billers") => SpecKind::Contract,
             Some(_) | None if names_dialect => SpecKind::Profile,
+            Some(_) | None if has_inquiry => SpecKind::Contract,
             Some(_) | None => SpecKind::Dialect,
         };
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -110,6 +115,12 @@ impl SpecFile {
                     .map_err(|error| fault(&error.file, error.line, error.fault.to_string(), &self.text))?;
                 Ok(format!("profile for {}", profile.dialect().name()))
             }
+            SpecKind::Contract => {
+                let contract = Contract::parse(&self.stem, &self.name, &self.text)
+                    .map_err(|error| fault(&error.file, error.line, error.fault.to_string(), &self.text))?;
+                let paths = [Call::Inquiry, Call::Payment].map(|call| contract.path(call));
+                Ok(format!("contract, {}", paths.join(" and ")))
+            }
         }
     }
 
@@ -118,7 +129,7 @@ impl SpecFile {
         let folder = self.path.as_deref().and_then(Path::parent);
         let file = format!("{name}.toml");
         let beside = match (folder, self.kind) {
-            (None, _) => [None, None],
+            (None, _) | (Some(_), SpecKind::Contract) => [None, None],
             (Some(folder), SpecKind::Dialect) => [Some(folder.join(&file)), None],
             (Some(folder), SpecKind::Profile) => [
                 Some(folder.join("..").join(SpecKind::Dialect.folder()).join(&file)),

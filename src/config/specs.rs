@@ -1,14 +1,15 @@
-//! Finds dialects and profiles: in a folder of data files, or among those that are built in.
+//! Finds dialects, profiles and contracts: in a folder of data files, or among those that are built in.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::contract::{Contract, ContractError, shipped as contracts};
 use crate::iso8583::{Dialect, DialectError, shipped as dialects};
 use crate::profile::{Profile, ProfileError, shipped as profiles};
 
-/// A folder with `dialects/` and `profiles/`, or what is built in.
+/// A folder with `dialects/`, `profiles/` and `billers/`, or what is built in.
 #[derive(Clone, Debug, Default)]
 pub struct Specs {
     dir: Option<PathBuf>,
@@ -21,6 +22,8 @@ pub enum SpecKind {
     Dialect,
     /// What they mean.
     Profile,
+    /// What a department's HTTP API means.
+    Contract,
 }
 
 impl SpecKind {
@@ -30,6 +33,7 @@ impl SpecKind {
         match self {
             Self::Dialect => "dialect",
             Self::Profile => "profile",
+            Self::Contract => "contract",
         }
     }
 
@@ -39,17 +43,18 @@ impl SpecKind {
         match self {
             Self::Dialect => "dialects",
             Self::Profile => "profiles",
+            Self::Contract => "billers",
         }
     }
 }
 
-/// A dialect or profile that cannot be used.
+/// A dialect, profile or contract that cannot be used.
 #[derive(Debug, Error)]
 pub enum SpecError {
     /// There is none of that name.
     #[error("there is no {kind} `{name}` in {place}: it has {known}")]
     Missing {
-        /// `dialect` or `profile`.
+        /// `dialect`, `profile` or `contract`.
         kind: &'static str,
         /// As asked for.
         name: String,
@@ -64,6 +69,9 @@ pub enum SpecError {
     /// The profile file is at fault.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// The contract file is at fault.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
 }
 
 impl Specs {
@@ -97,6 +105,18 @@ impl Specs {
         Ok(Profile::parse(name, &file, &text, &dialect)?)
     }
 
+    /// Reads and checks a contract: one in the folder, or one that is built in.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`].
+    pub fn contract(&self, name: &str) -> Result<Contract, SpecError> {
+        let found = self.text(SpecKind::Contract, name);
+        let (file, text) =
+            found.or_else(|error| Self::default().text(SpecKind::Contract, name).map_err(|_| error))?;
+        Ok(Contract::parse(name, &file, &text)?)
+    }
+
     fn parse(&self, file: &str, text: &str) -> Result<Dialect, SpecError> {
         let base = |name: &str| self.named(name).ok().map(|(_, text)| text);
         Ok(Dialect::parse(file, text, &base)?)
@@ -120,6 +140,7 @@ impl Specs {
             let shipped = match kind {
                 SpecKind::Dialect => dialects::DIALECTS,
                 SpecKind::Profile => profiles::PROFILES,
+                SpecKind::Contract => contracts::CONTRACTS,
             };
             return shipped.iter().map(|(name, _)| (*name).to_owned()).collect();
         };
@@ -144,6 +165,7 @@ impl Specs {
                 let shipped = match kind {
                     SpecKind::Dialect => dialects::dialect_text(name),
                     SpecKind::Profile => profiles::profile_text(name),
+                    SpecKind::Contract => contracts::contract_text(name),
                 };
                 shipped.map(|text| (format!("built-in {} {name}.toml", kind.as_str()), text.to_owned()))
             }

@@ -37,7 +37,7 @@ pub enum Request {
         /// The link's name, such as atmnet
         link: LinkName,
     },
-    /// The departments: blocked or not, reachable or not, bills in the book, what is owed to each, counts
+    /// The departments: blocked or not, reachable or not, bills in the book, what is owed to each, counts, and the way to each
     Billers,
     /// Refuse a department's inquiries and payments with 91 until it is unblocked; reversals still go through
     Block {

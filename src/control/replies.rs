@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::biller::Health;
 use crate::biller::book::Change;
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Rrn, Stan};
@@ -97,6 +98,8 @@ pub struct BillerReply {
     pub reversed: u64,
     /// Payments that came to be in doubt since the start.
     pub in_doubt: u64,
+    /// How the way to it is; none if its bills are in our own store.
+    pub health: Option<Health>,
 }
 
 /// One payment and its history.

@@ -336,6 +336,7 @@ impl Operator {
                 declined: counters.declined.load(Relaxed),
                 reversed: counters.reversed.load(Relaxed),
                 in_doubt: counters.in_doubt.load(Relaxed),
+                health: self.shared.adapters.get(&biller.code).map(|adapter| adapter.health()),
             });
         }
         Ok(Reply::Billers(replies))

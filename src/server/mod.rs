@@ -6,6 +6,7 @@
 //!                                       └──────────── outcome ◀───────────────────┘
 //! ```
 
+mod adapters;
 mod ask;
 mod book;
 mod books;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 pub use crate::desk::Standing;
+pub use adapters::AdapterError;
 pub use book::{BookDesk, ImportError};
 pub use keys::KeyError;
 
@@ -79,6 +81,14 @@ pub enum StartError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A department on a wire.
+    #[error("biller {biller}: {source}")]
+    Adapter {
+        /// Which.
+        biller: BillerCode,
+        /// Why not.
+        source: AdapterError,
+    },
     /// The engine's thread could not be made.
     #[error("cannot start the engine: {0}")]
     Engine(std::io::Error),
@@ -104,6 +114,8 @@ struct Shared {
     /// An operator asked for a drain.
     drain_asked: watch::Sender<bool>,
     vault: Vault,
+    /// Departments on a wire.
+    adapters: adapters::Adapters,
     /// Requests and connections, to the engine.
     input: mpsc::Sender<Input>,
     /// Billers' answers and the operator's words, to the engine.
@@ -156,6 +168,8 @@ impl Server {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
         let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
+        let adapters = adapters::adapters(&config, extras.adapters, clock)
+            .map_err(|(biller, source)| StartError::Adapter { biller, source })?;
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
             config.billers.iter().map(|biller| biller.code),
@@ -171,6 +185,7 @@ impl Server {
             going_down,
             drain_asked,
             vault,
+            adapters,
             input,
             urgent,
             macs,
@@ -178,7 +193,7 @@ impl Server {
             peers,
             tasks: TaskTracker::new(),
         });
-        let valve = start_valve(&shared, writer, extras.adapters)?;
+        let valve = start_valve(&shared, writer)?;
         let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, clock, valve);
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
@@ -277,12 +292,8 @@ fn new_switch(config: &Config, extras: &Extras, standing: &Standing) -> Switch {
     Switch::new(links, billers, standing.blocked.iter().copied(), standing.date)
 }
 
-fn start_valve(
-    shared: &Arc<Shared>,
-    writer: Writer,
-    adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
-) -> Result<Valve<release::Release>, JournalError> {
-    for (code, adapter) in &adapters {
+fn start_valve(shared: &Arc<Shared>, writer: Writer) -> Result<Valve<release::Release>, JournalError> {
+    for (code, adapter) in &shared.adapters {
         let (shared, code) = (Arc::downgrade(shared), *code);
         adapter.start(Arc::new(move |up| {
             let Some(shared) = shared.upgrade() else { return };
@@ -292,7 +303,7 @@ fn start_valve(
             });
         }));
     }
-    let releasing = release::Releasing::new(Arc::clone(shared), adapters);
+    let releasing = release::Releasing::new(Arc::clone(shared));
     let fail = move |error: JournalError| {
         tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");
         // What is on disk is known again only when the store is opened anew.

@@ -1,13 +1,11 @@
 //! What leaves once its turn is durable. This is the only way to a socket or a biller.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
-use crate::biller::{Adapter, Reply};
+use crate::biller::Reply;
 use crate::desk::Leaving;
-use crate::ids::BillerCode;
 use crate::switch::{Alarm, Answer};
 use crate::telemetry::Counters;
 
@@ -30,12 +28,11 @@ impl Release {
 /// Carries releases out, on the valve's thread; nothing in here waits.
 pub(super) struct Releasing {
     shared: Arc<Shared>,
-    adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
     reply: Reply,
 }
 
 impl Releasing {
-    pub(super) fn new(shared: Arc<Shared>, adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         let urgent = shared.urgent.clone();
         let reply: Reply = Arc::new(move |leg, outcome| {
             // It has room for every order there can be; an answer without room is like none, and its payment in doubt.
@@ -46,7 +43,7 @@ impl Releasing {
                 );
             }
         });
-        Self { shared, adapters, reply }
+        Self { shared, reply }
     }
 
     pub(super) fn release(&self, release: Release) {
@@ -62,7 +59,7 @@ impl Releasing {
             self.answer(waiting, answer);
         }
         for (leg, biller, order) in release.leaving.orders {
-            match self.adapters.get(&biller) {
+            match self.shared.adapters.get(&biller) {
                 Some(adapter) => adapter.submit(leg, order, Arc::clone(&self.reply)),
                 None => (self.reply)(leg, crate::switch::Outcome::NotSent),
             }

@@ -1,5 +1,6 @@
-//! The other side of the wire: what plays a recorded day, or an invented one, against a switch.
+//! The other side of the wire: what plays a recorded day, or an invented one, against a switch, and departments for it.
 
 pub mod cpu;
 pub mod replay;
+pub mod rest;
 pub mod world;

@@ -12,6 +12,7 @@
 )]
 
 mod certain;
+mod departments;
 mod forward;
 mod framings;
 mod hostile;

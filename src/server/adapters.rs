@@ -1,0 +1,112 @@
+//! The departments on a wire: one adapter for each that the configuration names, each behind its guard.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::runtime::Handle;
+use zeroize::Zeroizing;
+
+use crate::biller::rest::{Credentials, Rest, RestError, RestSettings};
+use crate::biller::{Adapter, Guarded};
+use crate::clock::SystemClock;
+use crate::config::{BillerConfig, Config, CredentialSource, RestConfig, Way};
+use crate::ids::BillerCode;
+
+/// The adapters of departments on a wire, by code.
+pub(super) type Adapters = BTreeMap<BillerCode, Arc<dyn Adapter>>;
+
+/// Why a department cannot be reached.
+#[derive(Debug, Error)]
+pub enum AdapterError {
+    /// A file it needs cannot be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Others may read the file with its password.
+    #[error("{} may be read by others (mode {mode:o}): chmod 600 it", path.display())]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The system gave no credentials.
+    #[error(
+        "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; is this run by systemd with LoadCredential=?"
+    )]
+    NoCredentials(String),
+    /// The adapter itself.
+    #[error(transparent)]
+    Rest(#[from] RestError),
+}
+
+/// Makes the adapter of every configured department that has none yet. A new kind of adapter is one more arm here.
+///
+/// # Errors
+///
+/// [`AdapterError`], with the department it is about.
+pub(super) fn adapters(
+    config: &Config,
+    given: Adapters,
+    clock: SystemClock,
+) -> Result<Adapters, (BillerCode, AdapterError)> {
+    let mut adapters = given;
+    for biller in &config.billers {
+        if adapters.contains_key(&biller.code) {
+            continue;
+        }
+        let fault = |error| (biller.code, error);
+        let adapter = match &biller.way {
+            Way::Book => continue,
+            Way::Rest(rest) => guarded(biller, clock, self::rest(rest).map_err(fault)?),
+        };
+        adapters.insert(biller.code, adapter);
+    }
+    Ok(adapters)
+}
+
+fn guarded<A: Adapter + 'static>(biller: &BillerConfig, clock: SystemClock, adapter: A) -> Arc<dyn Adapter> {
+    Arc::new(Guarded::new(biller.code, biller.guard, clock, adapter))
+}
+
+fn rest(config: &RestConfig) -> Result<Rest, AdapterError> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|source| AdapterError::File { path: path.to_path_buf(), source })
+    };
+    let settings = RestSettings {
+        url: config.url.parse().map_err(|_| RestError::Url)?,
+        contract: Arc::clone(&config.contract),
+        bank: config.bank.as_str().to_owned(),
+        credentials: config.credentials.as_ref().map(credentials).transpose()?,
+        authorities: config.ca_file.as_deref().map(read).transpose()?,
+        bounds: config.bounds,
+    };
+    Ok(Rest::new(settings, Handle::current())?)
+}
+
+fn credentials(source: &CredentialSource) -> Result<Credentials, AdapterError> {
+    let path = match source {
+        CredentialSource::Credential(name) => {
+            let dir = std::env::var_os("CREDENTIALS_DIRECTORY");
+            let dir = dir.ok_or_else(|| AdapterError::NoCredentials(name.clone()))?;
+            Path::new(&dir).join(name)
+        }
+        CredentialSource::File(path) => {
+            let fault = |source| AdapterError::File { path: path.clone(), source };
+            let mode = std::fs::metadata(path).map_err(fault)?.permissions().mode() & 0o777;
+            if mode & 0o077 != 0 {
+                return Err(AdapterError::Mode { path: path.clone(), mode });
+            }
+            path.clone()
+        }
+    };
+    let text = std::fs::read_to_string(&path).map_err(|source| AdapterError::File { path, source })?;
+    Ok(Credentials::parse(&Zeroizing::new(text)).map_err(RestError::from)?)
+}

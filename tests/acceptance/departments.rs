@@ -1,0 +1,134 @@
+//! A department with an HTTP API, simulated, behind the whole switch: what acquirers are told, and that both ledgers agree.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use billswitch::control::{Reply, Request};
+use billswitch::sim::rest::{Department, Entry, Office, Settings, read_ledger};
+use billswitch::switch::State;
+
+use crate::peer::Outgoing;
+use crate::site::{Setup, Site};
+use crate::timeouts::until;
+
+const DEPT: &str = "DEPT";
+/// A bill of 100.00, due on 2026-12-31.
+const DUE: &str = "10010000000001";
+
+/// A simulated department in front of which a switch stands.
+struct Stand {
+    site: Site,
+    department: Department,
+    ledger: tempfile::TempDir,
+}
+
+impl Stand {
+    async fn with(faults: &[&str], lines: &str) -> Self {
+        let ledger = tempfile::tempdir().unwrap();
+        let department = serve(ledger.path(), "127.0.0.1:0", faults).await;
+        let lines = format!(
+            "\n[[biller]]\ncode = \"{DEPT}\"\nname = \"Department\"\nadapter = \"rest\"\nretry_ms = 20\n{lines}\n\
+             [biller.rest]\nurl = \"http://{}/api/\"\nbank_mnemonic = \"BSWITCH\"\n",
+            department.address
+        );
+        // Kept for as long as the test runs: a setup's lines are static.
+        let site = Site::with(Setup { biller_lines: lines.leak(), ..Setup::default() }).await;
+        Self { site, department, ledger }
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        read_ledger(&self.ledger.path().join("ledger.jsonl")).unwrap()
+    }
+}
+
+async fn serve(dir: &Path, listen: &str, faults: &[&str]) -> Department {
+    let bills = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/billers/certification.csv");
+    let today = Some("2026-11-20".parse().unwrap());
+    let office = Arc::new(Office::open(&bills, &dir.join("ledger.jsonl"), today).unwrap());
+    let settings = Settings {
+        listen: listen.parse().unwrap(),
+        credentials: None,
+        tls: None,
+        faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
+        seed: 1,
+    };
+    Department::serve(office, settings).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_department_over_http_is_asked_and_paid_and_its_ledger_says_the_same() {
+    let stand = Stand::with(&[], "").await;
+    let mut peer = stand.site.atmnet().await;
+    let found = peer.ask(&Outgoing::inquiry_at(DEPT, 1, DUE)).await;
+    assert_eq!(
+        (found.code(), found.fact("NM").as_str(), found.fact("ST").as_str()),
+        ("00", "Ayesha Bibi", "U")
+    );
+    let paid = peer.ask(&Outgoing::payment_at(DEPT, 2, DUE, 10_000)).await;
+    assert_eq!((paid.code(), paid.fact("RN").as_str()), ("00", "V000000001"));
+    let [entry] = &stand.entries()[..] else { panic!("one posting") };
+    assert_eq!((entry.consumer.as_str(), entry.amount, entry.receipt.as_str()), (DUE, 10_000, "V000000001"));
+    assert!(entry.identity.starts_with(&paid.fact("AI")) && entry.identity.ends_with("20261120 090500"));
+    assert_eq!(peer.ask(&Outgoing::inquiry_at(DEPT, 3, DUE)).await.code(), "21");
+    assert_eq!(
+        peer.ask(&Outgoing::payment_at(DEPT, 4, DUE, 10_000)).await.code(),
+        "21",
+        "paid, but not by this one"
+    );
+    assert_eq!(stand.entries().len(), 1);
+}
+
+#[tokio::test]
+async fn a_payment_whose_answer_was_lost_is_confirmed_by_its_duplicate_and_posted_once() {
+    let stand = Stand::with(&["payment:drop:nth=1"], "").await;
+    let mut peer = stand.site.atmnet().await;
+    let payment = Outgoing::payment_at(DEPT, 1, DUE, 10_000);
+    assert_eq!(peer.ask(&payment).await.code(), "68");
+    until(&stand.site, 1, State::Posted).await;
+    let told = peer.ask(&payment.with_mti("0201")).await;
+    assert_eq!((told.code(), told.fact("RN").as_str()), ("00", "V000000001"));
+    assert_eq!(stand.entries().len(), 1);
+}
+
+#[tokio::test]
+async fn a_department_that_is_not_there_is_told_from_one_that_fell_silent() {
+    let stand =
+        Stand::with(&["payment:hang:nth=1"], "reply_timeout_ms = 200\nbreaker_failures = 1000\n").await;
+    let mut peer = stand.site.atmnet().await;
+    assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 1, DUE, 10_000)).await.code(), "68", "it may have it");
+    until(&stand.site, 1, State::Posted).await;
+    let Stand { site, department, ledger } = stand;
+    let address = department.address.to_string();
+    drop(department);
+    // Its connections may take a moment to end: a request on one of them is in doubt, and so not asked for here.
+    let unpaid = "10010000000002";
+    let refused = async {
+        loop {
+            if peer.ask(&Outgoing::inquiry_at(DEPT, 2, unpaid)).await.code() == "91" {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(crate::site::PATIENCE, refused).await.unwrap();
+    assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 3, unpaid, 10_005)).await.code(), "91");
+    until(&site, 3, State::Declined).await;
+    let department = serve(ledger.path(), &address, &[]).await;
+    assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 4, unpaid, 10_005)).await.code(), "00");
+    drop(department);
+}
+
+#[tokio::test]
+async fn an_operator_sees_the_breaker_open_and_payments_are_refused_unsent_until_it_closes() {
+    let lines = "breaker_failures = 2\nbreaker_pause_ms = 60000\n";
+    let stand = Stand::with(&["inquiry:status=500:100%"], lines).await;
+    let mut peer = stand.site.atmnet().await;
+    for stan in 1..3 {
+        assert_eq!(peer.ask(&Outgoing::inquiry_at(DEPT, stan, DUE)).await.code(), "91");
+    }
+    assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 3, DUE, 10_000)).await.code(), "91");
+    assert_eq!(stand.entries(), []);
+    let Reply::Billers(billers) = stand.site.operator(Request::Billers).await else { panic!("billers") };
+    let health = billers.iter().find(|biller| biller.code.as_str() == DEPT).unwrap().health.clone().unwrap();
+    assert_eq!((health.breaker.name(), health.refused_open), ("open", 1));
+    assert_eq!(health.last_error.unwrap().what, "an inquiry answered with HTTP 500");
+}
