@@ -212,6 +212,16 @@ impl<'de> Deserialize<'de> for PaymentKey {
     }
 }
 
+/// The first of two digits of a month or a day.
+fn tens(number: i8) -> u8 {
+    number.unsigned_abs() / 10
+}
+
+/// The second.
+fn ones(number: i8) -> u8 {
+    number.unsigned_abs() % 10
+}
+
 /// The parts of a [`PaymentKey`]; an absent field is empty.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct KeyParts<'a> {
@@ -255,6 +265,12 @@ impl BusinessDate {
         Self(self.0.tomorrow().unwrap_or(self.0))
     }
 
+    /// The calendar day before; the first day of the calendar stays.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        Self(self.0.yesterday().unwrap_or(self.0))
+    }
+
     /// `yyyyMMdd`, as DE 48 and DE 120 carry dates.
     #[must_use]
     pub fn compact(self) -> String {
@@ -265,6 +281,14 @@ impl BusinessDate {
     #[must_use]
     pub fn month_day(self) -> String {
         format!("{:02}{:02}", self.0.month(), self.0.day())
+    }
+
+    /// Whether `said`, as DE 15 has it, is its month and day.
+    #[must_use]
+    pub fn is_called(self, said: &[u8]) -> bool {
+        let two = |number: i8| [b'0'.saturating_add(tens(number)), b'0'.saturating_add(ones(number))];
+        let (month, day) = (two(self.0.month()), two(self.0.day()));
+        said == [month, day].as_flattened()
     }
 
     /// Days since 1970-01-01.
@@ -362,6 +386,9 @@ mod tests {
         assert_eq!(BusinessDate::from_day_number(date.day_number()), Ok(date));
         let bytes = postcard::to_allocvec(&date).unwrap();
         assert_eq!(postcard::from_bytes::<BusinessDate>(&bytes).unwrap(), date);
+        assert!(
+            date.is_called(date.month_day().as_bytes()) && !date.is_called(b"1121") && !date.is_called(b"")
+        );
         assert_eq!("2026-12-31".parse::<BusinessDate>().unwrap().next().to_string(), "2027-01-01");
         assert_eq!("2026-02-30".parse::<BusinessDate>(), Err(IdError::NotADate));
     }

@@ -29,6 +29,7 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::ForgetWhatIsDue
         | Defect::DropException
         | Defect::ForgetOutcomes
+        | Defect::ForgetTotals
         | Defect::SilenceIsDecline
         | Defect::GarbageIsDecline
         | Defect::PostTwice

@@ -8,6 +8,7 @@ use comfy_table::Table;
 use jiff::tz::TimeZone;
 
 use super::tables::{grouped, pairs, span, table};
+use super::totals::totals_table;
 use super::{CliError, Place};
 use crate::biller::Reach;
 use crate::control::{
@@ -20,6 +21,7 @@ const AFTER_HELP: &str = "\
 Examples:
   billswitch ctl status
   billswitch ctl links --json | jq '.[] | select(.signed_on | not) | .name'
+  billswitch ctl totals --date 2026-11-20 --link atmnet
   billswitch ctl txn --rrn 632409004707
   billswitch ctl journal tail -n 50
   billswitch ctl --store /var/lib/billswitch block KPPOLICE
@@ -57,6 +59,7 @@ fn json(reply: &Reply) -> std::io::Result<String> {
         Reply::Billers(reply) => serde_json::to_value(reply),
         Reply::Payments(reply) => serde_json::to_value(reply),
         Reply::Exceptions(reply) => serde_json::to_value(reply),
+        Reply::Totals(reply) => serde_json::to_value(reply),
         Reply::Legs(reply) => serde_json::to_value(reply),
         Reply::Verified(reply) => serde_json::to_value(reply),
         Reply::Book(reply) => serde_json::to_value(reply),
@@ -79,6 +82,7 @@ fn people(reply: &Reply, zone: &TimeZone) -> String {
         }
         Reply::Exceptions(found) if found.is_empty() => "no exceptions".to_owned(),
         Reply::Exceptions(found) => exceptions_text(found, zone),
+        Reply::Totals(totals) => totals_table(totals, zone).to_string(),
         Reply::Legs(legs) => legs_table(legs, zone).to_string(),
         Reply::Verified(verified) => verified_text(verified),
         Reply::Book(_) | Reply::Scroll(_) => String::new(),

@@ -13,6 +13,7 @@ mod sim;
 mod simulate;
 mod specs;
 mod tables;
+mod totals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -41,6 +41,8 @@ fn payment() -> crate::switch::Payment {
         trace: 7_000_123,
         reference: None,
         owed: None,
+        totals_date: "2026-11-20".parse().unwrap(),
+        counted: crate::switch::CountedAs::Nothing,
     }
 }
 

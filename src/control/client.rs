@@ -89,6 +89,7 @@ impl Client {
             | Reply::Billers(_)
             | Reply::Payments(_)
             | Reply::Exceptions(_)
+            | Reply::Totals(_)
             | Reply::Legs(_)
             | Reply::Verified(_)
             | Reply::Book(_)

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub use books::{BookReply, BookRequest, LIST_MAX};
 pub use client::{Client, ControlError};
 pub use replies::{
-    BillerReply, ExceptionReply, ImportReply, LegReply, LinkReply, PaymentReply, StatusReply, VerifyReply,
+    BillerReply, ExceptionReply, ImportReply, LegReply, LinkReply, PaymentReply, StatusReply, TotalsReply,
+    VerifyReply,
 };
 
 use crate::ids::{BillerCode, BusinessDate, LinkName};
@@ -71,6 +72,15 @@ pub enum Request {
         /// How you know, for the journal: `seen in the department's list, A. Khan`
         #[arg(long, value_parser = why)]
         why: String,
+    },
+    /// What was paid and given back over each link, ours beside what the acquirer has last said (0500, 0520)
+    Totals {
+        /// Of this business date, such as 2026-11-20; of the current one and the one before, if left out
+        #[arg(long)]
+        date: Option<BusinessDate>,
+        /// Of this link alone
+        #[arg(long)]
+        link: Option<LinkName>,
     },
     /// Read or check the journal
     #[command(subcommand)]
@@ -143,6 +153,8 @@ pub enum Reply {
     Payments(Vec<PaymentReply>),
     /// To `exceptions`.
     Exceptions(Vec<ExceptionReply>),
+    /// To `totals`.
+    Totals(Vec<TotalsReply>),
     /// To `journal tail`.
     Legs(Vec<LegReply>),
     /// To `journal verify`.

@@ -7,7 +7,7 @@ use crate::biller::book::Change;
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Rrn, Stan};
 use crate::journal::Verified;
-use crate::switch::{Payment, Record};
+use crate::switch::{Payment, Reconciled, Record, Totals};
 
 /// How the switch is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -126,6 +126,21 @@ pub struct ExceptionReply {
     pub next: String,
     /// The payment.
     pub payment: Payment,
+}
+
+/// The totals of a link and a date.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TotalsReply {
+    /// The business date.
+    pub date: BusinessDate,
+    /// The link.
+    pub link: LinkName,
+    /// What we have counted so far.
+    pub ours: Totals,
+    /// When the acquirer last sent its totals, what they were, and what ours were then; none if it never did.
+    pub reconciled: Option<Reconciled>,
+    /// Whether these two agreed.
+    pub agree: Option<bool>,
 }
 
 /// One leg.

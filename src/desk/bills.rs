@@ -160,6 +160,7 @@ fn act_on_bill(
         payment: None,
         due: None,
         was_due: None,
+        counted: None,
         evidence: Evidence::default(),
     };
     desk.record(&record).map_err(BookError::Store)?;

@@ -105,6 +105,7 @@ impl<W> Core<W> {
             Request::Reversal(request) => {
                 self.desk.prior(&request.original, true).map(|prior| request.prior = prior)
             }
+            Request::Totals(request) => self.desk.look_up_totals(ask.link, self.switch.date(), request),
             Request::SignOn
             | Request::SignOff
             | Request::Echo

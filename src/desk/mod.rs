@@ -5,6 +5,7 @@ mod bills;
 mod core;
 mod reading;
 mod standing;
+mod totals;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -12,6 +13,7 @@ pub use self::core::{Core, Leaving, Watch};
 pub use bills::{BookDone, BookWork, import_rows, work};
 pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
+pub use totals::stored_totals;
 
 use crate::biller::book::Shelf;
 use crate::ids::PaymentKey;
@@ -65,7 +67,7 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Leg`] if it cannot be written down.
+    /// [`JournalError::Leg`] if it cannot be written down; another, if the totals it adds to cannot be read.
     pub fn record(&mut self, record: &Record) -> Result<(), JournalError> {
         let before = u64::try_from(self.legs.len()).unwrap_or(u64::MAX);
         let sequence = self.first_sequence.saturating_add(before);
@@ -75,6 +77,12 @@ impl Desk {
             Write::Delete { key } => drop(self.writes.insert(key, None)),
             write @ (Write::DeleteIf { .. } | Write::Forget { .. }) => self.unload.push(write),
         });
+        if let Some(counted) = &record.counted {
+            self.count(record.link, counted)?;
+        }
+        if let Some((key, value)) = totals::entry(record) {
+            self.put(key, value);
+        }
         if let Some(payment) = &record.payment {
             self.changed.push(payment.key.clone());
             self.payments.insert(payment.key.clone(), (self.turn, (**payment).clone()));

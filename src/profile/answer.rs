@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 
+use super::totals::TotalTold;
 use super::{Fact, From, Profile, Step, Told};
 use crate::ids::BusinessDate;
 use crate::iso8583::{EncodeError, Message, Seal, Writer};
@@ -225,7 +226,18 @@ impl Digits {
 
 impl Fact {
     const fn is_number(self) -> bool {
-        matches!(self, Self::AmountWithinDue | Self::AmountAfterDue)
+        match self {
+            Self::AmountWithinDue | Self::AmountAfterDue => true,
+            Self::Total(total) => total.is_number(),
+            Self::Name
+            | Self::Status
+            | Self::DueDate
+            | Self::BillingMonth
+            | Self::Heads
+            | Self::Receipt
+            | Self::DatePaid
+            | Self::Authorisation => false,
+        }
     }
 
     /// Gives this fact's value, or values, to `put`; nothing if the outcome has none.
@@ -243,8 +255,17 @@ impl Fact {
                 | Self::AmountAfterDue
                 | Self::Heads
                 | Self::Receipt
+                | Self::Total(_)
                 | Self::Authorisation => self.tell_posting(posting, put),
             },
+            About::Totals { date: _, ours, agree } => {
+                if let Self::Total(total) = self {
+                    match total.told(ours, *agree) {
+                        TotalTold::Number(number) => put(Digits::of(number).as_bytes()),
+                        TotalTold::Net(net) => put(net.digits().as_bytes()),
+                    }
+                }
+            }
         }
     }
 
@@ -258,7 +279,7 @@ impl Fact {
             Self::AmountWithinDue => put(Digits::of(bill.amount_within_due.minor()).as_bytes()),
             Self::AmountAfterDue => put(Digits::of(bill.amount_after_due.minor()).as_bytes()),
             Self::Heads => tell_heads(&bill.heads, put),
-            Self::Receipt | Self::DatePaid | Self::Authorisation => {}
+            Self::Receipt | Self::DatePaid | Self::Authorisation | Self::Total(_) => {}
         }
     }
 
@@ -273,6 +294,7 @@ impl Fact {
             | Self::BillingMonth
             | Self::AmountWithinDue
             | Self::AmountAfterDue
+            | Self::Total(_)
             | Self::DatePaid => {}
         }
     }
@@ -294,7 +316,9 @@ pub(super) fn tell_heads(heads: &[HeadAmount], put: &mut dyn FnMut(&[u8])) {
 
 impl Fact {
     pub(super) const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
-                                 receipt, date_paid or authorisation";
+                                 receipt, date_paid or authorisation; of totals settlement_code, credits_number, \
+                                 credit_reversals_number, debits_number, debit_reversals_number, the same four with \
+                                 _amount, or net";
 
     pub(super) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
@@ -308,7 +332,7 @@ impl Fact {
             "receipt" => Self::Receipt,
             "date_paid" => Self::DatePaid,
             "authorisation" => Self::Authorisation,
-            _ => return None,
+            _ => return super::totals::TotalFact::from_name(name).map(Self::Total),
         })
     }
 }

@@ -223,6 +223,7 @@ impl Check<'_> {
             (Kind::Payment, Some(&table.payment)),
             (Kind::Advice, table.advice.as_ref()),
             (Kind::Reversal, Some(&table.reversal)),
+            (Kind::Totals, table.reconciliation.as_ref()),
             (Kind::Network, Some(&table.network)),
         ];
         let mut classes: Vec<Class> = Vec::new();

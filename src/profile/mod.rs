@@ -11,6 +11,7 @@ pub mod shipped;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use mac::{MacSeen, SentKey};
 pub use ours::{AnswerTo, Asking, Ours};
 pub use outward::{AnswerKey, Asked, Facts, Identity, Own, Say};
 pub use request::{Parsed, Unanswerable};
+use totals::TotalFact;
 
 use crate::ids::{ResponseCode, Rrn, Stan};
 use crate::iso8583::{Dialect, FieldPath, Message, Mti};
@@ -73,6 +75,15 @@ struct Paths {
     original_stan: Place,
     original_transmitted_at: Place,
     replacement_amounts: Place,
+    credits_number: Place,
+    credit_reversals_number: Place,
+    debits_number: Place,
+    debit_reversals_number: Place,
+    credits_amount: Place,
+    credit_reversals_amount: Place,
+    debits_amount: Place,
+    debit_reversals_amount: Place,
+    net: Place,
 }
 
 /// Where something stands: the first of some paths that a message has. None: the network does not have it.
@@ -126,6 +137,7 @@ enum Kind {
     Payment,
     Advice,
     Reversal,
+    Totals,
     Network,
 }
 
@@ -182,6 +194,7 @@ enum Fact {
     Receipt,
     DatePaid,
     Authorisation,
+    Total(TotalFact),
 }
 
 impl Profile {

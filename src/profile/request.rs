@@ -39,7 +39,7 @@ const CONSUMER_BYTES_MAX: usize = 40;
 const KEY_BYTES_MAX: usize = 256;
 
 /// A request that is refused: why, and the data element to blame.
-type Refusal = (Reason, Option<u8>);
+pub(super) type Refusal = (Reason, Option<u8>);
 
 impl Profile {
     /// Reads what a message asks for. `digest` is the keyed digest over the fields given to it.
@@ -97,6 +97,7 @@ impl Profile {
             Kind::Payment => Ok(Request::Payment(Box::new(self.payment(message, link, digest)?))),
             Kind::Advice => Ok(Request::Advice(Box::new(self.payment(message, link, digest)?))),
             Kind::Reversal => self.reversal(message, link),
+            Kind::Totals => Ok(Request::Totals(Box::new(self.totals(message)?))),
         }
     }
 
@@ -113,6 +114,7 @@ impl Profile {
             amount: self.amount(message)?,
             currency: self.text(message, &self.paths.currency).unwrap_or_default(),
             channel: self.text(message, &self.paths.channel).unwrap_or_default(),
+            settled_on: self.text(message, &self.paths.settlement_date),
             digest: digest(&mut content.into_iter()),
             prior: Prior::Unknown,
         })
@@ -172,6 +174,7 @@ impl Profile {
             amount: self.amount(message)?,
             // Signs stand before amounts of zero, too.
             partial: replacement.iter().any(|byte| matches!(byte, b'1'..=b'9')),
+            settled_on: self.text(message, &self.paths.settlement_date),
             advice: message.mti().is_advice(),
             prior: Prior::Unknown,
         })))

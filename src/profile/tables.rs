@@ -69,7 +69,16 @@ fields_table!(
     original_mti,
     original_stan,
     original_transmitted_at,
-    replacement_amounts
+    replacement_amounts,
+    credits_number,
+    credit_reversals_number,
+    debits_number,
+    debit_reversals_number,
+    credits_amount,
+    credit_reversals_amount,
+    debits_amount,
+    debit_reversals_amount,
+    net
 );
 
 /// A path, or a list of paths of which a message has one.
@@ -108,6 +117,7 @@ pub(super) struct ClassesTable {
     pub(super) payment: ClassTable,
     pub(super) advice: Option<ClassTable>,
     pub(super) reversal: ClassTable,
+    pub(super) reconciliation: Option<ClassTable>,
     pub(super) network: ClassTable,
 }
 

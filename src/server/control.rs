@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::ask::Input;
 use super::inspect::Status;
-use super::{Shared, StartError, control_socket};
+use super::{Shared, StartError, control_socket, totals};
 use crate::config::Config;
 use crate::control::{
     BillerReply, Envelope, ExceptionReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply, PaymentReply,
@@ -173,6 +173,13 @@ impl Operator {
                 self.known(&biller)?;
                 let lines = self.read(move |store| settle::scroll(store, biller, date)).await?;
                 lines.map(Reply::Scroll).map_err(|error| error.to_string())
+            }
+            Request::Totals { date, link } => {
+                let today = self.inspect().await?.date;
+                let dates = date.map_or_else(|| vec![today.previous(), today], |date| vec![date]);
+                let links = totals::links(&self.shared, link)?;
+                let told = self.read(move |store| totals::tell(store, &links, &dates)).await?;
+                told.map(Reply::Totals).map_err(|error| error.to_string())
             }
             Request::Journal(JournalRequest::Tail { legs }) => {
                 let tail = self.read(move |store| settle::tail(store, legs.into())).await?;

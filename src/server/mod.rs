@@ -20,6 +20,7 @@ mod macs;
 mod peers;
 mod release;
 mod seal;
+mod totals;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -92,6 +92,10 @@ impl Releasing {
             Alarm::KeyRefused(link) => {
                 tracing::error!(%link, "alarm: a link sent a key that is not what its check value says");
             }
+            Alarm::TotalsDiffer { link, reconciled } => {
+                let (date, ours, theirs) = (reconciled.date, reconciled.ours, reconciled.theirs);
+                tracing::error!(%link, %date, ?ours, ?theirs, "alarm: an acquirer has counted otherwise");
+            }
             Alarm::UnaskedAnswer { link, stan } => {
                 if let Some(counters) = self.shared.counters.link(link) {
                     Counters::count(&counters.unasked);

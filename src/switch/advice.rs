@@ -99,7 +99,7 @@ impl Switch {
         if !wanted_back && (open.payment.advice || confirms) {
             return self.confirm(now, open, what, out);
         }
-        let before = open.payment.reversal.unwrap_or(Reversal { answer: None, attempts: 0 });
+        let before = open.payment.reversal.unwrap_or_default();
         open.payment.reversal = Some(Reversal { attempts: 0, ..before });
         self.undo(now, open, what, out);
     }

@@ -1,6 +1,8 @@
 //! What goes into the switch and what comes out of it.
 
-use super::{Answer, Bill, BillRef, Digest, Evidence, Payment, Posting, Reason, Record};
+use super::{
+    Answer, Bill, BillRef, Digest, Evidence, Payment, Posting, Reason, Reconciled, Record, TotalsRequest,
+};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +146,8 @@ pub enum Request {
     Advice(Box<PaymentRequest>),
     /// Undo a payment; also its repeats.
     Reversal(Box<ReversalRequest>),
+    /// Here is what we have counted: is it what you have?
+    Totals(Box<TotalsRequest>),
     /// It cannot be carried out whatever it is; the answer says why.
     Refused {
         /// Why.
@@ -161,7 +165,9 @@ impl Request {
     pub const fn is_of_the_network(&self) -> bool {
         match self {
             Self::SignOn | Self::SignOff | Self::Echo | Self::CutOver { .. } | Self::ChangeKey(_) => true,
-            Self::Inquiry(_) | Self::Payment(_) | Self::Advice(_) | Self::Reversal(_) => false,
+            Self::Inquiry(_) | Self::Payment(_) | Self::Advice(_) | Self::Reversal(_) | Self::Totals(_) => {
+                false
+            }
             Self::Refused { network, .. } => *network,
         }
     }
@@ -206,6 +212,8 @@ pub struct PaymentRequest {
     pub currency: Short<3>,
     /// Channel code; empty if not told.
     pub channel: Short<4>,
+    /// DE 15, if told: the month and day that it is settled on.
+    pub settled_on: Option<Short<4>>,
     /// Over everything a repeat must share.
     pub digest: Digest,
     /// What the store knows under this key.
@@ -221,6 +229,8 @@ pub struct ReversalRequest {
     pub amount: MinorUnits,
     /// DE 95 asks that only a part be undone.
     pub partial: bool,
+    /// DE 15, if told: the month and day that the reversal itself is settled on.
+    pub settled_on: Option<Short<4>>,
     /// It is told and not asked (0420 rather than 0400): answered once it is stored, without waiting for the biller.
     pub advice: bool,
     /// What the store knows under the original's key.
@@ -328,6 +338,13 @@ pub enum Alarm {
     },
     /// A biller approved a payment after the switch had closed it: it is reversed once more.
     LateApproval(PaymentKey),
+    /// An acquirer has counted otherwise.
+    TotalsDiffer {
+        /// Its link.
+        link: LinkName,
+        /// Both totals.
+        reconciled: Reconciled,
+    },
     /// A biller answered an order that nobody waits for.
     UnmatchedReply(LegId),
     /// A link sent a new key that is not what its check value says.

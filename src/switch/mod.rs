@@ -20,6 +20,7 @@ mod session;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -33,6 +34,9 @@ pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State
 pub use reason::Reason;
 pub use record::{Evidence, Ordered, Record, Replied, What};
 pub use terms::{BillerTerms, InDoubt, LinkTerms};
+pub use totals::{
+    Claimed, Counted, CountedAs, Net, Reconciled, Tally, Totals, TotalsRequest, reconciled_date,
+};
 
 use crate::clock::{Now, Ticks};
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
@@ -179,6 +183,7 @@ impl Switch {
             Request::Payment(request) => self.payment(now, from, *request, out),
             Request::Advice(request) => self.advice(now, from, *request, out),
             Request::Reversal(request) => self.reversal(now, from, *request, out),
+            Request::Totals(request) => self.totals(now, &from, &request, out),
         }
     }
 
@@ -249,6 +254,7 @@ impl Asker {
             payment: None,
             due: None,
             was_due: None,
+            counted: None,
             evidence: Evidence::default(),
         }
     }

@@ -2,8 +2,8 @@
 
 use super::pending::{LegOf, Open};
 use super::{
-    About, Action, Answer, Asker, Bill, InDoubt, Order, Ordered, Output, Payment, PaymentRequest, Posting,
-    Prior, Reason, State, Switch, What,
+    About, Action, Answer, Asker, Bill, CountedAs, InDoubt, Order, Ordered, Output, Payment, PaymentRequest,
+    Posting, Prior, Reason, State, Switch, What,
 };
 use crate::clock::Now;
 use crate::ids::PaymentKey;
@@ -66,6 +66,7 @@ impl Switch {
 
     /// A payment as it is when it comes in.
     pub(super) fn taken_in(&mut self, now: Now, from: &Asker, request: PaymentRequest) -> Payment {
+        let totals_date = self.totals_date(request.settled_on);
         let PaymentRequest { key, bill, amount, channel, digest, .. } = request;
         let trace = self.next_trace;
         self.next_trace = trace.wrapping_add(1);
@@ -85,6 +86,8 @@ impl Switch {
             heads: Vec::new(),
             advice: false,
             confirmations: 0,
+            totals_date,
+            counted: CountedAs::Nothing,
             owed: None,
             taken_in: now.wall,
             trace,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, HeadAmount, Reason, Reference};
+use super::{Bill, CountedAs, HeadAmount, Reason, Reference, Totals};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Short};
 use crate::money::MinorUnits;
@@ -96,6 +96,10 @@ pub struct Payment {
     pub advice: bool,
     /// Orders to post given while it was being confirmed, but for those that certainly did not arrive.
     pub confirmations: u16,
+    /// The date whose totals it counts for: that of its own message.
+    pub totals_date: BusinessDate,
+    /// How far it has been counted.
+    pub counted: CountedAs,
     /// When it was taken in: what a biller is told of its time, however often.
     pub taken_in: UnixMillis,
     /// A number that no other payment of this store has: what a biller is told to know it by, however often.
@@ -153,12 +157,14 @@ pub struct Posting {
 }
 
 /// The undoing of a payment.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Reversal {
     /// What the acquirer was told, and is told again; `None` while it waits, or if only the switch asked.
     pub answer: Option<Reason>,
     /// Orders to undo given so far, but for those that certainly did not arrive.
     pub attempts: u16,
+    /// The date whose totals it counts for; `None` if only the switch asked.
+    pub totals_date: Option<BusinessDate>,
 }
 
 /// What an acquirer is told.
@@ -185,6 +191,15 @@ pub enum About {
         posting: Posting,
         /// The business date it counts for.
         date: BusinessDate,
+    },
+    /// Totals, held against the acquirer's.
+    Totals {
+        /// The date they are for.
+        date: BusinessDate,
+        /// What we have counted.
+        ours: Totals,
+        /// Whether the acquirer has counted the same.
+        agree: bool,
     },
 }
 

@@ -158,6 +158,7 @@ impl Open {
 
     /// A record of this payment as it stands now, due again at `due`.
     pub(super) fn record(&mut self, now: Now, what: What, due: Option<UnixMillis>) -> Record {
+        let counted = self.payment.count();
         let owes = due.is_some() || self.payment.state == super::State::Exception;
         self.payment.owed = self.place.as_ref().filter(|_| owes).map(|place| place.owed(now));
         let parts = self.payment.key.parts();
@@ -171,6 +172,7 @@ impl Open {
             payment: Some(Box::new(self.payment.clone())),
             due,
             was_due: std::mem::replace(&mut self.due, due),
+            counted,
             evidence: super::Evidence::default(),
         }
     }

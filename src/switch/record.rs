@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Payment, Reason, Resolution};
+use super::{Counted, Payment, Reason, Reconciled, Resolution};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short, Stan};
 
@@ -28,6 +28,8 @@ pub struct Record {
     pub due: Option<UnixMillis>,
     /// What `due` was before this record: the entry it replaces.
     pub was_due: Option<UnixMillis>,
+    /// What it adds to the totals of the payment's link.
+    pub counted: Option<Counted>,
     /// The message without what may not be kept. Stored behind the rest as it is.
     #[serde(skip)]
     pub evidence: Evidence,
@@ -84,6 +86,8 @@ pub enum What {
     },
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
+    /// An acquirer's totals were held against ours.
+    Reconciled(Box<Reconciled>),
     /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
     CarriedOver,
     /// The operator changed a bill of a department whose bills are in our own store.
@@ -134,7 +138,11 @@ impl Record {
         self.payment.is_some()
             || matches!(
                 self.what,
-                What::CutOver | What::KeyChanged { .. } | What::Blocked(..) | What::BillChanged { .. }
+                What::CutOver
+                    | What::KeyChanged { .. }
+                    | What::Blocked(..)
+                    | What::BillChanged { .. }
+                    | What::Reconciled(_)
             )
     }
 
@@ -164,6 +172,8 @@ impl std::fmt::Display for What {
             Self::KeyChanged { check_value } => write!(f, "new MAC key, check value {check_value}"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
+            Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
+            Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
             Self::CarriedOver => f.write_str("carried over"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }

@@ -3,8 +3,8 @@
 use super::forward::Place;
 use super::pending::{LegOf, Open};
 use super::{
-    Action, Alarm, Answer, Asker, BillerTerms, Digest, Order, Ordered, Output, Payment, Prior, Reason,
-    Reversal, ReversalRequest, State, Switch, What,
+    Action, Alarm, Answer, Asker, BillerTerms, CountedAs, Digest, Order, Ordered, Output, Payment, Prior,
+    Reason, Reversal, ReversalRequest, State, Switch, What,
 };
 use crate::clock::Now;
 use crate::ids::{BillerCode, Short};
@@ -47,10 +47,12 @@ impl Switch {
             state: State::ReversedFirst,
             answer: None,
             posting: None,
-            reversal: Some(Reversal { answer: Some(reason), attempts: 0 }),
+            reversal: Some(Reversal { answer: Some(reason), ..Reversal::default() }),
             heads: Vec::new(),
             advice: false,
             confirmations: 0,
+            totals_date: self.date,
+            counted: CountedAs::Nothing,
             owed: None,
             taken_in: now.wall,
             trace: 0,
@@ -79,12 +81,13 @@ impl Switch {
         if open.payment.state == State::Received {
             out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
             open.payment.state = State::Reversed;
-            open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), attempts: 0 });
+            open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), ..Reversal::default() });
             self.answer_payment(&mut open, Answer::plain(Reason::ReversedFirst), out);
             out.records.push(open.record(now, what, None));
             return self.close(open);
         }
-        let before = open.payment.reversal.unwrap_or(Reversal { answer: None, attempts: 0 });
+        let before = open.payment.reversal.unwrap_or_default();
+        let totals_date = before.totals_date.or_else(|| Some(self.totals_date(request.settled_on)));
         let answer = if request.advice {
             out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
             Some(Reason::Approved)
@@ -96,7 +99,7 @@ impl Switch {
             open.reversal_asks.push((from, false));
             before.answer
         };
-        open.payment.reversal = Some(Reversal { answer, ..before });
+        open.payment.reversal = Some(Reversal { answer, totals_date, ..before });
         let due = open.due;
         out.records.push(open.record(now, what, due));
         self.open.insert(open.payment.key.clone(), open);
@@ -128,7 +131,8 @@ impl Switch {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
         let embedded = self.billers.get(&payment.biller).is_some_and(|terms| terms.embedded);
-        let mut reversal = Reversal { answer: None, attempts: 0 };
+        let totals_date = Some(self.totals_date(request.settled_on));
+        let mut reversal = Reversal { totals_date, ..Reversal::default() };
         let at_once = request.advice && !embedded;
         if at_once {
             // An advice is answered once it is stored: the acquirer need not wait for the biller.
@@ -151,7 +155,7 @@ impl Switch {
     /// Starts undoing: from here the payment is `Reversing` until the biller has answered or a person takes over.
     pub(super) fn undo(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
         open.payment.state = State::Reversing;
-        open.payment.reversal.get_or_insert(Reversal { answer: None, attempts: 0 });
+        open.payment.reversal.get_or_insert_with(Reversal::default);
         let reversible = self.billers.get(&open.payment.biller).is_some_and(|terms| terms.reversible);
         if !reversible {
             return self.give_up(now, open, Reason::NotReversible, out);
@@ -161,7 +165,7 @@ impl Switch {
 
     /// Gives the order to reverse, for the first time or once more.
     pub(super) fn send_reversal(&mut self, now: Now, mut open: Open, terms: &BillerTerms, out: &mut Output) {
-        let before = open.payment.reversal.unwrap_or(Reversal { answer: None, attempts: 0 });
+        let before = open.payment.reversal.unwrap_or_default();
         open.payment.reversal = Some(Reversal { attempts: before.attempts.saturating_add(1), ..before });
         if !terms.embedded {
             let due = open.due;

@@ -74,6 +74,7 @@ impl Switch {
                     | Request::Payment(_)
                     | Request::Advice(_)
                     | Request::Reversal(_)
+                    | Request::Totals(_)
                     | Request::Refused { .. } => {}
                 }
                 Reason::Approved
@@ -93,8 +94,8 @@ impl Switch {
         let just_been =
             self.cut_over_at.is_some_and(|at| now.ticks.0.saturating_sub(at.0) < CUTOVERS_APART_MS);
         let moves = match to {
-            Some(day) if day.as_bytes() == today.month_day().as_bytes() => Some(false),
-            Some(day) => (day.as_bytes() == next.month_day().as_bytes()).then_some(true),
+            Some(day) if today.is_called(day.as_bytes()) => Some(false),
+            Some(day) => next.is_called(day.as_bytes()).then_some(true),
             None => Some(!just_been),
         };
         let Some(moves) = moves else {

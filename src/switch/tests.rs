@@ -82,6 +82,8 @@ struct World {
     /// The store: the latest of each payment, and what is due.
     stored: BTreeMap<PaymentKey, Payment>,
     due: BTreeSet<(UnixMillis, PaymentKey)>,
+    /// How often each counted as a debit, and as a debit reversal.
+    counted: BTreeMap<PaymentKey, [u32; 2]>,
 }
 
 impl World {
@@ -106,6 +108,7 @@ impl World {
             payments: Vec::new(),
             stored: BTreeMap::new(),
             due: BTreeSet::new(),
+            counted: BTreeMap::new(),
         };
         world.ask(Request::SignOn);
         world
@@ -151,6 +154,7 @@ impl World {
             amount: MinorUnits::new(1000).unwrap(),
             currency: "586".parse().unwrap(),
             channel: Short::EMPTY,
+            settled_on: None,
             digest: Digest([content; 16]),
             prior: self.prior(&key),
         }
@@ -165,6 +169,7 @@ impl World {
             original,
             amount,
             partial: false,
+            settled_on: None,
             advice,
             prior,
         })));
@@ -180,6 +185,10 @@ impl World {
         self.switch.step(now, event, &mut out);
         for record in out.records {
             let Some(payment) = record.payment else { continue };
+            if let Some(counted) = record.counted {
+                let times = self.counted.entry(payment.key.clone()).or_default();
+                times[usize::from(counted.reversal)] += 1;
+            }
             if record.due != record.was_due {
                 if let Some(was_due) = record.was_due {
                     assert!(
@@ -363,6 +372,14 @@ proptest! {
                     prop_assert!(false, "{} is left {:?}", payment.key, payment.state);
                 }
             }
+            let counted = world.counted.get(&payment.key).copied().unwrap_or_default();
+            let right = match payment.state {
+                State::Posted => counted == [1, 0],
+                State::Declined | State::ReversedFirst => counted == [0, 0],
+                State::Reversed => counted[0] == counted[1] && counted[0] <= 1,
+                State::Received | State::Sent | State::Confirming | State::Reversing | State::Exception => counted[0] <= 1 && counted[1] <= counted[0],
+            };
+            prop_assert!(right, "{} is {:?} and was counted {:?} times", payment.key, payment.state, counted);
             let taken_back = world.taken_back.contains(&payment.key) && payment.state != State::Exception;
             prop_assert!(!(taken_back && stands), "{} stands although it was taken back", payment.key);
             let approved = payment.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved);

@@ -25,3 +25,4 @@ mod profiles;
 mod reversals;
 mod site;
 mod timeouts;
+mod totals;

@@ -41,6 +41,10 @@ impl Outgoing {
         Self::new("0800", [(7, "1120090000"), (11, "000001"), (12, "090000"), (13, "1120"), (70, code)])
     }
 
+    pub fn totals(mti: &'static str) -> Self {
+        Self::new(mti, [(7, "1120235900"), (11, "000900"), (50, "586")])
+    }
+
     fn request(processing_code: &str, stan: u32, biller: &str, psid: &str, amount: u64) -> Self {
         let bill = format!("BI{:03}{biller}CN{:03}{psid}CH0046011", biller.len(), psid.len());
         let message = Self::new(

@@ -4,7 +4,7 @@ use billswitch::clock::UnixMillis;
 use billswitch::ids::{BusinessDate, KeyParts, PaymentKey, Rrn, Short, Stan};
 use billswitch::journal::{Sealer, Step, Store, Turn, Write, Writer, ledger};
 use billswitch::money::MinorUnits;
-use billswitch::switch::{Digest, Evidence, Payment, Record, State, What};
+use billswitch::switch::{CountedAs, Digest, Evidence, Payment, Record, State, What};
 
 /// The first business date.
 pub(crate) const DAY: i32 = 20_777;
@@ -48,6 +48,8 @@ pub(crate) fn payment(number: u64, day: i32, state: State) -> Payment {
         trace: number,
         reference: None,
         owed: None,
+        totals_date: date(day),
+        counted: CountedAs::Nothing,
     }
 }
 
@@ -62,6 +64,7 @@ pub(crate) fn record(day: i32, what: What, payment: Option<Payment>) -> Record {
         payment: payment.map(Box::new),
         due: None,
         was_due: None,
+        counted: None,
         evidence: Evidence(vec![b'e'; 120].into()),
     }
 }

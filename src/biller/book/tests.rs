@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::ids::KeyParts;
 use crate::money::MinorUnits;
-use crate::switch::{Digest, State};
+use crate::switch::{CountedAs, Digest, State};
 
 #[derive(Default)]
 struct Memory(BTreeMap<Vec<u8>, Vec<u8>>);
@@ -60,6 +60,8 @@ fn payment(stan: &str) -> Payment {
         heads: Vec::new(),
         advice: false,
         confirmations: 0,
+        totals_date: "2026-11-20".parse().unwrap(),
+        counted: CountedAs::Nothing,
         owed: None,
         taken_in: UnixMillis(1),
         trace: 1,

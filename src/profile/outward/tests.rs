@@ -10,7 +10,8 @@ use crate::ids::{BusinessDate, KeyParts, PaymentKey};
 use crate::iso8583::{Mirror, decode, from_json};
 use crate::profile::shipped;
 use crate::switch::{
-    About, Answer, Bill, BillRef, BillStatus, Digest, Outcome, Posting, Reference, Request, Reversal, State,
+    About, Answer, Bill, BillRef, BillStatus, CountedAs, Digest, Outcome, Posting, Reference, Request,
+    Reversal, State,
 };
 
 fn profile(name: &str) -> Profile {
@@ -58,6 +59,8 @@ fn payment(biller: &str) -> Payment {
         taken_in: UnixMillis(1_795_165_507_000),
         trace: 1_700_000,
         reference: None,
+        totals_date: "2026-11-21".parse().unwrap(),
+        counted: CountedAs::Nothing,
     }
 }
 
@@ -170,7 +173,7 @@ fn what_is_said_in_the_words_of_a_profile_is_what_its_other_side_hears() {
         };
         assert_eq!(repeated.key, heard.key, "{name}: repeated, it is known by the same");
 
-        payment.reversal = Some(Reversal { answer: None, attempts: 1 });
+        payment.reversal = Some(Reversal { attempts: 1, ..Reversal::default() });
         let reverse = Order::Reverse { payment: Box::new(payment.clone()), again: false };
         let first = ear.say(Say::Order(&reverse));
         let Request::Reversal(undone) = ear.hears(&first) else { panic!("{name}: a reversal") };
@@ -179,7 +182,7 @@ fn what_is_said_in_the_words_of_a_profile_is_what_its_other_side_hears() {
             ear.answered(&first, &Answer::plain(Reason::Approved), &Asked::Reverse),
             Outcome::Reversed
         ));
-        payment.reversal = Some(Reversal { answer: None, attempts: 2 });
+        payment.reversal = Some(Reversal { attempts: 2, ..Reversal::default() });
         let second = ear.say(Say::Order(&Order::Reverse { payment: Box::new(payment), again: true }));
         assert_eq!(second[4..], first[4..], "{name}: the second differs in its type alone");
         assert_ne!(second[..4], first[..4], "{name}");

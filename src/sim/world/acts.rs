@@ -2,7 +2,7 @@
 
 use super::auditor::Purpose;
 use super::daemon::{Daemon, Input, Waiter};
-use super::frames::inquiry;
+use super::frames::{inquiry, totals};
 use super::{Defect, Fault, Happening, Moment, Move, World};
 use crate::desk::Leaving;
 use crate::ids::BillerCode;
@@ -21,6 +21,7 @@ impl World<'_> {
             Move::Garbage { link, length } => self.garbage(link, length),
             Move::SignOff { link, for_ms } => self.sign_off(link, for_ms),
             Move::Echo { link } => self.talk(link, "301", Purpose::Talk),
+            Move::Totals { link, advice } => self.reconcile(link, advice),
             Move::NetworkCutsOver { link } => self.talk(link, "201", Purpose::Talk),
             Move::AnswersUnasked { link } => self.answer_unasked(link),
             Move::LinkDies { link } => self.hang_up(link),
@@ -56,6 +57,21 @@ impl World<'_> {
         let code = self.site.billers.get(biller).map(|biller| biller.code.to_string()).unwrap_or_default();
         match inquiry(self.site, self.messages, &code, bill) {
             Ok((numbers, frame)) => self.send(link, "0200", (numbers, Purpose::Talk, None), Ok(frame), 0),
+            Err(error) => self.auditor.object(0, || error.to_string()),
+        }
+    }
+
+    /// An acquirer sends its totals, as far as it knows by now.
+    fn reconcile(&mut self, link: usize, advice: bool) {
+        self.messages = self.messages.saturating_add(1);
+        let mti = if advice { "0520" } else { "0500" };
+        let own = self.deals.iter().filter(|deal| deal.intent.link == link);
+        let paid = own.filter(|deal| deal.outcome.as_deref() == Some("00") && !deal.reversed);
+        let counted = paid.fold((0_u64, 0_u64), |(number, sum), deal| {
+            (number.saturating_add(1), sum.saturating_add(deal.intent.debits()))
+        });
+        match totals(self.site, self.messages, mti, counted) {
+            Ok((numbers, frame)) => self.send(link, mti, (numbers, Purpose::Totals, None), Ok(frame), 0),
             Err(error) => self.auditor.object(0, || error.to_string()),
         }
     }

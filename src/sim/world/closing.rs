@@ -8,6 +8,7 @@ use super::daemon::Input;
 use super::deals::Deal;
 use super::dice::number_of;
 use super::site::Manner;
+use crate::desk::stored_totals;
 use crate::ids::{BusinessDate, PaymentKey};
 use crate::journal::{JournalError, Store};
 use crate::settle;
@@ -30,6 +31,9 @@ impl World<'_> {
         }
         let beliefs = self.deals.iter().map(|deal| (deal.key.clone(), belief(deal))).collect();
         self.auditor.closes(&beliefs, &self.disk);
+        if let Err(error) = self.totals(&store, today, &beliefs) {
+            self.auditor.object(4, || format!("the totals cannot be read: {error}"));
+        }
         match self.scrolls(&store, today) {
             Ok(lines) => self.auditor.reads_scrolls(&lines, &self.disk),
             Err(error) => self.auditor.object(4, || format!("the scrolls cannot be read: {error}")),
@@ -69,6 +73,34 @@ impl World<'_> {
             self.input(Input::Resolve(PaymentKey::from_stored(&key), resolution));
         }
         any
+    }
+
+    /// Holds the totals that the store keeps against its legs, and against what was paid over each link.
+    fn totals(
+        &mut self,
+        store: &Store,
+        today: BusinessDate,
+        beliefs: &BTreeMap<Vec<u8>, Belief>,
+    ) -> Result<(), JournalError> {
+        let legs = settle::totals_of_legs(store)?;
+        for link in &self.site.links {
+            let mut net = 0_i128;
+            let mut date = super::Site::first_date();
+            while date <= today {
+                let (stored, _) = stored_totals(store, *link, date)?;
+                let counted = legs.get(&(date, *link)).copied().unwrap_or_default();
+                if stored != counted {
+                    self.auditor.object(4, || {
+                        format!("the totals of {link} on {date} are {stored:?}, by the legs {counted:?}")
+                    });
+                }
+                net = net.saturating_add(stored.debits.amount.into());
+                net = net.saturating_sub(stored.debit_reversals.amount.into());
+                date = date.next();
+            }
+            self.auditor.reads_totals(link.as_str(), net, beliefs, &self.disk);
+        }
+        Ok(())
     }
 
     /// Every line of every scroll.

@@ -212,6 +212,10 @@ impl Daemon {
             Some(Defect::DropTombstone) => drop_tag(turn, b"F"),
             Some(Defect::DropException) => drop_tag(turn, b"X"),
             Some(Defect::ForgetOutcomes) => drop_tag(turn, b"PN"),
+            Some(Defect::ForgetTotals) => turn.writes.retain(|write| match write {
+                Write::Put { key, .. } => !key.starts_with(b"Ototals"),
+                Write::Delete { .. } | Write::DeleteIf { .. } | Write::Forget { .. } => true,
+            }),
             Some(_) | None => {}
         }
     }

@@ -24,6 +24,8 @@ pub enum Defect {
     DropException,
     /// Outcomes are not kept: a repeat is a new payment.
     ForgetOutcomes,
+    /// Totals are not kept.
+    ForgetTotals,
     /// An approval after its deadline is ignored.
     ForgetLateApproval,
     /// Replies to orders of before a restart are taken for those of orders after it that have the same number.
@@ -71,6 +73,7 @@ impl Defect {
         Self::DropTombstone,
         Self::DropException,
         Self::ForgetOutcomes,
+        Self::ForgetTotals,
         Self::ForgetLateApproval,
         Self::ReuseLegNumbers,
         Self::MatchByStan,

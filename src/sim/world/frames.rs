@@ -150,6 +150,28 @@ pub(super) fn network(site: &Site, number: u64, code: &str) -> Result<(Numbers, 
     Ok((numbers, frame))
 }
 
+/// What an acquirer has counted: payments, and their sum. It counts by hand and knows of none given back.
+pub(super) fn totals(
+    site: &Site,
+    number: u64,
+    mti: &str,
+    (payments, sum): (u64, u64),
+) -> Result<(Numbers, Bytes), FrameError> {
+    let numbers = Numbers { rrn: String::new(), ..free_numbers(number) };
+    let (payments, sum, net) = (format!("{payments:010}"), format!("{sum:016}"), format!("D{sum:016}"));
+    let fields: [(u8, &[u8]); 7] = [
+        (7, numbers.transmitted_at.as_bytes()),
+        (11, numbers.stan.as_bytes()),
+        (76, payments.as_bytes()),
+        (77, b"0000000000"),
+        (88, sum.as_bytes()),
+        (89, b"0000000000000000"),
+        (97, net.as_bytes()),
+    ];
+    let frame = message(site, mti, &fields)?;
+    Ok((numbers, frame))
+}
+
 fn free_numbers(number: u64) -> Numbers {
     let number = number.saturating_add(700_000);
     Numbers {

@@ -182,6 +182,8 @@ pub(super) enum Move {
     NetworkCutsOver { link: usize },
     /// The operator moves the business date.
     CutOver,
+    /// An acquirer sends what it has counted. `advice`: 0520 rather than 0500.
+    Totals { link: usize, advice: bool },
 }
 
 /// A run, drawn up.
@@ -278,7 +280,7 @@ fn intent(dice: &mut Dice, number: u64, bills: u64, (billers, focus): (usize, Op
 
 fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
     let (link, biller) = (dice.index(LINKS), dice.index(BILLERS));
-    match dice.below(12) {
+    match dice.below(14) {
         0 | 1 => Move::Inquire { link, biller, bill: dice.below(bills) },
         2 => Move::Garbage { link, length: dice.between(1, 40) },
         3 => Move::SignOff { link, for_ms: dice.between(100, 3_000) },
@@ -289,6 +291,7 @@ fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
         10 => Move::NetworkCutsOver { link },
         11 => Move::AnswersUnasked { link },
         8 => Move::Block { biller, for_ms: dice.between(500, 5_000) },
+        12 => Move::Totals { link, advice: dice.one_in(2) },
         9 if crashes => Move::Drain { down_ms: dice.between(100, 2_000) },
         _ => Move::CutOver,
     }

@@ -61,6 +61,32 @@ impl Auditor {
         }
     }
 
+    /// What the totals of a link come to over all dates, against what its payments come to that the acquirer believes to
+    /// be paid. Where people have had a hand in any, the sums may differ.
+    pub(in crate::sim::world) fn reads_totals(
+        &mut self,
+        link: &str,
+        net: i128,
+        beliefs: &BTreeMap<Vec<u8>, Belief>,
+        disk: &MemoryDisk,
+    ) {
+        let mut paid = 0_i128;
+        for (key, belief) in beliefs {
+            let Some(account) = self.accounts.get(key).filter(|_| key.ends_with(link.as_bytes())) else {
+                continue;
+            };
+            if account.resolved || *belief == Belief::WithPeople || tag(disk, key) == Some(b'X') {
+                return;
+            }
+            if *belief == Belief::Paid {
+                paid = paid.saturating_add(account.bought.debits.into());
+            }
+        }
+        self.hold(4, net == paid, || {
+            format!("the totals of {link} come to {net}, and what was paid over it to {paid}")
+        });
+    }
+
     /// People take a payment over, if it is theirs; says whether it stands at the biller.
     pub(in crate::sim::world) fn hands_over(&mut self, key: &[u8], disk: &MemoryDisk) -> Option<bool> {
         let account = self.accounts.get_mut(key).filter(|_| tag(disk, key) == Some(b'X'))?;

@@ -146,6 +146,8 @@ impl Auditor {
             "0400" | "0401" => "0410",
             "0220" | "0221" => "0230",
             "0420" | "0421" => "0430",
+            "0500" => "0510",
+            "0520" => "0530",
             _ => "0810",
         };
         let Numbers { transmitted_at, stan, rrn } = &asked.numbers;
@@ -161,6 +163,9 @@ impl Auditor {
             }),
             Purpose::Meddling => self.hold(3, heard.code != "00", || {
                 format!("the reversal of {rrn} by somebody else was accepted")
+            }),
+            Purpose::Totals => self.hold(4, matches!(heard.code.as_str(), "00" | "91"), || {
+                format!("totals were answered with {}", heard.code)
             }),
             Purpose::SignOn if heard.code == "00" => drop(self.signed_on.insert(asked.link)),
             Purpose::SignOff if heard.code == "00" => drop(self.signed_on.remove(&asked.link)),

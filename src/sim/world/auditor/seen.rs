@@ -27,6 +27,8 @@ pub(in crate::sim::world) enum Purpose {
     OtherContent,
     /// Somebody else's reversal of it.
     Meddling,
+    /// What the acquirer has counted.
+    Totals,
     SignOn,
     SignOff,
     /// Anything whose answer moves nothing.
