@@ -6,7 +6,7 @@ use toml::Spanned;
 use super::load::{Check, ProfileError, ProfileFault};
 use super::ours::OwnRequest;
 use super::tables::{KeyChangeTable, MacTable};
-use super::{Class, Profile};
+use super::{Class, Kind, Profile};
 use crate::iso8583::{
     Covered, FieldPath, Framing, MacAlgorithm, MacFrom, MacPadding, MacRule, Message, Mti, Seal, SentMac,
 };
@@ -100,14 +100,15 @@ impl Profile {
 
     /// Whether this field of a message holds a new key: nobody is told it again.
     pub(super) fn holds_key(&self, message: &Message<'_, '_>, field: u8) -> bool {
-        let places = self.key_change.as_ref().filter(|places| places.key.field() == field);
-        places.is_some_and(|places| message.get(&places.key).is_some())
+        self.key_change.as_ref().is_some_and(|places| places.key.field() == field) && self.brings_key(message)
     }
 
-    /// Whether a message brings a new key.
+    /// Whether a message brings a new key: only one of the network's can.
     #[must_use]
     pub fn brings_key(&self, message: &Message<'_, '_>) -> bool {
-        self.key_change.as_ref().is_some_and(|places| message.get(&places.key).is_some())
+        let Some(places) = &self.key_change else { return false };
+        let network = |class: &Class| class.kind == Kind::Network && class.is_of(message.mti());
+        self.classes.iter().any(network) && message.get(&places.key).is_some()
     }
 
     /// The new key in a message, if it holds one that could be read.
