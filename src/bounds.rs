@@ -55,3 +55,20 @@ pub struct Sealing {
     /// Legs of one segment, to the block.
     pub segment_legs_max: u64,
 }
+
+/// Bounds of the connections to a department's host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HostBounds {
+    /// Bounds of each connection.
+    pub link: LinkBounds,
+    /// Connections at once; 1 to 16.
+    pub connections: usize,
+    /// Orders that may wait to be written, a connection; the next is not sent.
+    pub queue_max: usize,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long it may take to answer a sign-on.
+    pub sign_on_timeout: Duration,
+    /// Pause before connecting again: the first, doubled each time up to the second.
+    pub reconnect: (Duration, Duration),
+}

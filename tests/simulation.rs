@@ -45,8 +45,9 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::LostIsNotSent
         | Defect::AnotherIdentity
         | Defect::DateOfToday
-        | Defect::ShedReversals => 80,
-        Defect::ForgetLateApproval => 500,
+        | Defect::ShedReversals
+        | Defect::IgnoreDisk => 80,
+        Defect::ForgetLateApproval | Defect::ForwardAtOnce => 500,
         Defect::ReuseLegNumbers => 1_000,
     }
 }

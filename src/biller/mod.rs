@@ -7,6 +7,7 @@
 pub mod book;
 mod guard;
 mod health;
+pub mod iso8583;
 pub mod rest;
 
 pub use guard::{Guarded, RESERVED_SHARE};

@@ -11,6 +11,7 @@ use super::tables::{grouped, pairs, span, table};
 use super::totals::totals_table;
 use super::{CliError, Place};
 use crate::biller::Reach;
+use crate::config::Config;
 use crate::control::{
     BillerReply, Client, ExceptionReply, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply,
     VerifyReply,
@@ -42,7 +43,11 @@ pub(super) struct CtlArgs {
 }
 
 pub(super) fn run(args: CtlArgs) -> Result<ExitCode, CliError> {
-    let config = args.place.load()?;
+    let config = match (args.place.load(), &args.place.store) {
+        // A file that is being mended keeps nobody from the daemon whose store they name.
+        (Err(_), Some(store)) => Config { store: store.clone(), ..Config::load(None)? },
+        (loaded, _) => loaded?,
+    };
     let mut client = Client::connect(&control_socket(&config.store))?;
     let reply = client.ask(args.request)?;
     let text = if args.json { json(&reply) } else { Ok(people(&reply, &config.time_zone)) };
@@ -93,6 +98,9 @@ fn people(reply: &Reply, zone: &TimeZone) -> String {
 
 fn status_table(status: &StatusReply) -> Table {
     let state = if status.draining { "draining" } else { "serving" };
+    let free = status
+        .free_bytes
+        .map_or_else(|| "unknown".to_owned(), |free| format!("{} bytes free", grouped(free)));
     pairs([
         ("state", state.to_owned()),
         ("business date", status.business_date.to_string()),
@@ -101,6 +109,14 @@ fn status_table(status: &StatusReply) -> Table {
         ("alarms since the start", grouped(status.alarms)),
         ("connections refused", grouped(status.refused_connections)),
         ("last leg", grouped(status.last_leg)),
+        ("legs worked with", grouped(status.working_legs)),
+        (
+            "sealed days",
+            status.oldest_sealed_date.map_or_else(
+                || "none".to_owned(),
+                |oldest| format!("{}, from {oldest} on", grouped(status.sealed_days)),
+            ),
+        ),
         (
             "store",
             format!(
@@ -109,6 +125,10 @@ fn status_table(status: &StatusReply) -> Table {
                 grouped(status.syncs),
                 status.blobs
             ),
+        ),
+        (
+            "disk",
+            format!("{free}{}", if status.disk_low { ": too few, new requests are refused" } else { "" }),
         ),
         ("up", format!("{} s, version {}, process {}", grouped(status.uptime_s), status.version, status.pid)),
     ])
@@ -223,7 +243,7 @@ fn billers_table(billers: &[BillerReply]) -> Table {
     rows
 }
 
-fn legs_table(legs: &[LegReply], zone: &TimeZone) -> Table {
+pub(super) fn legs_table(legs: &[LegReply], zone: &TimeZone) -> Table {
     let mut rows = table(&[">leg", "time", "date", "link", "STAN", "RRN", "what", "payment"]);
     for leg in legs {
         rows.add_row([
@@ -258,7 +278,7 @@ fn exceptions_text(found: &[ExceptionReply], zone: &TimeZone) -> String {
     texts.collect::<Vec<_>>().join("\n\n")
 }
 
-fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {
+pub(super) fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {
     let payment = &found.payment;
     let posting = payment.posting.as_ref();
     let heads = posting.map(|posting| {
@@ -279,15 +299,20 @@ fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {
     format!("{facts}\n{}", legs_table(&found.legs, zone))
 }
 
-fn verified_text(verified: &VerifyReply) -> String {
+pub(super) fn verified_text(verified: &VerifyReply) -> String {
     let keys = verified.keys.map_or_else(
         || "keys: not checked, they changed meanwhile; ask again in a quiet moment".to_owned(),
         |keys| format!("keys: all {} are there", grouped(keys)),
     );
+    let pruned = match verified.pruned {
+        0 => String::new(),
+        legs => format!("; {} legs are pruned here, and only their chain was checked", grouped(legs)),
+    };
     format!(
-        "the journal is whole: {} legs in {} blocks, head {}\n{keys}\njournal and books agree: {} payments stand, {} bills paid by them",
+        "the journal is whole: {} legs in {} blocks, {} of them sealed, head {}{pruned}\n{keys}\njournal and books agree: {} payments stand, {} bills paid by them",
         grouped(verified.legs),
         grouped(verified.blocks),
+        grouped(verified.sealed),
         verified.head_hash,
         grouped(verified.posted),
         grouped(verified.paid_bills),

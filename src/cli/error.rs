@@ -10,9 +10,10 @@ use super::message::MessageToolError;
 use crate::biller::book::LineFault;
 use crate::config::{ConfigError, SpecError};
 use crate::control::ControlError;
-use crate::journal::JournalError;
+use crate::journal::{ArchiveError, JournalError};
 use crate::server::{ImportError, StartError};
 use crate::settle::{AuditError, ScrollError};
+use crate::sim::compare::CompareError;
 use crate::sim::replay::ReplayError;
 use crate::sim::rest::{OfficeError, ServerTlsError};
 use crate::sim::world::SiteError;
@@ -35,6 +36,9 @@ pub enum CliError {
     /// The store.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Sealed days.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The switch could not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -71,6 +75,9 @@ pub enum CliError {
     /// The simulated department.
     #[error(transparent)]
     Department(#[from] OfficeError),
+    /// Two books.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Its TLS.
     #[error(transparent)]
     DepartmentTls(#[from] ServerTlsError),
@@ -168,6 +175,7 @@ impl CliError {
     const fn status(&self) -> u8 {
         match self {
             Self::Journal(error)
+            | Self::Archive(ArchiveError::Journal(error))
             | Self::Start(StartError::Journal(error))
             | Self::Scroll(ScrollError::Journal(error))
             | Self::Audit(AuditError::Journal(error)) => match error {
@@ -189,6 +197,7 @@ impl CliError {
             Self::Control(ControlError::NoDaemon { .. }) => 3,
             Self::Control(ControlError::Refused(_))
             | Self::Audit(_)
+            | Self::Archive(_)
             | Self::BadLines(_)
             | Self::BadLine(_)
             | Self::NoBill { .. }
@@ -206,6 +215,7 @@ impl CliError {
             | Self::Component(_)
             | Self::Simulation(_)
             | Self::Department(_)
+            | Self::Compare(_)
             | Self::DepartmentTls(_)
             | Self::Io { .. }
             | Self::NoStore { .. }

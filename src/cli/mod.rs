@@ -5,6 +5,7 @@ mod check;
 mod ctl;
 mod demo;
 mod error;
+mod journal;
 mod key;
 pub mod message;
 pub mod replay;
@@ -58,6 +59,7 @@ enum Command {
     Ctl(ctl::CtlArgs),
     /// Import a department's bills, and export what was paid; with the daemon running or without
     Book(book::BookArgs),
+    Journal(journal::JournalArgs),
     Decode(message::DecodeArgs),
     Encode(message::EncodeArgs),
     Doctor(message::DoctorArgs),
@@ -115,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Ctl(args) => ctl::run(args),
         Command::Book(args) => book::run(args),
+        Command::Journal(args) => journal::run(args),
         Command::Decode(args) => {
             args.read.from.with.load().and_then(|dialect| Ok(message::decode(&args, &dialect)?))
         }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, Place};
 use crate::ids::BusinessDate;
-use crate::server::{Extras, Server};
+use crate::server::{Extras, Reread, Server};
 use crate::telemetry::recorder::{QUEUE_FRAMES, Recorder};
 use crate::telemetry::start_logs;
 
@@ -18,7 +19,8 @@ Examples:
   billswitch serve --config deploy/billswitch.toml --store /var/lib/billswitch
   billswitch serve --record morning.pcap            record the traffic, card data masked
 
-SIGTERM and SIGINT drain: new work is refused, what is in flight is finished or kept in the store, exit status 0.";
+SIGTERM and SIGINT drain: new work is refused, what is in flight is finished or kept in the store, exit status 0.
+SIGHUP reads the configuration again, as `billswitch ctl reload` does.";
 
 /// What `serve` takes.
 #[derive(Args, Debug)]
@@ -43,7 +45,9 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     if args.business_date.is_some() {
         config.business_date = args.business_date;
     }
-    let mut extras = Extras::default();
+    let place = args.place.clone();
+    let reread: Reread = Arc::new(move || place.load().map_err(|error| error.to_string()));
+    let mut extras = Extras { reread: Some(reread), ..Extras::default() };
     let recording = match &args.record {
         None => None,
         Some(path) => {
@@ -54,7 +58,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     };
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
     runtime.block_on(async {
-        let (mut term, mut int) = signals().map_err(CliError::io("listening for signals"))?;
+        let [mut term, mut int, mut hangup] = signals().map_err(CliError::io("listening for signals"))?;
         let server = match Server::start(config, extras).await {
             Ok(server) => server,
             Err(error) => {
@@ -66,10 +70,15 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
         for (link, address) in server.listening() {
             tracing::info!(%link, %address, "listening");
         }
-        tokio::select! {
-            _ = term.recv() => tracing::info!("SIGTERM: draining"),
-            _ = int.recv() => tracing::info!("SIGINT: draining"),
-            () = server.drain_asked() => tracing::info!("the operator asked: draining"),
+        loop {
+            tokio::select! {
+                _ = term.recv() => tracing::info!("SIGTERM: draining"),
+                _ = int.recv() => tracing::info!("SIGINT: draining"),
+                () = server.drain_asked() => tracing::info!("the operator asked: draining"),
+                // What comes of it is logged and journalled.
+                _ = hangup.recv() => { let _ = server.reload().await; continue }
+            }
+            break;
         }
         server.drain().await;
         Ok::<(), CliError>(())
@@ -84,6 +93,6 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn signals() -> std::io::Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)> {
-    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+fn signals() -> std::io::Result<[Signal; 3]> {
+    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?])
 }

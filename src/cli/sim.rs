@@ -11,6 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
 use crate::ids::BusinessDate;
+use crate::sim::compare;
+use crate::sim::iso::{self, Books};
 use crate::sim::rest::{Department, FaultRule, Office, Settings};
 
 const REST_HELP: &str = "\
@@ -35,6 +37,37 @@ Examples:
   billswitch sim rest --listen 127.0.0.1:8090 --bills fixtures/billers/certification.csv --ledger department.jsonl
   billswitch sim rest --listen 127.0.0.1:8090 --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:delay=200:1%";
 
+const COMPARE_HELP: &str = "\
+Bills, amounts and receipts are compared. What is still in doubt is in neither book or in the ledger alone: wait until
+`billswitch ctl status` shows nothing open, and look at `billswitch ctl exceptions`.
+
+Example:
+  billswitch book export KPWATER --date 2026-11-20 > scroll.csv
+  billswitch sim compare --ledger department.jsonl --scroll scroll.csv
+
+Exit status: 0 they say the same, 1 they differ.";
+const ISO_HELP: &str = "\
+The host speaks the profile as its [classes] and [answer] say, so that the switch reaches it by the same file's [outward].
+Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment, reversal or any. WHEN: a rate (5%), a consumer (consumer=7001) or once
+(nth=3).
+  refuse        the connection is closed at once                      (only by rate or nth; CALLS does not matter)
+  reset         it is closed once the request is read; nothing is done
+  drop          carried out, and closed instead of an answer
+  cut           carried out, and closed in the middle of the answer
+  hang          nothing is done, and nothing answered
+  late=MS       carried out, answered after that                      delay=MS   carried out after that
+  garbage       carried out, answered with a broken message           duplicate  carried out, answered twice
+  code=NN       not carried out, answered with a response code
+  wrong-amount  an inquiry tells another amount, a payment's answer confirms another
+
+The ledger is that of `sim rest`: a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), and one
+with `undone` for each that is given back; on disk before it is answered, and taken up again. The identity is DE 7, 11, 37, 32
+and 41, or what stands for them. Bills are in the columns of `billswitch book import`.
+
+Examples:
+  billswitch sim iso --listen 127.0.0.1:7001 --profile ebipp --bills bills.csv --ledger host.jsonl
+  billswitch sim iso --listen 127.0.0.1:7002 --profile pln --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:late=300:1%";
+
 /// What `sim` takes.
 #[derive(Args, Debug)]
 pub(super) struct SimArgs {
@@ -47,6 +80,53 @@ enum SimCommand {
     /// A department with an HTTP API, as the 1BILL-style contract has it
     #[command(after_help = REST_HELP)]
     Rest(RestArgs),
+    /// Hold a simulated department's ledger against a daily scroll of the switch
+    #[command(after_help = COMPARE_HELP)]
+    Compare(CompareArgs),
+    /// A department's ISO 8583 host, in any profile
+    #[command(after_help = ISO_HELP)]
+    Iso(IsoArgs),
+}
+
+#[derive(Args, Debug)]
+struct CompareArgs {
+    /// What the department has posted
+    #[arg(long, value_name = "FILE.jsonl")]
+    ledger: PathBuf,
+    /// What the switch says, as `book export` writes it
+    #[arg(long, value_name = "FILE.csv")]
+    scroll: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct IsoArgs {
+    /// Where to listen; port 0 takes a free one, which is printed
+    #[arg(long, value_name = "ADDR")]
+    listen: SocketAddr,
+    /// What it speaks
+    #[arg(long, value_name = "NAME")]
+    profile: String,
+    /// Folder with dialects/ and profiles/, instead of those that are built in
+    #[arg(long, value_name = "DIR")]
+    specs: Option<PathBuf>,
+    /// Bills, in the columns of `book import`
+    #[arg(long, value_name = "FILE.csv")]
+    bills: PathBuf,
+    /// What is posted and given back; made if it is not there
+    #[arg(long, value_name = "FILE.jsonl")]
+    ledger: PathBuf,
+    /// Something that goes wrong; may be given several times
+    #[arg(long = "fault", value_name = "RULE")]
+    faults: Vec<FaultRule>,
+    /// Draws the faults that strike at a rate
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The day by which bills are due and expire, instead of the calendar's
+    #[arg(long, value_name = "DATE")]
+    today: Option<BusinessDate>,
 }
 
 #[derive(Args, Debug)]
@@ -86,6 +166,8 @@ struct RestArgs {
 pub(super) fn run(args: SimArgs) -> Result<ExitCode, CliError> {
     match args.command {
         SimCommand::Rest(args) => rest(args),
+        SimCommand::Compare(args) => held_against(&args),
+        SimCommand::Iso(args) => iso(args),
     }
 }
 
@@ -106,12 +188,46 @@ fn rest(args: RestArgs) -> Result<ExitCode, CliError> {
         faults: args.faults,
         seed: args.seed,
     };
+    serving(
+        async {
+            let listening = Department::serve(office, settings).await;
+            let department = listening.map_err(CliError::io(format!("cannot listen on {}", args.listen)))?;
+            Ok((department.address, department))
+        },
+        bills,
+        paid,
+    )
+}
+
+fn iso(args: IsoArgs) -> Result<ExitCode, CliError> {
+    let profile = Arc::new(crate::config::Specs::new(args.specs).profile(&args.profile)?);
+    let books = Arc::new(Books::open(&args.bills, &args.ledger, args.today)?);
+    let (bills, paid) = books.counts();
+    let framing = profile.dialect().framing();
+    let settings =
+        iso::Settings { listen: args.listen, profile, framing, faults: args.faults, seed: args.seed };
+    serving(
+        async {
+            let listening = iso::Host::serve(books, settings).await;
+            let host = listening.map_err(CliError::io(format!("cannot listen on {}", args.listen)))?;
+            Ok((host.address, host))
+        },
+        bills,
+        paid,
+    )
+}
+
+/// Begins to serve, says where, and goes on until the process is told to end.
+fn serving<S>(
+    begin: impl Future<Output = Result<(SocketAddr, S), CliError>>,
+    bills: usize,
+    paid: usize,
+) -> Result<ExitCode, CliError> {
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
     runtime.block_on(async {
-        let listening = Department::serve(office, settings).await;
-        let department = listening.map_err(CliError::io(format!("cannot listen on {}", args.listen)))?;
+        let (address, served) = begin.await?;
         let mut out = std::io::stdout();
-        writeln!(out, "listening on {}: {bills} bills, {paid} paid here", department.address)
+        writeln!(out, "listening on {address}: {bills} bills, {paid} paid here")
             .and_then(|()| out.flush())
             .map_err(CliError::io("writing"))?;
         let caught = |kind| signal(kind).map_err(CliError::io("listening for signals"));
@@ -120,7 +236,24 @@ fn rest(args: RestArgs) -> Result<ExitCode, CliError> {
             _ = term.recv() => {}
             _ = int.recv() => {}
         }
-        drop(department);
+        drop(served);
         Ok(ExitCode::SUCCESS)
     })
+}
+
+fn held_against(args: &CompareArgs) -> Result<ExitCode, CliError> {
+    let found = compare::compare(&args.scroll, &args.ledger)?;
+    let mut out = std::io::stdout().lock();
+    let told = if args.json {
+        serde_json::to_string_pretty(&found)
+            .map_err(std::io::Error::other)
+            .and_then(|text| writeln!(out, "{text}"))
+    } else {
+        found.differences.iter().try_for_each(|difference| writeln!(out, "{difference}")).and_then(|()| {
+            let (same, different) = (found.same, found.differences.len());
+            writeln!(out, "{same} bills agree, {} minor units in all; {different} differ", found.amount)
+        })
+    };
+    told.map_err(CliError::io("writing"))?;
+    Ok(if found.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::check::{COUNT, Check};
-use super::file::{AdapterKind, BillerTable, RestTable};
-use super::{ConfigError, ConfigFault, CredentialSource, RestConfig, SpecError, Specs, Way};
+use super::file::{AdapterKind, BillerTable, DeadlinesTable, RestTable};
+use super::{ConfigError, ConfigFault, CredentialSource, HostConfig, RestConfig, SpecError, Specs, Way};
 use crate::bounds::{GuardBounds, HttpBounds};
 use crate::switch::InDoubt;
 
@@ -29,7 +29,9 @@ impl Check<'_> {
         let reversible = biller.reversible.as_ref().map(Spanned::get_ref).copied();
         let in_doubt = biller.in_doubt.as_ref().map(Spanned::get_ref).copied();
         match biller.adapter {
-            AdapterKind::Book => Ok((reversible.unwrap_or(true), in_doubt.unwrap_or(InDoubt::Reverse))),
+            AdapterKind::Book | AdapterKind::Iso8583 => {
+                Ok((reversible.unwrap_or(true), in_doubt.unwrap_or(InDoubt::Reverse)))
+            }
             AdapterKind::Rest => {
                 let at = |span| Err(self.fail(&span, ConfigFault::Irreversible));
                 match (&biller.reversible, &biller.in_doubt) {
@@ -41,14 +43,32 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn way(&self, biller: &BillerTable, dir: &Path, specs: &Specs) -> Result<Way, ConfigError> {
-        match (biller.adapter, &biller.rest) {
-            (AdapterKind::Book, None) => Ok(Way::Book),
-            (AdapterKind::Rest, Some(table)) => {
+    pub(super) fn way(
+        &self,
+        biller: &BillerTable,
+        deadlines: &DeadlinesTable,
+        hosts: &[HostConfig],
+        dir: &Path,
+        specs: &Specs,
+    ) -> Result<Way, ConfigError> {
+        match (biller.adapter, &biller.rest, &biller.iso8583) {
+            (AdapterKind::Book, None, None) => Ok(Way::Book),
+            (AdapterKind::Rest, Some(table), None) => {
                 Ok(Way::Rest(Box::new(self.rest(biller, table.get_ref(), dir, specs)?)))
             }
-            (AdapterKind::Book, Some(table)) => Err(self.fail(&table.span(), ConfigFault::Adapter)),
-            (AdapterKind::Rest, None) => Err(self.fail(&biller.code.span(), ConfigFault::Adapter)),
+            (AdapterKind::Iso8583, None, Some(table)) => self.behind_host(biller, table, deadlines, hosts),
+            (AdapterKind::Book | AdapterKind::Iso8583, Some(table), _) => {
+                Err(self.fail(&table.span(), ConfigFault::Adapter("rest")))
+            }
+            (AdapterKind::Book | AdapterKind::Rest, _, Some(table)) => {
+                Err(self.fail(&table.span(), ConfigFault::Adapter("iso8583")))
+            }
+            (AdapterKind::Rest, None, None) => {
+                Err(self.fail(&biller.code.span(), ConfigFault::Adapter("rest")))
+            }
+            (AdapterKind::Iso8583, None, None) => {
+                Err(self.fail(&biller.code.span(), ConfigFault::Adapter("iso8583")))
+            }
         }
     }
 

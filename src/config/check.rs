@@ -6,14 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::file::{
     AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, VaultTable,
 };
 use super::{
-    BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, MacConfig, SpecError,
-    Specs,
+    BillerConfig, Config, ConfigError, ConfigFault, HostConfig, KeySource, Limits, LinkConfig, MacConfig,
+    SpecError, Specs, Way,
 };
 use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
@@ -44,12 +45,21 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
     let time_zone = jiff::tz::TimeZone::get(zone.get_ref())
         .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
     let limits = check.limits(&parsed.limits)?;
-    let links = check.links(&parsed.link, &specs)?;
-    let billers = check.billers(&parsed.biller, &parsed.deadlines, dir, &specs)?;
+    let mut links = check.links(&parsed.link, &specs)?;
+    let hosts = check.hosts(&parsed.host, &specs)?;
+    let billers = check.billers(&parsed.biller, &parsed.deadlines, &hosts, dir, &specs)?;
     let keys = check.keys(&parsed.vault)?;
     let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
-    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, billers })
+    let written: toml::Table = toml::from_str(text).map_err(|error| {
+        check.fail(&error.span().unwrap_or_default(), ConfigFault::Syntax(error.message().to_owned()))
+    })?;
+    let lines = written.get("link").and_then(toml::Value::as_array).into_iter().flatten();
+    for (link, lines) in links.iter_mut().zip(lines) {
+        link.digest =
+            Sha256::new().chain_update(link.digest).chain_update(lines.to_string()).finalize().into();
+    }
+    Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, hosts, billers, written })
 }
 
 impl Check<'_> {
@@ -95,6 +105,8 @@ impl Check<'_> {
             queue_max: self.bounded(&table.queue_max, "queue_max", COUNT)?,
             connections_max: self.bounded(&table.connections_max, "connections_max", COUNT)?,
             drain_timeout: self.millis(&table.drain_timeout_ms, "drain_timeout_ms")?,
+            queue_delay_ms: u64::from(self.bounded::<u32>(&table.queue_delay_ms, "queue_delay_ms", SPAN)?),
+            disk_low_bytes: u64::from(*table.disk_low_bytes.get_ref()),
         })
     }
 
@@ -120,7 +132,7 @@ impl Check<'_> {
         if tables.is_empty() {
             return Err(self.fail(&(0..0), ConfigFault::Nothing("link")));
         }
-        let mut profiles: HashMap<String, Arc<Profile>> = HashMap::new();
+        let mut profiles: HashMap<String, (Arc<Profile>, [u8; 32])> = HashMap::new();
         let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
         let mut links = Vec::new();
         for table in tables {
@@ -134,24 +146,22 @@ impl Check<'_> {
                 return Err(self.fail(&table.span(), ConfigFault::SameLink(name.to_string())));
             }
             let wanted = link.profile.get_ref();
-            let profile = match profiles.get(wanted) {
-                Some(profile) => Arc::clone(profile),
-                None => match specs.profile(wanted) {
-                    Ok(profile) => Arc::new(profile),
-                    Err(missing @ SpecError::Missing { kind: "profile", .. }) => {
-                        let fault = ConfigFault::Profile(missing.to_string());
-                        return Err(self.fail(&link.profile.span(), fault));
-                    }
-                    Err(error) => return Err(error.into()),
-                },
+            let (profile, made_of) = match profiles.get(wanted) {
+                Some((profile, made_of)) => (Arc::clone(profile), *made_of),
+                None => self.profile(&link.profile, specs)?,
             };
-            profiles.insert(wanted.clone(), Arc::clone(&profile));
-            links.push(self.link(link, profile)?);
+            profiles.insert(wanted.clone(), (Arc::clone(&profile), made_of));
+            links.push(self.link(link, profile, made_of)?);
         }
         Ok(links)
     }
 
-    fn link(&self, link: &LinkTable, profile: Arc<Profile>) -> Result<LinkConfig, ConfigError> {
+    fn link(
+        &self,
+        link: &LinkTable,
+        profile: Arc<Profile>,
+        digest: [u8; 32],
+    ) -> Result<LinkConfig, ConfigError> {
         let frame = (1..=9999, "1 to 9999");
         let bounds = LinkBounds {
             frame_bytes_max: self.bounded(&link.frame_bytes_max, "frame_bytes_max", frame)?,
@@ -171,12 +181,13 @@ impl Check<'_> {
             name,
             listen: link.listen,
             peer: link.peer.map(|peer| peer.to_canonical()),
-            framing: self.framing(link, profile.dialect())?,
+            framing: self.framing(name.as_str(), link.framing.as_ref(), &link.profile, profile.dialect())?,
             profile,
             second_connection: link.second_connection,
             mac,
             bounds,
             terms,
+            digest,
         })
     }
 
@@ -201,17 +212,37 @@ impl Check<'_> {
         Ok(Some(MacConfig { key_file: mac.key_file.clone(), window: Duration::from_millis(window.into()) }))
     }
 
-    fn framing(&self, link: &LinkTable, dialect: &Dialect) -> Result<Framing, ConfigError> {
-        let (framing, said_at) = match &link.framing {
+    /// A profile that is named, and a digest of what it was made of.
+    pub(super) fn profile(
+        &self,
+        name: &Spanned<String>,
+        specs: &Specs,
+    ) -> Result<(Arc<Profile>, [u8; 32]), ConfigError> {
+        match specs.profile_with_digest(name.get_ref()) {
+            Ok((profile, made_of)) => Ok((Arc::new(profile), made_of)),
+            Err(missing @ SpecError::Missing { kind: "profile", .. }) => {
+                Err(self.fail(&name.span(), ConfigFault::Profile(missing.to_string())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn framing(
+        &self,
+        name: &str,
+        own: Option<&Spanned<String>>,
+        profile: &Spanned<String>,
+        dialect: &Dialect,
+    ) -> Result<Framing, ConfigError> {
+        let (framing, said_at) = match own {
             Some(text) => {
                 let framing = Framing::parse(text.get_ref());
                 (framing.map_err(|error| self.fail(&text.span(), error.into()))?, text.span())
             }
-            None => (dialect.framing(), link.profile.span()),
+            None => (dialect.framing(), profile.span()),
         };
         if framing == Framing::NONE {
-            let fault =
-                ConfigFault::Unframed { link: link.name.get_ref().to_string(), own: link.framing.is_some() };
+            let fault = ConfigFault::Unframed { link: name.to_owned(), own: own.is_some() };
             return Err(self.fail(&said_at, fault));
         }
         Ok(framing)
@@ -221,6 +252,7 @@ impl Check<'_> {
         &self,
         tables: &[Spanned<BillerTable>],
         deadlines: &DeadlinesTable,
+        hosts: &[HostConfig],
         dir: &Path,
         specs: &Specs,
     ) -> Result<Vec<BillerConfig>, ConfigError> {
@@ -236,15 +268,18 @@ impl Check<'_> {
                 return Err(self.fail(&biller.code.span(), fault));
             }
             self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
-            billers.push(self.biller(biller, dir, specs)?);
+            let way = self.way(biller, deadlines, hosts, dir, specs)?;
+            billers.push(self.biller(biller, way)?);
         }
         Ok(billers)
     }
 
-    fn biller(&self, biller: &BillerTable, dir: &Path, specs: &Specs) -> Result<BillerConfig, ConfigError> {
-        let embedded = match biller.adapter {
-            AdapterKind::Book => true,
-            AdapterKind::Rest => false,
+    fn biller(&self, biller: &BillerTable, way: Way) -> Result<BillerConfig, ConfigError> {
+        // A host tells with the bill what it wants back with the payment.
+        let (embedded, looks_up_first) = match biller.adapter {
+            AdapterKind::Book => (true, true),
+            AdapterKind::Rest => (false, false),
+            AdapterKind::Iso8583 => (false, true),
         };
         let (reversible, in_doubt) = self.policy(biller)?;
         let code = *biller.code.get_ref();
@@ -255,7 +290,7 @@ impl Check<'_> {
         let terms = BillerTerms {
             code,
             embedded,
-            looks_up_first: embedded,
+            looks_up_first,
             currency: biller.currency,
             surcharge_head: biller.surcharge_head,
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
@@ -277,7 +312,6 @@ impl Check<'_> {
             in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
         let guard = self.guard(biller)?;
-        let way = self.way(biller, dir, specs)?;
         Ok(BillerConfig { code, name: biller.name.clone(), terms, way, guard })
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration file as it is written.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -24,6 +25,8 @@ pub(super) struct File {
     pub(super) journal: JournalTable,
     #[serde(default)]
     pub(super) link: Vec<Spanned<LinkTable>>,
+    #[serde(default)]
+    pub(super) host: Vec<Spanned<HostTable>>,
     #[serde(default)]
     pub(super) biller: Vec<Spanned<BillerTable>>,
 }
@@ -51,6 +54,10 @@ pub(super) struct LimitsTable {
     pub(super) queue_max: Spanned<u32>,
     pub(super) connections_max: Spanned<u32>,
     pub(super) drain_timeout_ms: Spanned<u32>,
+    #[serde(default = "queue_delay_ms")]
+    pub(super) queue_delay_ms: Spanned<u32>,
+    #[serde(default = "disk_low_bytes")]
+    pub(super) disk_low_bytes: Spanned<u32>,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +83,8 @@ macro_rules! defaults {
 }
 
 defaults! {
+    queue_delay_ms = 1000;
+    disk_low_bytes = 512 << 20;
     frame_bytes_max = 4096;
     frame_timeout_ms = 10_000;
     write_timeout_ms = 10_000;
@@ -92,6 +101,13 @@ defaults! {
     breaker_pause_ms = 5_000;
     retry_ms = 5_000;
     attempts_max = 20;
+    host_connections = 1;
+    host_queue_max = 256;
+    host_connect_timeout_ms = 5_000;
+    sign_on_timeout_ms = 10_000;
+    host_idle_echo_ms = 60_000;
+    reconnect_ms = 500;
+    reconnect_max_ms = 30_000;
     working_legs_max = 1_000_000;
     segment_legs_max = 250_000;
     forward_age_max_ms = 86_400_000;
@@ -172,6 +188,47 @@ pub(super) struct BillerTable {
     #[serde(default = "breaker_pause_ms")]
     pub(super) breaker_pause_ms: Spanned<u32>,
     pub(super) rest: Option<Spanned<RestTable>>,
+    pub(super) iso8583: Option<Spanned<IsoTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IsoTable {
+    pub(super) host: Spanned<String>,
+    pub(super) product: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HostTable {
+    pub(super) name: Spanned<String>,
+    pub(super) address: Spanned<String>,
+    pub(super) profile: Spanned<String>,
+    pub(super) framing: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) own: BTreeMap<Spanned<String>, String>,
+    #[serde(default = "host_connections")]
+    pub(super) connections: Spanned<u32>,
+    #[serde(default = "host_queue_max")]
+    pub(super) queue_max: Spanned<u32>,
+    #[serde(default = "host_connect_timeout_ms")]
+    pub(super) connect_timeout_ms: Spanned<u32>,
+    #[serde(default = "sign_on_timeout_ms")]
+    pub(super) sign_on_timeout_ms: Spanned<u32>,
+    #[serde(default = "host_idle_echo_ms")]
+    pub(super) idle_echo_ms: Spanned<u32>,
+    #[serde(default = "echo_timeout_ms")]
+    pub(super) echo_timeout_ms: Spanned<u32>,
+    #[serde(default = "reconnect_ms")]
+    pub(super) reconnect_ms: Spanned<u32>,
+    #[serde(default = "reconnect_max_ms")]
+    pub(super) reconnect_max_ms: Spanned<u32>,
+    #[serde(default = "frame_bytes_max")]
+    pub(super) frame_bytes_max: Spanned<u32>,
+    #[serde(default = "frame_timeout_ms")]
+    pub(super) frame_timeout_ms: Spanned<u32>,
+    #[serde(default = "write_timeout_ms")]
+    pub(super) write_timeout_ms: Spanned<u32>,
 }
 
 #[derive(Deserialize)]
@@ -195,6 +252,8 @@ pub(super) enum AdapterKind {
     Book,
     /// It has an HTTP API.
     Rest,
+    /// It has an ISO 8583 host.
+    Iso8583,
 }
 
 /// 586 is the Pakistani rupee in ISO 4217.

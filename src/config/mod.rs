@@ -3,6 +3,8 @@
 mod adapters;
 mod check;
 mod file;
+mod hosts;
+mod reload;
 mod spec_file;
 mod specs;
 
@@ -14,14 +16,15 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use reload::can_take_over;
 pub use spec_file::{SpecFault, SpecFile};
 pub use specs::{SpecError, SpecKind, Specs};
 
-use crate::bounds::{GuardBounds, HttpBounds, LinkBounds, Sealing};
+use crate::bounds::{GuardBounds, HostBounds, HttpBounds, LinkBounds, Sealing};
 use crate::contract::Contract;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::iso8583::{Framing, FramingError};
-use crate::profile::Profile;
+use crate::profile::{Own, Profile};
 use crate::switch::{BillerTerms, LinkTerms};
 
 /// The text of the configuration that is built in: `deploy/billswitch.toml`.
@@ -44,8 +47,12 @@ pub struct Config {
     pub sealing: Sealing,
     /// The acquirers' links.
     pub links: Vec<LinkConfig>,
+    /// Departments' hosts.
+    pub hosts: Vec<HostConfig>,
     /// The departments.
     pub billers: Vec<BillerConfig>,
+    /// All of it as it is written.
+    pub written: toml::Table,
 }
 
 /// Where the vault's keys come from.
@@ -65,12 +72,16 @@ pub enum KeySource {
 /// Bounds over all links.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Requests that may wait for the switch at once.
+    /// Requests that may wait for the switch at once; each link has an even share.
     pub queue_max: usize,
     /// TCP connections at once.
     pub connections_max: usize,
     /// How long a drain waits for what is in flight.
     pub drain_timeout: Duration,
+    /// What has waited for longer is begun no more.
+    pub queue_delay_ms: u64,
+    /// With fewer bytes free in the store's file system nothing new is begun.
+    pub disk_low_bytes: u64,
 }
 
 /// One acquirer's link.
@@ -94,6 +105,8 @@ pub struct LinkConfig {
     pub bounds: LinkBounds,
     /// How the switch treats it.
     pub terms: LinkTerms,
+    /// Tells whether anything of it changed: a hash of its lines, its profile and its dialect.
+    pub digest: [u8; 32],
 }
 
 /// The MAC keys of a link.
@@ -140,6 +153,34 @@ pub enum Way {
     Book,
     /// It has an HTTP API.
     Rest(Box<RestConfig>),
+    /// It has an ISO 8583 host.
+    Iso8583(IsoConfig),
+}
+
+/// A department behind an ISO 8583 host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IsoConfig {
+    /// The name of a [`HostConfig`].
+    pub host: String,
+    /// What the host calls the department.
+    pub product: String,
+}
+
+/// An ISO 8583 host of one department or several.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Its name.
+    pub name: String,
+    /// Host name or address, and port.
+    pub address: String,
+    /// What is said to it, and what its answers mean; has an outward side.
+    pub profile: Arc<Profile>,
+    /// How frames stand on a connection; never [`Framing::NONE`].
+    pub framing: Framing,
+    /// What it knows us by; has all that the profile asks for.
+    pub own: Own,
+    /// Bounds of its connections.
+    pub bounds: HostBounds,
 }
 
 /// A department with an HTTP API.
@@ -248,8 +289,8 @@ pub enum ConfigFault {
         own: bool,
     },
     /// A biller whose table and adapter do not belong together.
-    #[error("`adapter = \"rest\"` and a table [biller.rest] belong together: one is missing")]
-    Adapter,
+    #[error("`adapter = \"{0}\"` and a table [biller.{0}] belong together: one is missing")]
+    Adapter(&'static str),
     /// What a department's contract cannot do.
     #[error("a department with an HTTP API has no reversal: leave `reversible` and `in_doubt` out")]
     Irreversible,
@@ -265,6 +306,9 @@ pub enum ConfigFault {
     /// Neither key file nor credential, or both.
     #[error("[vault] wants either `key_file` or `credential`")]
     KeySource,
+    /// A host that cannot be spoken to, or a department that names none.
+    #[error("{0}")]
+    Host(String),
     /// Nothing to serve.
     #[error("no {0} is configured")]
     Nothing(&'static str),

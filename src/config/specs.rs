@@ -1,8 +1,10 @@
 //! Finds dialects, profiles and contracts: in a folder of data files, or among those that are built in.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::contract::{Contract, ContractError, shipped as contracts};
@@ -97,12 +99,29 @@ impl Specs {
     ///
     /// [`SpecError`].
     pub fn profile(&self, name: &str) -> Result<Profile, SpecError> {
+        self.profile_with_digest(name).map(|(profile, _)| profile)
+    }
+
+    /// The same, with a hash of all the texts that it was made of.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`].
+    pub fn profile_with_digest(&self, name: &str) -> Result<(Profile, [u8; 32]), SpecError> {
         let (file, text) = self.text(SpecKind::Profile, name)?;
-        let dialect = |name: &str| {
-            let (file, text) = self.named(name).map_err(|error| error.to_string())?;
-            self.parse(&file, &text).map(Arc::new).map_err(|error| error.to_string())
+        let made_of = RefCell::new(Sha256::new_with_prefix(&text));
+        let named = |name: &str| {
+            let found = self.named(name)?;
+            made_of.borrow_mut().update(&found.1);
+            Ok::<_, SpecError>(found)
         };
-        Ok(Profile::parse(name, &file, &text, &dialect)?)
+        let base = |name: &str| named(name).ok().map(|(_, text)| text);
+        let dialect = |name: &str| {
+            let (file, text) = named(name).map_err(|error| error.to_string())?;
+            Dialect::parse(&file, &text, &base).map(Arc::new).map_err(|error| error.to_string())
+        };
+        let profile = Profile::parse(name, &file, &text, &dialect)?;
+        Ok((profile, made_of.into_inner().finalize().into()))
     }
 
     /// Reads and checks a contract: one in the folder, or one that is built in.

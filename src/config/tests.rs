@@ -99,3 +99,136 @@ fn a_link_has_keys_only_where_its_profile_has_macs() {
     assert!(with("pln", "").unwrap_err().to_string().contains("profile `pln` has no [mac]"));
     assert!(with("onelink", "window_ms = 3600001").unwrap_err().to_string().contains("window_ms is 1 to"));
 }
+
+/// A host and a department behind it.
+const HOST: &str = r#"
+[[host]]
+name = "aggregator"
+address = "127.0.0.1:7001"
+profile = "ebipp"
+own = { acquirer = "27", terminal = "SWITCH01" }
+
+[[biller]]
+code = "PDAM"
+name = "Water"
+adapter = "iso8583"
+reply_timeout_ms = 14000
+iso8583 = { host = "aggregator", product = "PDAM01" }
+"#;
+
+#[test]
+fn a_department_behind_a_host_is_looked_up_first_and_called_what_the_host_calls_it() {
+    let config = parse(&format!("{BUILT_IN}{HOST}")).unwrap();
+    let biller = config.billers.last().unwrap();
+    assert!(biller.terms.looks_up_first && !biller.terms.embedded);
+    let Way::Iso8583(behind) = &biller.way else { panic!("behind a host") };
+    assert_eq!((behind.host.as_str(), behind.product.as_str()), ("aggregator", "PDAM01"));
+    assert_eq!(config.hosts[0].framing.to_string(), "binary 2");
+}
+
+/// More than a TLV element of two digits can hold.
+const LONG: &str =
+    "PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP";
+
+#[test]
+fn a_host_that_cannot_be_spoken_to_is_told_by_file_line_and_reason() {
+    let table = [
+        ("address = \"127.0.0.1:7001\"", "address = \"127.0.0.1\"", "a host name or address, and a port"),
+        ("terminal = \"SWITCH01\"", "terminl = \"SWITCH01\"", "no `own:terminl`: it has acquirer, terminal"),
+        (
+            "profile = \"ebipp\"\nown = { acquirer = \"27\", terminal",
+            "profile = \"ebipp\"\nown = { terminal",
+            "wants to know `acquirer`",
+        ),
+        ("acquirer = \"27\"", "acquirer = \"AB\"", "`PDAM`"),
+        ("host = \"aggregator\",", "host = \"agregator\",", "no [[host]] with the name `agregator`"),
+        ("reply_timeout_ms = 14000", "reply_timeout_ms = 15000", "twice `reply_timeout_ms`"),
+        ("iso8583 = {", "# iso8583 = {", "belong together"),
+        ("adapter = \"iso8583\"", "adapter = \"book\"", "belong together"),
+        ("PDAM01", LONG, "DE 48"),
+    ];
+    let lines = BUILT_IN.matches('\n').count();
+    for (from, to, want) in table {
+        let line = lines + HOST[..HOST.find(from).unwrap()].matches('\n').count() + 1;
+        let Err(error) = parse(&format!("{BUILT_IN}{}", HOST.replacen(from, to, 1))) else {
+            panic!("accepted: {to}")
+        };
+        let error = error.to_string();
+        let at: usize = error.split(':').nth(1).unwrap().parse().unwrap();
+        assert!(at.abs_diff(line) <= 4, "line {line}: {error}");
+        assert!(error.contains(want) || want.contains('`') && error.contains("DE 32"), "{want}: {error}");
+    }
+}
+
+const REST: &str = "
+[[biller]]
+code = \"KPWATER\"
+name = \"Water\"
+adapter = \"rest\"
+[biller.rest]
+url = \"https://api.example.org/bills\"
+bank_mnemonic = \"BSWITCH\"
+ca_file = \"ca.pem\"
+credentials_file = \"water.credentials\"
+";
+
+#[test]
+fn a_department_with_an_http_api_is_confirmed_and_never_reversed_and_its_files_are_beside_the_configuration()
+{
+    let text = format!("{BUILT_IN}{REST}");
+    let config = Config::parse("billswitch.toml", &text, Path::new("/etc/billswitch")).unwrap();
+    let biller = config.billers.last().unwrap();
+    assert_eq!((biller.terms.reversible, biller.terms.in_doubt), (false, crate::switch::InDoubt::Confirm));
+    assert!(!biller.terms.embedded);
+    let Way::Rest(rest) = &biller.way else { panic!("over HTTP") };
+    assert_eq!(rest.contract.name(), "1bill");
+    assert_eq!(rest.ca_file.as_deref(), Some(Path::new("/etc/billswitch/ca.pem")));
+    let file = CredentialSource::File("/etc/billswitch/water.credentials".into());
+    assert_eq!(rest.credentials, Some(file));
+    assert_eq!(rest.bounds.connect_timeout, std::time::Duration::from_secs(5), "a quarter of the answer's");
+}
+
+#[test]
+fn a_fault_in_a_department_with_an_http_api_is_told_by_file_line_and_reason() {
+    let text = format!("{BUILT_IN}{REST}");
+    let table = [
+        ("url = \"https", "url = \"ftp", "begins with https://"),
+        (
+            "url = \"https://api.example.org/bills\"",
+            "url = \"https://me:word@api.example.org\"",
+            "credentials have a file",
+        ),
+        ("url = \"https://api.example.org/bills\"", "url = \"https:///bills\"", "host, port and path"),
+        ("url = \"https", "url = \"http", "`ca_file` is for https://"),
+        ("bank_mnemonic = \"BSWITCH\"", "bank_mnemonic = \"BSWITCH99\"", "longer than 8 characters"),
+        ("name = \"Water\"", "reversible = true\nname = \"Water\"", "has no reversal"),
+        ("name = \"Water\"", "in_doubt = \"reverse\"\nname = \"Water\"", "has no reversal"),
+        ("name = \"Water\"", "breaker_failures = 0\nname = \"Water\"", "breaker_failures is 1 to"),
+        (
+            "name = \"Water\"",
+            "breaker_pause_ms = 60001\nname = \"Water\"",
+            "breaker_pause_ms is 10 to 60,000",
+        ),
+        (
+            "bank_mnemonic",
+            "connect_timeout_ms = 20000\nbank_mnemonic",
+            "connect_timeout_ms must be shorter than reply",
+        ),
+        ("bank_mnemonic", "contract = \"2bill\"\nbank_mnemonic", "no contract `2bill`"),
+        ("bank_mnemonic", "password = \"word\"\nbank_mnemonic", "unknown field"),
+    ];
+    for (from, to, want) in table {
+        let place = BUILT_IN.len() + REST.find(from).unwrap();
+        let line = text[..place].matches('\n').count() + 1;
+        let changed = format!("{BUILT_IN}{}", REST.replacen(from, to, 1));
+        let error = parse(&changed).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("billswitch.toml:{line}: ")), "line {line}: {error}");
+        assert!(error.contains(want), "{error}");
+    }
+    let untold = REST.replace("ca_file = \"ca.pem\"\n", "");
+    assert!(parse(&format!("{BUILT_IN}{untold}")).unwrap_err().to_string().contains("needs `ca_file`"));
+    let both = format!("{BUILT_IN}{REST}credential = \"water\"\n");
+    assert!(parse(&both).unwrap_err().to_string().contains("not both"));
+    let alone = REST.split("[biller.rest]").next().unwrap();
+    assert!(parse(&format!("{BUILT_IN}{alone}")).unwrap_err().to_string().contains("belong together"));
+}

@@ -5,6 +5,8 @@ mod books;
 mod client;
 mod replies;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 pub use books::{BookReply, BookRequest, LIST_MAX};
@@ -87,6 +89,8 @@ pub enum Request {
     Journal(JournalRequest),
     /// Refuse new work, finish what is in flight, then end the daemon; the same as SIGTERM
     Drain,
+    /// Read the configuration again: terms, links' limits and profiles are taken over whole, or nothing is; the same as SIGHUP
+    Reload,
     /// Move to the next business date; payments in flight keep theirs
     Cutover,
     /// Works on a bill book. The `book` commands send these.
@@ -113,6 +117,20 @@ pub enum JournalRequest {
     },
     /// Check every block, the chain of all, and the bill book against it
     Verify,
+    /// Takes a sealed date away. The `journal prune` command sends this.
+    #[command(skip)]
+    Prune {
+        /// Which.
+        date: BusinessDate,
+        /// An archive that must have all of it, if there is one.
+        archived: Option<PathBuf>,
+    },
+    /// Puts an archived date back. The `journal restore` command sends this.
+    #[command(skip)]
+    Restore {
+        /// The archive.
+        from: PathBuf,
+    },
 }
 
 /// Longest reason given for a resolution, in characters.

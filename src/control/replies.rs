@@ -32,10 +32,20 @@ pub struct StatusReply {
     pub refused_connections: u64,
     /// Sequence of the last leg in the journal.
     pub last_leg: u64,
+    /// Legs in the working store: the others are sealed.
+    pub working_legs: u64,
+    /// Business dates of which legs are sealed, pruned ones too.
+    pub sealed_days: u64,
+    /// The oldest of them.
+    pub oldest_sealed_date: Option<BusinessDate>,
     /// Bytes of the store.
     pub store_bytes: u64,
     /// Syncs to disk since the start.
     pub syncs: u64,
+    /// Bytes free in the store's file system when last looked at; none if that could not be known.
+    pub free_bytes: Option<u64>,
+    /// So few are free that new payments and inquiries are refused.
+    pub disk_low: bool,
     /// Values moved out of the store's file, which must be 0.
     pub blobs: u64,
 }
@@ -191,6 +201,10 @@ pub struct VerifyReply {
     pub legs: u64,
     /// Blocks they are in.
     pub blocks: u64,
+    /// How many of the legs are sealed.
+    pub sealed: u64,
+    /// Legs that are pruned here and were not read.
+    pub pruned: u64,
     /// Keys beside the legs, all there; none if they could not be checked because they changed meanwhile.
     pub keys: Option<u64>,
     /// Hash of the last block, hexadecimal.
@@ -208,6 +222,8 @@ impl VerifyReply {
         Self {
             legs: verified.legs,
             blocks: verified.blocks,
+            sealed: verified.sealed,
+            pruned: verified.pruned,
             keys: verified.keys,
             head_hash: hex::encode(verified.head_hash),
             posted,

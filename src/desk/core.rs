@@ -226,6 +226,8 @@ impl<W> Core<W> {
     fn record(&mut self, record: &Record) -> Result<(), JournalError> {
         (self.watch)(record);
         let standing = if record.what == What::CutOver {
+            let (key, value) = Standing::cut_over_entry(record.at);
+            self.desk.put(key, value);
             Some(Standing::date_entry(record.date))
         } else if let What::Blocked(biller, blocked) = &record.what {
             Some(Standing::blocked_entry(*biller, *blocked))

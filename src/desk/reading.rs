@@ -35,6 +35,7 @@ pub fn read(
         rrn,
         request: parsed.request,
         evidence,
+        stale: false,
     })
 }
 

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::biller::book::Receipts;
+use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::journal::{JournalError, Store};
+use crate::switch::Switch;
 
 const DATE_KEY: &[u8] = b"Odate";
+const CUT_OVER_KEY: &[u8] = b"Ocutover";
 const BLOCKED_PREFIX: &[u8] = b"Oblocked";
 const KEYS_PREFIX: &[u8] = b"Omac";
 const RECEIPTS_KEY: &[u8] = b"Oreceipts";
@@ -16,6 +19,8 @@ const RECEIPTS_KEY: &[u8] = b"Oreceipts";
 pub struct Standing {
     /// The business date.
     pub date: BusinessDate,
+    /// When it last moved; none if it never has.
+    pub cut_over_at: Option<UnixMillis>,
     /// Billers the operator has blocked.
     pub blocked: BTreeSet<BillerCode>,
     /// Receipt numbers issued.
@@ -58,13 +63,30 @@ impl Standing {
                 blocked.insert(BillerCode::new(code).map_err(|_| JournalError::Leg { sequence: None })?);
             }
         }
-        Ok(Self { date, blocked, receipts })
+        let cut_over_at = store.get(CUT_OVER_KEY)?.map(|at| postcard::from_bytes(&at));
+        let cut_over_at = cut_over_at.transpose().map_err(|_| JournalError::Leg { sequence: None })?;
+        Ok(Self { date, cut_over_at, blocked, receipts })
     }
 
     /// The entry for the business date.
     #[must_use]
     pub fn date_entry(date: BusinessDate) -> Entry {
         (DATE_KEY.to_vec(), postcard::to_allocvec(&date).unwrap_or_default())
+    }
+
+    /// The entry for the time at which the date moved.
+    #[must_use]
+    pub fn cut_over_entry(at: UnixMillis) -> Entry {
+        (CUT_OVER_KEY.to_vec(), postcard::to_allocvec(&at).unwrap_or_default())
+    }
+
+    /// Takes up where the process before has left off: by the wall clock, for no other runs from one process to the next.
+    #[must_use]
+    pub fn resume(&self, switch: Switch, wall: UnixMillis) -> Switch {
+        match self.cut_over_at {
+            Some(at) => switch.cut_over_before(wall.0.saturating_sub(at.0)),
+            None => switch,
+        }
     }
 
     /// The entry for a biller's being blocked or not.

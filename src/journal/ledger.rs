@@ -9,7 +9,7 @@ use crate::clock::UnixMillis;
 use crate::ids::{BusinessDate, PaymentKey};
 use crate::switch::{Evidence, Payment, Record, State};
 
-use super::days::{Days, Entry, read_entry};
+use super::days::{Days, Entry, Footer, read_entry};
 use super::{JournalError, Store, Write};
 
 const PAYMENT_PREFIX: u8 = b'T';
@@ -144,6 +144,13 @@ pub fn is_somebody_elses(store: &Store, key: &PaymentKey) -> Result<bool, Journa
     Ok(false)
 }
 
+/// Whether a payment that is not known here may be one of a business date that is pruned.
+#[must_use]
+pub fn may_be_pruned(store: &Store, key: &PaymentKey) -> bool {
+    let days = store.shared().days();
+    days.covering(key.as_bytes()).any(|segment| !segment.is_whole)
+}
+
 /// Everything that is due, oldest first.
 ///
 /// # Errors
@@ -224,6 +231,11 @@ pub fn payments(store: &Store) -> impl Iterator<Item = Result<(PaymentKey, u64),
     working.chain(std::iter::once_with(sealed).flatten())
 }
 
+/// The sequences of the latest legs of all payments that the working store has.
+pub(super) fn working_sequences(store: &Store) -> impl Iterator<Item = Result<u64, JournalError>> + use<> {
+    store.scan(&[PAYMENT_PREFIX]).map(|entry| Ok(tag_and_sequence(&entry?.1)?.1))
+}
+
 /// What the indexes of all segments say, each with the number of its segment.
 fn sealed_entries(
     days: &Days,
@@ -243,6 +255,54 @@ fn sealed_entries(
             }
         })
     })
+}
+
+/// The records that may count for a business date: what is sealed and cannot is not read.
+pub fn records_of(
+    store: &Store,
+    date: BusinessDate,
+) -> impl Iterator<Item = Result<(u64, Record), JournalError>> + use<> {
+    let day = date.date();
+    let legs = store.legs_where(&|_, footer| (footer.earliest.date()..=footer.latest.date()).contains(&day));
+    legs.map(to_record)
+}
+
+/// The records among which all legs of these payments are, and the requests that led to them. A repeat that was answered
+/// from the journal, and is sealed apart from its payment, is not among them.
+///
+/// # Errors
+///
+/// [`JournalError`] if an index cannot be read.
+pub fn records_about(
+    store: &Store,
+    keys: &[PaymentKey],
+) -> Result<impl Iterator<Item = Result<(u64, Record), JournalError>> + use<>, JournalError> {
+    let days = store.shared().days();
+    let mut wanted = vec![false; days.segments().len()];
+    let near = days.segments().iter().enumerate().filter(|(_, segment)| segment.is_whole);
+    for (number, segment) in near {
+        for key in keys {
+            if segment.may_hold(key.as_bytes()) && segment.find(key.as_bytes())?.is_some() {
+                // The request was taken in before it was known what it is about, and may be sealed just before.
+                let before = number.saturating_sub(1)..=number;
+                wanted
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(at, _)| before.contains(at))
+                    .for_each(|(_, it)| *it = true);
+                break;
+            }
+        }
+    }
+    let whole: Vec<bool> = days.segments().iter().map(|segment| segment.is_whole).collect();
+    let keep =
+        |number: usize, _: &Footer| wanted.get(number) == Some(&true) && whole.get(number) == Some(&true);
+    Ok(store.legs_where(&keep).map(to_record))
+}
+
+fn to_record(leg: Result<(u64, Vec<u8>), JournalError>) -> Result<(u64, Record), JournalError> {
+    let (sequence, leg) = leg?;
+    Ok((sequence, from_leg(sequence, &leg)?))
 }
 
 /// Whether a key is one of [`index`]'s.

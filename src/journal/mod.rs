@@ -33,10 +33,10 @@ mod witness;
 mod writer;
 
 pub use block::LEG_BYTES_MAX;
-pub use days::{Sealer, Step, Unloading};
+pub use days::{ArchiveError, SealedDay, Sealer, Step, Unloading, archive, restore_into, sealed_days};
 pub use error::JournalError;
 pub use memory::{DiskFault, MemoryDisk};
-pub use open::{Options, open, open_memory};
+pub use open::{Options, open, open_memory, open_restored};
 pub use sluice::Sluice;
 pub use store::{Health, Store, Value};
 pub use valve::{Closed, Valve};

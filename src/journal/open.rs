@@ -79,6 +79,21 @@ pub fn open_memory(disk: &MemoryDisk) -> Result<(Store, Writer), JournalError> {
     Ok((store, writer))
 }
 
+/// Opens the sealed dates in `dir`, which is no store: some dates of one that were restored there. They can be read as a
+/// store can; there is nothing else in it.
+///
+/// # Errors
+///
+/// [`JournalError`] if a segment's ends are damaged.
+pub fn open_restored(dir: &Path) -> Result<Store, JournalError> {
+    let place = Place::in_store(dir);
+    let days = Days::load(&place, true)?;
+    let head = Head { last: days.last(), hash: days.hash(), ..Head::default() };
+    let shared = Shared::new(Medium::Memory(MemoryDisk::new()), dir.to_path_buf(), place, days, None);
+    shared.set_head(head);
+    Ok(Store::new(Arc::new(shared)))
+}
+
 /// Checks what lies on a medium: format, both ends, keys; and that a flush of it is a sync.
 fn check(shared: Shared, options: &Options, witness: Option<&Head>) -> Result<(Store, Head), JournalError> {
     let shared = Arc::new(shared);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::block::{Block, Head};
 use super::damage::guarded;
-use super::days::{Days, Place};
+use super::days::{Days, Footer, Place, SealedDay};
 use super::error::JournalError;
 use super::medium::Medium;
 use super::walk::Blocks;
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     next_sequence: AtomicU64,
     /// The sealed segments as they are now.
     days: RwLock<Arc<Days>>,
+    changing_days: Mutex<()>,
     place: Place,
     /// None where there is no directory to lock.
     _lock: Option<File>,
@@ -47,6 +48,7 @@ impl Shared {
             head: Mutex::new(head),
             durable: Mutex::new(head),
             days: RwLock::new(Arc::new(days)),
+            changing_days: Mutex::new(()),
             place,
             _lock: lock,
         }
@@ -58,8 +60,15 @@ impl Shared {
     }
 
     /// Replaces the list of sealed segments: from now on what they hold is read from them.
-    pub(super) fn set_days(&self, days: Days) {
-        *self.days.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(days);
+    pub(super) fn change_days(
+        &self,
+        change: impl FnOnce(&Days) -> Result<Days, JournalError>,
+    ) -> Result<(), JournalError> {
+        // Who seals and who prunes change different ends of it, and must not undo each other's change.
+        let _one_at_a_time = self.changing_days.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = Arc::new(change(&self.days())?);
+        *self.days.write().unwrap_or_else(PoisonError::into_inner) = changed;
+        Ok(())
     }
 
     /// Where sealed segments lie.
@@ -250,7 +259,9 @@ impl Store {
         from: u64,
         end: u64,
     ) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + use<> {
-        let from = from.max(self.0.days().first());
+        // Where only some dates are here, it begins with the next of them.
+        let next = self.0.days().holding(from).map_or(from, |segment| segment.footer.first);
+        let from = from.max(next).max(1);
         let (mut blocks, mut refused) = match Blocks::from(&self.0, from, end) {
             Ok(blocks) => (Some(blocks), None),
             Err(error) => (None, Some(error)),
@@ -279,6 +290,24 @@ impl Store {
                 }
             }
         })
+    }
+
+    /// The legs of the sealed segments that `keep` wants, by their number and footer, then those of the working store.
+    pub(super) fn legs_where(
+        &self,
+        keep: &dyn Fn(usize, &Footer) -> bool,
+    ) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + use<> {
+        let days = self.0.days();
+        let mut ranges = Vec::new();
+        for (number, segment) in days.segments().iter().enumerate() {
+            let footer = &segment.footer;
+            if keep(number, footer) {
+                ranges.push((footer.first, footer.last.saturating_add(1)));
+            }
+        }
+        ranges.push((days.last().saturating_add(1), self.next_sequence()));
+        let store = self.clone();
+        ranges.into_iter().flat_map(move |(from, end)| store.legs_between(from, end))
     }
 
     /// The last `count` legs, oldest first.
@@ -311,6 +340,18 @@ impl Store {
             bytes = bytes.saturating_add(meta.len());
         }
         Ok(bytes)
+    }
+
+    /// The sealed business dates, oldest first.
+    #[must_use]
+    pub fn sealed_days(&self) -> Vec<SealedDay> {
+        self.0.days().list()
+    }
+
+    /// Sequence of the last sealed leg: those after it are in the working store; 0 if none is sealed.
+    #[must_use]
+    pub fn sealed_to(&self) -> u64 {
+        self.0.days().last()
     }
 
     /// How the store is. Blobs are logged as an error too.

@@ -70,7 +70,7 @@ pub async fn accept(
 }
 
 /// Answers are small and wanted now; a peer that vanished is to be noticed. Neither setting is worth a connection.
-fn prepare(stream: &TcpStream) {
+pub(super) fn prepare(stream: &TcpStream) {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
     let set = stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
     if let Err(error) = set {

@@ -55,6 +55,9 @@ pub enum Closed {
     /// The switch is going down.
     #[error("the switch is going down")]
     GoingDown,
+    /// The link has another configuration: the peer comes back to that.
+    #[error("the link's configuration has changed")]
+    Renewed,
 }
 
 /// Takes frames in.
@@ -180,7 +183,7 @@ async fn write<O: Outlet>(
     Ok(())
 }
 
-/// Serves one connection until it ends, and says why. What is read is framed by `framing`. `going_down` ends the reading; answers still go out until
+/// Serves one connection until it ends, and says why. What is read is framed by `framing`. `ends` ends the reading, and says why; answers still go out until
 /// `answers` has no more senders.
 pub async fn serve<O: Outlet>(
     stream: tokio::net::TcpStream,
@@ -189,7 +192,7 @@ pub async fn serve<O: Outlet>(
     mut intake: impl Intake,
     mut outlet: O,
     mut answers: mpsc::Receiver<O::Answer>,
-    going_down: impl Future<Output = ()>,
+    ends: impl Future<Output = Closed>,
 ) -> Closed {
     let (reader, writer) = stream.into_split();
     let writing = write(writer, bounds, &mut outlet, &mut answers);
@@ -197,7 +200,7 @@ pub async fn serve<O: Outlet>(
     let ended = tokio::select! {
         Err(closed) = read(reader, framing, bounds, &mut intake) => closed,
         written = &mut writing => return written.err().unwrap_or(Closed::ByPeer),
-        () = going_down => Closed::GoingDown,
+        closed = ends => closed,
     };
     // Whoever holds a request of this connection may still answer it: the intake's own handle must go first.
     drop(intake);

@@ -4,8 +4,10 @@
 
 mod accept;
 mod connection;
+mod dial;
 mod frame;
 
 pub use accept::{Admission, accept, listen};
 pub use connection::{Closed, Intake, Outlet, serve};
+pub use dial::{Redial, dial};
 pub use frame::{FrameCodec, FrameFault};

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583};
 use crate::biller::rest::{Credentials, Rest, RestError, RestSettings};
-use crate::biller::{Adapter, Guarded};
+use crate::biller::{Adapter, Guarded, Reply};
 use crate::clock::SystemClock;
-use crate::config::{BillerConfig, Config, CredentialSource, RestConfig, Way};
+use crate::config::{BillerConfig, Config, CredentialSource, HostConfig, RestConfig, Way};
 use crate::ids::BillerCode;
 
 /// The adapters of departments on a wire, by code.
@@ -56,8 +58,10 @@ pub(super) fn adapters(
     config: &Config,
     given: Adapters,
     clock: SystemClock,
+    hosting: &Hosting,
 ) -> Result<Adapters, (BillerCode, AdapterError)> {
     let mut adapters = given;
+    let mut hosts: BTreeMap<&str, Arc<Host>> = BTreeMap::new();
     for biller in &config.billers {
         if adapters.contains_key(&biller.code) {
             continue;
@@ -66,10 +70,45 @@ pub(super) fn adapters(
         let adapter = match &biller.way {
             Way::Book => continue,
             Way::Rest(rest) => guarded(biller, clock, self::rest(rest).map_err(fault)?),
+            Way::Iso8583(behind) => {
+                let Some(host) = config.hosts.iter().find(|host| host.name == behind.host) else { continue };
+                let host = hosts.entry(&host.name).or_insert_with(|| hosting.host(host, &config.time_zone));
+                let department = Department {
+                    product: behind.product.clone(),
+                    currency: biller.terms.currency.to_string(),
+                    reply_timeout_ms: biller.terms.reply_timeout_ms,
+                };
+                guarded(biller, clock, Iso8583::new(Arc::clone(host), department))
+            }
         };
         adapters.insert(biller.code, adapter);
     }
     Ok(adapters)
+}
+
+/// What hosts share with the switch.
+pub(super) struct Hosting {
+    /// Where a late answer goes.
+    pub(super) late: Reply,
+    /// Connections end when this turns true.
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Hosting {
+    fn host(&self, config: &HostConfig, zone: &jiff::tz::TimeZone) -> Arc<Host> {
+        let settings = HostSettings {
+            name: config.name.clone(),
+            address: config.address.clone(),
+            profile: Arc::clone(&config.profile),
+            framing: config.framing,
+            own: config.own.clone(),
+            zone: zone.clone(),
+            bounds: config.bounds,
+            late: Arc::clone(&self.late),
+            stop: self.stop.clone(),
+        };
+        Host::start(settings, &Handle::current())
+    }
 }
 
 fn guarded<A: Adapter + 'static>(biller: &BillerConfig, clock: SystemClock, adapter: A) -> Arc<dyn Adapter> {

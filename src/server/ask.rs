@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::inspect::Status;
+use crate::clock::Ticks;
 use crate::desk::{BookDone, BookWork};
 use crate::ids::{LinkName, PaymentKey};
 use crate::journal::Unloading;
@@ -42,6 +43,8 @@ pub(super) enum Input {
 
 /// A request that waits for its answer. Its frame holds card data: no `Debug`.
 pub(super) struct Waiting {
+    /// When it was read.
+    pub(super) read: Ticks,
     pub(super) link: LinkName,
     pub(super) frame: Bytes,
     pub(super) answers: mpsc::Sender<Outbound>,

@@ -56,7 +56,7 @@ pub(super) fn serve(shared: &Arc<Shared>, listener: UnixListener) {
 }
 
 /// Runs `work` until the switch goes down.
-pub(super) async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
+async fn until_down(mut going_down: watch::Receiver<bool>, work: impl Future<Output = ()> + Send) {
     tokio::select! {
         () = work => {}
         _ = going_down.wait_for(|down| *down) => {}
@@ -156,6 +156,7 @@ impl Operator {
                 self.shared.drain_asked.send_replace(true);
                 Ok(Reply::Done("draining: the daemon ends when nothing is in flight any more".to_owned()))
             }
+            Request::Reload => self.shared.reload().await.map(Reply::Done),
             Request::Book(request) => self.book(request).await.map(Reply::Book),
             Request::Txn { rrn, stan } => {
                 let find = move |store: &Store| settle::find_payments(store, rrn.as_deref(), stan.as_deref());
@@ -189,11 +190,13 @@ impl Operator {
                 ))
             }
             Request::Journal(JournalRequest::Verify) => self.verify().await,
+            Request::Journal(JournalRequest::Prune { date, archived }) => self.prune(date, archived).await,
+            Request::Journal(JournalRequest::Restore { from }) => self.restore(from).await,
         }
     }
 
     async fn echo(&self, link: LinkName) -> Result<Reply, String> {
-        let configured = self.shared.config.links.iter().find(|configured| configured.name == link);
+        let configured = self.shared.peers.config(&link);
         let configured =
             configured.ok_or_else(|| format!("no link `{link}` is configured; `ctl links` lists them"))?;
         let (asked_at, patience) = (tokio::time::Instant::now(), configured.bounds.echo_timeout);
@@ -280,7 +283,8 @@ impl Operator {
         let status = self.inspect().await?;
         let health = self.read(Store::health).await?.map_err(|error| error.to_string())?;
         let uptime = jiff::Timestamp::now().duration_since(self.shared.started).as_secs();
-        let counters = &self.shared.counters;
+        let (counters, days) = (&self.shared.counters, self.shared.store.sealed_days());
+        let room = self.shared.signals.borrow().room;
         Ok(Reply::Status(StatusReply {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -292,8 +296,13 @@ impl Operator {
             alarms: counters.alarms.load(Relaxed),
             refused_connections: counters.refused_connections.load(Relaxed),
             last_leg: health.last_sequence,
+            working_legs: health.last_sequence.saturating_sub(self.shared.store.sealed_to()),
+            sealed_days: u64::try_from(days.len()).unwrap_or(u64::MAX),
+            oldest_sealed_date: days.first().map(|day| day.date),
             store_bytes: health.bytes_on_disk,
             syncs: health.syncs,
+            free_bytes: room.free,
+            disk_low: room.low,
             blobs: health.blobs,
         }))
     }
@@ -307,7 +316,7 @@ impl Operator {
                 name: link.name,
                 listen: link.listen.to_string(),
                 peer: link.peer.map_or_else(String::new, |peer| peer.to_string()),
-                profile: link.profile.name().to_owned(),
+                profile: self.shared.peers.config(&link.name)?.profile.name().to_owned(),
                 signed_on: status.signed_on.contains(&link.name),
                 connections: counters.connections.load(Relaxed),
                 frames: counters.frames.load(Relaxed),

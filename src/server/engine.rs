@@ -8,9 +8,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ask::{Input, Waiting};
 use super::inspect;
+use super::lanes::Incoming;
 use super::release::{Release, Tell};
-use super::{Reachable, Shared, StartError};
-use crate::clock::{Now, SystemClock};
+use super::{Shared, Signals, StartError};
+use crate::clock::Now;
 use crate::desk::{self, Core, Standing};
 use crate::journal::{JournalError, Unloading, Valve};
 use crate::switch::{Event, Reason, Record, State, Switch, What};
@@ -24,9 +25,8 @@ const SLEEP_MS_MAX: u64 = 86_400_000;
 pub(super) struct Engine {
     pub(super) shared: Arc<Shared>,
     pub(super) core: Core<Waiting>,
-    /// What billers' adapters have said that the switch knows of.
-    reachable: Reachable,
-    pub(super) clock: SystemClock,
+    /// What the switch knows of the world outside.
+    known: Signals,
     valve: Valve<Release>,
     /// Who is to be told that the turn is durable.
     tell: Vec<Tell>,
@@ -39,7 +39,7 @@ pub(super) struct Engine {
 
 /// Where the engine hears from: who waits for the switch, and those the switch or the operator waits for.
 pub(super) struct Inputs {
-    pub(super) requests: mpsc::Receiver<Input>,
+    pub(super) requests: Incoming<Input>,
     /// Taken first, so that no flood of requests keeps a biller's answer from being in time.
     pub(super) urgent: mpsc::Receiver<Input>,
 }
@@ -79,7 +79,6 @@ impl Engine {
         shared: Arc<Shared>,
         switch: Switch,
         standing: Standing,
-        clock: SystemClock,
         valve: Valve<Release>,
     ) -> Self {
         let counting = Arc::clone(&shared);
@@ -88,8 +87,7 @@ impl Engine {
         Self {
             shared,
             core,
-            reachable: Reachable::new(),
-            clock,
+            known: Signals::default(),
             valve,
             tell: Vec::new(),
             when_settled: Vec::new(),
@@ -100,13 +98,13 @@ impl Engine {
 
     /// Takes up what was open when the process ended, as the first turn.
     fn recover(&mut self) -> Result<(), JournalError> {
-        self.core.recover(self.clock.now(), &self.shared.store)
+        self.core.recover(self.shared.clock.now(), &self.shared.store)
     }
 
     async fn serve(&mut self, mut inputs: Inputs) {
         let mut ready = Vec::with_capacity(TURN_EVENTS_MAX);
-        let mut reachable = self.shared.reachable.subscribe();
-        reachable.mark_changed();
+        let mut signals = self.shared.signals.subscribe();
+        signals.mark_changed();
         loop {
             let queue_empty = inputs.requests.is_empty();
             self.end_turn(queue_empty).await;
@@ -114,22 +112,22 @@ impl Engine {
                 return;
             }
             let deadline = self.core.switch.next_deadline();
-            let pause = deadline.map_or(u64::MAX, |at| self.clock.now().ticks.until_ms(at));
+            let pause = deadline.map_or(u64::MAX, |at| self.shared.clock.now().ticks.until_ms(at));
             let asleep = tokio::time::sleep(std::time::Duration::from_millis(pause.min(SLEEP_MS_MAX)));
             tokio::select! {
                 biased;
                 Some(input) = inputs.urgent.recv() => ready.push(input),
-                Ok(()) = reachable.changed() => reachable.mark_changed(),
-                Some(input) = inputs.requests.recv() => ready.push(input),
+                Ok(()) = signals.changed() => signals.mark_changed(),
+                () = inputs.requests.arrived() => {}
                 () = asleep => {}
             }
             while ready.len() < TURN_EVENTS_MAX {
-                let next = inputs.urgent.try_recv().or_else(|_| inputs.requests.try_recv());
-                let Ok(input) = next else { break };
+                let next = inputs.urgent.try_recv().ok().or_else(|| inputs.requests.take());
+                let Some(input) = next else { break };
                 ready.push(input);
             }
-            let now = self.clock.now();
-            self.hear_of_billers(now, &mut reachable);
+            let now = self.shared.clock.now();
+            self.look_outside(now, &mut signals);
             for input in ready.drain(..) {
                 self.take(now, input);
             }
@@ -140,24 +138,31 @@ impl Engine {
         }
     }
 
-    /// Tells the switch which billers can be reached, as far as that is news.
-    fn hear_of_billers(&mut self, now: Now, reachable: &mut watch::Receiver<Reachable>) {
-        if !reachable.has_changed().unwrap_or(false) {
+    /// Tells the switch what is new outside.
+    fn look_outside(&mut self, now: Now, signals: &mut watch::Receiver<Signals>) {
+        if !signals.has_changed().unwrap_or(false) {
             return;
         }
-        let said = reachable.borrow_and_update().clone();
-        for (biller, word) in &said {
-            if self.reachable.get(biller) != Some(word) {
+        let latest = signals.borrow_and_update().clone();
+        for (biller, word) in &latest.reachable {
+            if self.known.reachable.get(biller) != Some(word) {
                 let event = if word.0 { Event::BillerUp(*biller) } else { Event::BillerDown(*biller) };
                 written(self.core.step(now, event));
             }
         }
-        self.reachable = said;
+        if self.known.room.low != latest.room.low {
+            written(self.core.step(now, Event::DiskLow(latest.room.low)));
+        }
+        self.known = latest;
     }
 
     fn take(&mut self, now: Now, input: Input) {
         match input {
-            Input::Asked(ask, waiting) => written(self.core.asked(now, *ask, waiting)),
+            Input::Asked(mut ask, waiting) => {
+                let waited_ms = waiting.read.until_ms(now.ticks);
+                ask.stale = waited_ms > self.shared.config.limits.queue_delay_ms;
+                written(self.core.asked(now, *ask, waiting));
+            }
             Input::Connected(link) => written(self.core.connected(now, link)),
             Input::Disconnected(link) => written(self.core.disconnected(now, link)),
             Input::Unasked(stray) => written(self.core.step(now, Event::Unasked(stray))),

@@ -22,7 +22,7 @@ pub(super) fn inspect(engine: &Engine) -> Status {
     let config = &engine.shared.config;
     let links = config.links.iter().map(|link| link.name);
     let billers = config.billers.iter().map(|biller| biller.code);
-    let now = engine.clock.now().ticks;
+    let now = engine.shared.clock.now().ticks;
     let owing = billers.clone().map(|biller| (biller, engine.core.switch.owing(now, &biller))).collect();
     Status {
         date: engine.core.switch.date(),

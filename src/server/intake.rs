@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
+use super::lanes::Rank;
 use super::macs::{self, Verdict};
 use super::peers::Seat;
 use crate::config::LinkConfig;
@@ -52,16 +53,19 @@ impl Intake for LinkIntake {
             Counters::count(&counters.frames);
         }
         let link = self.link.name;
+        let mut rank = Rank::Behind;
         let input = match self.read(&frame) {
             Heard::Asked(ask, key) => {
-                Input::Asked(ask, Waiting { link, frame, answers: self.answers.clone(), key, place })
+                rank = rank_of(&ask.request);
+                let read = self.shared.clock.now().ticks;
+                Input::Asked(ask, Waiting { read, link, frame, answers: self.answers.clone(), key, place })
             }
             Heard::Answered => return Ok(()),
             Heard::Stray(stray) => Input::Unasked(stray),
             Heard::Nothing => return self.count_unanswerable(),
         };
         let unanswerable = matches!(input, Input::Unasked(_));
-        self.shared.input.send(input).await.map_err(|_| Closed::GoingDown)?;
+        self.shared.lanes.send(&link, input, rank).await.map_err(|_| Closed::GoingDown)?;
         if unanswerable { self.count_unanswerable() } else { Ok(()) }
     }
 
@@ -154,6 +158,19 @@ fn authenticate(
     let network = ask.request.is_of_the_network();
     ask.request = Request::Refused { reason, bad_field, network };
     shared.macs.current(&link.name)
+}
+
+/// What may be taken before what: what may not be shed goes ahead of new work, but nothing goes ahead of who may say what.
+const fn rank_of(request: &Request) -> Rank {
+    match request {
+        Request::SignOn
+        | Request::SignOff
+        | Request::CutOver { .. }
+        | Request::ChangeKey(_)
+        | Request::Totals(_) => Rank::Fence,
+        Request::Reversal(_) | Request::Advice(_) => Rank::Ahead,
+        Request::Echo | Request::Inquiry(_) | Request::Payment(_) | Request::Refused { .. } => Rank::Behind,
+    }
 }
 
 /// A line for a leg that came in: identifiers only, the PAN masked.

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::ask::Input;
 use super::intake::{LinkIntake, LinkOutlet};
+use super::lanes::Rank;
 use super::peers::{OWN_MAX, Seat};
 use super::{Shared, StartError};
 use crate::config::{Config, LinkConfig};
@@ -96,15 +97,16 @@ impl Host {
             before.cancelled().await;
         }
         tracing::info!(link = %link.name, %peer, "connected");
-        let _ = self.shared.input.send(Input::Connected(link.name)).await;
+        let _ = self.shared.lanes.send(&link.name, Input::Connected(link.name), Rank::Fence).await;
         let replaced = seat.replaced.clone();
         let seat = Arc::new(seat);
+        let config = Arc::clone(&seat.config);
         let closed = tokio::select! {
             biased;
             () = replaced.cancelled() => link::Closed::Replaced,
-            closed = self.converse(link, stream, peer, Arc::clone(&seat)) => closed,
+            closed = self.converse(&config, stream, peer, Arc::clone(&seat)) => closed,
         };
-        let _ = self.shared.input.send(Input::Disconnected(link.name)).await;
+        let _ = self.shared.lanes.send(&link.name, Input::Disconnected(link.name), Rank::Fence).await;
         counters.connections.fetch_sub(1, Ordering::Relaxed);
         if matches!(closed, link::Closed::Deaf) {
             Counters::count(&counters.deaf);
@@ -128,6 +130,7 @@ impl Host {
         // Requests of ours have places of their own.
         let (answers, outbound) = mpsc::channel(places.saturating_add(OWN_MAX));
         seat.speaks(&answers);
+        let renewed = seat.renewed.clone();
         let server = stream.local_addr().unwrap_or(link.listen);
         let dialect = Arc::clone(link.profile.dialect());
         let tape = self
@@ -146,9 +149,12 @@ impl Host {
         };
         let outlet = LinkOutlet { link: link.clone(), tape, mirror: Mirror::new() };
         let mut stop = self.shared.going_down.subscribe();
-        let going_down = async move {
-            let _ = stop.wait_for(|stop| *stop).await;
+        let ends = async move {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => link::Closed::GoingDown,
+                () = renewed.cancelled() => link::Closed::Renewed,
+            }
         };
-        link::serve(stream, link.framing, &link.bounds, intake, outlet, outbound, going_down).await
+        link::serve(stream, link.framing, &link.bounds, intake, outlet, outbound, ends).await
     }
 }

@@ -79,7 +79,10 @@ impl Macs {
 
     /// What a message's MAC is worth on its link.
     pub(super) fn check(&self, link: &LinkConfig, message: &Message<'_, '_>) -> Verdict {
-        let Some(mac) = self.links.get(&link.name) else { return Verdict::Good(None) };
+        let Some(mac) = self.links.get(&link.name) else {
+            // Keys are read at start: whoever is to have them and has none is not believed.
+            return if link.mac.is_some() { Verdict::Wrong } else { Verdict::Good(None) };
+        };
         let held = mac.held.read().unwrap_or_else(PoisonError::into_inner);
         let (covered, sent) = match link.profile.mac_of(message, link.framing) {
             MacSeen::NotDue => return Verdict::Good(held.current.clone()),

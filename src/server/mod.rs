@@ -11,14 +11,18 @@ mod ask;
 mod book;
 mod books;
 mod control;
+mod days;
+mod disk;
 mod engine;
 mod inspect;
 mod intake;
 mod keys;
+mod lanes;
 mod listen;
 mod macs;
 mod peers;
 mod release;
+mod reload;
 mod seal;
 mod totals;
 
@@ -34,7 +38,9 @@ use tokio_util::task::TaskTracker;
 pub use crate::desk::Standing;
 pub use adapters::AdapterError;
 pub use book::{BookDesk, ImportError};
+pub use disk::FreeBytes;
 pub use keys::KeyError;
+pub use reload::Reread;
 
 use crate::biller::Adapter;
 use crate::clock::SystemClock;
@@ -46,7 +52,9 @@ use crate::telemetry::Counters;
 use crate::telemetry::recorder::RecorderHandle;
 use crate::vault::Vault;
 use ask::Input;
+use disk::Room;
 use engine::Inputs;
+use lanes::Lanes;
 use macs::Macs;
 use peers::Peers;
 
@@ -102,6 +110,10 @@ pub struct Extras {
     pub adapters: BTreeMap<BillerCode, Arc<dyn Adapter>>,
     /// Where traffic is recorded, if it is.
     pub recorder: Option<RecorderHandle>,
+    /// Says how many bytes are free in the store's file system, if not the file system itself.
+    pub free_bytes: Option<FreeBytes>,
+    /// Reads the configuration again for a reload, if there can be one.
+    pub reread: Option<Reread>,
 }
 
 /// What every part of a running switch shares.
@@ -118,21 +130,31 @@ struct Shared {
     /// Departments on a wire.
     adapters: adapters::Adapters,
     /// Requests and connections, to the engine.
-    input: mpsc::Sender<Input>,
+    lanes: Lanes<Input>,
+    clock: SystemClock,
     /// Billers' answers and the operator's words, to the engine.
     urgent: mpsc::Sender<Input>,
     /// The links' MAC keys.
     macs: Arc<Macs>,
-    /// Which billers can be reached, as their adapters last said, and how often they have said so.
-    reachable: watch::Sender<Reachable>,
-    /// The connections of each link.
+    /// What the engine is to know of the world outside.
+    signals: watch::Sender<Signals>,
+    /// The connections of each link, and its configuration as it is in force.
     peers: Arc<Peers>,
+    reread: Option<Reread>,
+    /// One reload after the other.
+    reloading: tokio::sync::Mutex<()>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
 
-/// Of each biller whose adapter has said so: whether it can be reached, and how often that was said.
-type Reachable = BTreeMap<BillerCode, (bool, u64)>;
+/// What the engine is to know of the world outside: the latest of each, so that no flood of news needs room.
+#[derive(Clone, Debug, Default)]
+struct Signals {
+    /// Of each biller whose adapter has said so: whether it can be reached, and how often that was said.
+    reachable: BTreeMap<BillerCode, (bool, u64)>,
+    /// Room in the store's file system.
+    room: Room,
+}
 
 /// A running switch.
 pub struct Server {
@@ -162,20 +184,25 @@ impl Server {
         let listeners = listen::bind(&config)?;
         let control = control::bind(&config)?;
         let clock = SystemClock::start();
-        let (input, requests) = mpsc::channel(config.limits.queue_max);
+        let (lanes, requests) =
+            lanes::lanes(config.links.iter().map(|link| link.name), config.limits.queue_max);
+        let free = extras.free_bytes.clone().unwrap_or_else(|| disk::of_directory(config.store.clone()));
+        let room = Room::default().after(free(), config.limits.disk_low_bytes);
         let (urgent, urgent_inputs) = mpsc::channel(URGENT_MAX);
         let today = today(&config.time_zone);
         if standing.date != today {
             tracing::warn!(business_date = %standing.date, %today, "the business date is not the calendar's: `billswitch ctl cutover` moves it");
         }
         let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
-        let adapters = adapters::adapters(&config, extras.adapters, clock)
+        let switch = standing.resume(switch, clock.now().wall);
+        let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
+        let hosting = adapters::Hosting { late: release::replies_to(&urgent), stop: going_down.subscribe() };
+        let adapters = adapters::adapters(&config, extras.adapters, clock, &hosting)
             .map_err(|(biller, source)| StartError::Adapter { biller, source })?;
         let counters = Counters::new(
             config.links.iter().map(|link| link.name),
             config.billers.iter().map(|biller| biller.code),
         );
-        let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let started = jiff::Timestamp::now();
         let peers = Arc::new(Peers::new(&config, Arc::clone(&macs)));
         let shared = Arc::new(Shared {
@@ -187,18 +214,22 @@ impl Server {
             drain_asked,
             vault,
             adapters,
-            input,
+            lanes,
+            clock,
             urgent,
             macs,
-            reachable: watch::Sender::new(Reachable::new()),
+            signals: watch::Sender::new(Signals { room, ..Signals::default() }),
             peers,
+            reread: extras.reread,
+            reloading: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
         });
         let valve = start_valve(&shared, writer)?;
-        let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, clock, valve);
+        let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, valve);
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);
+        shared.tasks.spawn(disk::watch(Arc::clone(&shared), free));
         seal::serve(&shared);
         Ok(Self { shared, addresses, engine: Some(engine) })
     }
@@ -219,6 +250,15 @@ impl Server {
         let mut asked = self.shared.drain_asked.subscribe();
         // The sender lives as long as `self`.
         let _ = asked.wait_for(|asked| *asked).await;
+    }
+
+    /// Reads the configuration again and takes over what can be, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Why the old one is kept.
+    pub async fn reload(&self) -> Result<String, String> {
+        self.shared.reload().await
     }
 
     /// Refuses new work, finishes or stores what is in flight, and stops. What a biller has not answered within the
@@ -298,8 +338,8 @@ fn start_valve(shared: &Arc<Shared>, writer: Writer) -> Result<Valve<release::Re
         let (shared, code) = (Arc::downgrade(shared), *code);
         adapter.start(Arc::new(move |up| {
             let Some(shared) = shared.upgrade() else { return };
-            shared.reachable.send_modify(|said| {
-                let (now, times) = said.entry(code).or_default();
+            shared.signals.send_modify(|signals| {
+                let (now, times) = signals.reachable.entry(code).or_default();
                 (*now, *times) = (up, times.saturating_add(1));
             });
         }));

@@ -4,7 +4,7 @@
 //! answers are matched here and never reach the switch.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -61,7 +61,8 @@ pub(super) struct Peers {
 }
 
 struct Peer {
-    link: LinkConfig,
+    /// As it is in force: a reload puts another in its place.
+    link: RwLock<Arc<LinkConfig>>,
     state: Mutex<State>,
 }
 
@@ -82,6 +83,7 @@ struct Connection {
     /// Places for requests of ours beside those for answers.
     own: Arc<Semaphore>,
     replaced: CancellationToken,
+    renewed: CancellationToken,
     gone: CancellationToken,
 }
 
@@ -100,6 +102,10 @@ pub(super) struct Seat {
     number: u64,
     /// Cancelled when a newer connection takes its place.
     pub(super) replaced: CancellationToken,
+    /// Cancelled when its link has another configuration.
+    pub(super) renewed: CancellationToken,
+    /// The link's, as it is in force for this connection.
+    pub(super) config: Arc<LinkConfig>,
     /// Those whose place it takes: each is cancelled once it is gone.
     pub(super) before: Vec<CancellationToken>,
 }
@@ -109,7 +115,10 @@ impl Peers {
         // Not from 1 at every start: a peer may remember what it was asked a minute ago.
         let second = u32::try_from(jiff::Timestamp::now().as_second().rem_euclid(i64::from(STAN_MAX)));
         let state = || State { stan: second.unwrap_or_default(), ..State::default() };
-        let peer = |link: &LinkConfig| (link.name, Peer { link: link.clone(), state: Mutex::new(state()) });
+        let peer = |link: &LinkConfig| {
+            let config = RwLock::new(Arc::new(link.clone()));
+            (link.name, Peer { link: config, state: Mutex::new(state()) })
+        };
         Self { links: config.links.iter().map(peer).collect(), zone: config.time_zone.clone(), macs }
     }
 
@@ -117,31 +126,55 @@ impl Peers {
     pub(super) fn join(self: &Arc<Self>, link: &LinkName) -> Option<Seat> {
         let peer = self.links.get(link)?;
         let mut state = peer.lock();
-        let max = match peer.link.second_connection {
+        // Under that lock, so that no connection is missed by a reload.
+        let config = peer.config();
+        let max = match config.second_connection {
             SecondConnection::Refuse => 1,
-            SecondConnection::Pool | SecondConnection::Replace => peer.link.bounds.connections_max,
+            SecondConnection::Pool | SecondConnection::Replace => config.bounds.connections_max,
         };
         if state.connections.len() >= usize::try_from(max).unwrap_or(usize::MAX) {
             return None;
         }
         let mut before = Vec::new();
-        if peer.link.second_connection == SecondConnection::Replace {
+        if config.second_connection == SecondConnection::Replace {
             for older in &state.connections {
                 older.replaced.cancel();
                 before.push(older.gone.clone());
             }
         }
         state.number = state.number.saturating_add(1);
-        let (number, replaced) = (state.number, CancellationToken::new());
+        let (number, replaced, renewed) = (state.number, CancellationToken::new(), CancellationToken::new());
         let connection = Connection {
             number,
             outbound: None,
             own: Arc::new(Semaphore::new(OWN_MAX)),
             replaced: replaced.clone(),
+            renewed: renewed.clone(),
             gone: CancellationToken::new(),
         };
         state.connections.push(connection);
-        Some(Seat { peers: Arc::clone(self), link: *link, number, replaced, before })
+        Some(Seat { peers: Arc::clone(self), link: *link, number, replaced, renewed, config, before })
+    }
+
+    /// A link's configuration as it is in force.
+    pub(super) fn config(&self, link: &LinkName) -> Option<Arc<LinkConfig>> {
+        self.links.get(link).map(Peer::config)
+    }
+
+    /// Puts these configurations in force. The connections of those links that have changed are told to end; gives their names.
+    pub(super) fn adopt(&self, links: Vec<LinkConfig>) -> Vec<LinkName> {
+        let mut changed = Vec::new();
+        for fresh in links {
+            let Some(peer) = self.links.get(&fresh.name) else { continue };
+            let state = peer.lock();
+            if peer.config().digest == fresh.digest {
+                continue;
+            }
+            changed.push(fresh.name);
+            *peer.link.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+            state.connections.iter().for_each(|connection| connection.renewed.cancel());
+        }
+        changed
     }
 
     /// Asks the peer of a link, over its newest connection, and waits for its answer, at most `patience`.
@@ -181,9 +214,10 @@ impl Peers {
         let local = utc.with_time_zone(self.zone.clone()).datetime();
         let asking = Asking { stan, utc: utc.datetime(), local, facts };
         let mut message = BytesMut::new();
-        let (link, key) = (&peer.link, self.macs.current(&peer.link.name));
+        let link = peer.config();
+        let key = self.macs.current(&link.name);
         let write = |seal: Option<&Seal<'_>>| link.profile.ask(kind, &asking, seal, &mut message);
-        let answer = macs::with_seal(link, key.as_ref(), write)?.ok_or(Silence::NotInProfile(kind))?;
+        let answer = macs::with_seal(&link, key.as_ref(), write)?.ok_or(Silence::NotInProfile(kind))?;
         let mut newest = state.connections.iter().rev();
         let connection = newest.find(|one| over.is_none_or(|number| one.number == number));
         let connection = connection.ok_or(Silence::NotConnected)?;
@@ -201,7 +235,7 @@ impl Peers {
     /// Whether a message answers a request of ours on this link; whoever asked gets it.
     pub(super) fn answered(&self, link: &LinkName, message: &Message<'_, '_>, frame: &Bytes) -> bool {
         let Some(peer) = self.links.get(link) else { return false };
-        let Some(answer) = peer.link.profile.answers(message) else { return false };
+        let Some(answer) = peer.config().profile.answers(message) else { return false };
         let mut state = peer.lock();
         let is_its = |asked: &Asked| asked.stan == answer.stan && asked.answer == answer.mti;
         let Some(at) = state.asked.iter().position(is_its) else { return false };
@@ -214,6 +248,10 @@ impl Peers {
 }
 
 impl Peer {
+    fn config(&self) -> Arc<LinkConfig> {
+        Arc::clone(&self.link.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,7 +270,7 @@ impl Seat {
     /// Asks this connection's peer whether it is there. That it answers is heard by whoever reads the connection.
     pub(super) fn echo(&self) {
         let Some(peer) = self.peers.links.get(&self.link) else { return };
-        let patience = peer.link.bounds.echo_timeout;
+        let patience = self.config.bounds.echo_timeout;
         if let Err(silence) = self.peers.send(peer, Some(self.number), (Ours::Echo, &[]), patience, None) {
             tracing::warn!(link = %self.link, reason = %silence, "no echo could be asked for");
         }

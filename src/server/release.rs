@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use crate::biller::Reply;
@@ -25,6 +27,17 @@ impl Release {
     }
 }
 
+/// Takes outcomes to the engine.
+pub(super) fn replies_to(urgent: &mpsc::Sender<Input>) -> Reply {
+    let urgent = urgent.clone();
+    Arc::new(move |leg, outcome| {
+        // It has room for every order there can be; an answer without room is like none, and its payment in doubt.
+        if urgent.try_send(Input::Replied(leg, outcome)).is_err() {
+            tracing::error!(leg = leg.0, "a biller's answer found the queue full: its payment is in doubt");
+        }
+    })
+}
+
 /// Carries releases out, on the valve's thread; nothing in here waits.
 pub(super) struct Releasing {
     shared: Arc<Shared>,
@@ -33,16 +46,7 @@ pub(super) struct Releasing {
 
 impl Releasing {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let urgent = shared.urgent.clone();
-        let reply: Reply = Arc::new(move |leg, outcome| {
-            // It has room for every order there can be; an answer without room is like none, and its payment in doubt.
-            if urgent.try_send(Input::Replied(leg, outcome)).is_err() {
-                tracing::error!(
-                    leg = leg.0,
-                    "a biller's answer found the queue full: its payment is in doubt"
-                );
-            }
-        });
+        let reply = replies_to(&shared.urgent);
         Self { shared, reply }
     }
 
@@ -68,7 +72,7 @@ impl Releasing {
     }
 
     fn answer(&self, waiting: Waiting, answer: Answer) {
-        let Waiting { link, frame, answers, key, place } = waiting;
+        let Waiting { link, frame, answers, key, place, read: _ } = waiting;
         let Some(counters) = self.shared.counters.link(&link) else { return };
         // There is a place for every answer, so this fails only if the connection has gone; a repeat gets it.
         match answers.try_send(Outbound::Answer { frame, answer, key, _place: place }) {
@@ -101,6 +105,11 @@ impl Releasing {
                     Counters::count(&counters.unasked);
                 }
                 tracing::error!(%link, %stan, "alarm: a link answered what it was not asked");
+            }
+            Alarm::DiskLow => {
+                tracing::error!(
+                    "alarm: the store's file system is almost full: new payments and inquiries are refused"
+                );
             }
             Alarm::UnmatchedReply(leg) => {
                 tracing::error!(leg = leg.0, "alarm: a biller answered an order that nobody waits for");

@@ -5,25 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, timeout};
 
 use super::Shared;
 use super::ask::Input;
 use crate::desk::Standing;
-use crate::journal::{JournalError, Sealer, Step};
+use crate::journal::{Sealer, Step};
 
 /// How often it is looked whether there is something to seal.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long after a failure it is tried again: the disk may have been full.
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// Seals until the switch goes down.
+/// Seals until the switch goes down. A step that has begun is finished, so that the store is let go.
 pub(super) fn serve(shared: &Arc<Shared>) {
     let sealer = Sealer::new(&shared.store, shared.config.sealing);
-    let sealing = seal(Arc::clone(shared), sealer);
-    shared.tasks.spawn(super::control::until_down(shared.going_down.subscribe(), sealing));
+    shared.tasks.spawn(seal(Arc::clone(shared), sealer));
 }
 
 async fn seal(shared: Arc<Shared>, mut sealer: Sealer) {
-    loop {
+    let mut going_down = shared.going_down.subscribe();
+    while !*going_down.borrow_and_update() {
         let (began, store) = (Instant::now(), shared.store.clone());
         let stepping = tokio::task::spawn_blocking(move || {
             let step = Standing::date(&store).and_then(|today| match today {
@@ -35,22 +37,22 @@ async fn seal(shared: Arc<Shared>, mut sealer: Sealer) {
         // A panic has been reported where it happened.
         let Ok((back, step)) = stepping.await else { return };
         sealer = back;
-        match step {
-            Ok(Step::Idle) => sleep(IDLE).await,
-            Ok(Step::Again) => sleep(began.elapsed()).await,
+        let pause = match step {
+            Ok(Step::Idle) => IDLE,
+            Ok(Step::Again) => began.elapsed(),
             Ok(Step::Unload(unloading)) => {
                 let (done, committed) = oneshot::channel();
                 let said = shared.urgent.send(Input::Unload(unloading, done)).await;
                 if said.is_err() || committed.await.is_err() {
                     return;
                 }
+                Duration::ZERO
             }
-            Err(error) => return report(&error),
-        }
+            Err(error) => {
+                tracing::error!(%error, "alarm: legs cannot be sealed, and the working store grows; it is tried again");
+                AFTER_FAILURE
+            }
+        };
+        let _ = timeout(pause, going_down.wait_for(|down| *down)).await;
     }
-}
-
-/// The working store goes on as it is, and grows.
-fn report(error: &JournalError) {
-    tracing::error!(%error, "alarm: legs can no longer be sealed, the working store grows until the next start");
 }

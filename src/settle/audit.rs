@@ -76,9 +76,10 @@ pub fn audit(store: &Store, billers: &[BillerCode]) -> Result<Audited, AuditErro
     for found in ledger::payments(store) {
         let (_, leg) = found?;
         let payment = ledger::record_at(store, leg)?.payment.filter(|p| billers.contains(&p.biller));
-        if let Some(payment) = payment.filter(|payment| payment.stands()) {
+        if let Some(payment) = payment.filter(|payment| payment.stands())
+            && check_payment(store, &payment)?
+        {
             audited.posted = audited.posted.saturating_add(1);
-            check_payment(store, &payment)?;
         }
     }
     for biller in billers {
@@ -88,14 +89,16 @@ pub fn audit(store: &Store, billers: &[BillerCode]) -> Result<Audited, AuditErro
     Ok(audited)
 }
 
-fn check_payment(store: &Store, payment: &Payment) -> Result<(), AuditError> {
+/// Whether the payment stands, and so has paid its bill; false if it no longer does, which a leg that is being sealed does not
+/// tell.
+fn check_payment(store: &Store, payment: &Payment) -> Result<bool, AuditError> {
     for _ in 0..READS {
         let stands = ledger::find(store, &payment.key)?.is_some_and(|now| now.stands());
         let bill = book_of(store, payment.biller, &payment.consumer)?;
         // A department that keeps its own bills has none here.
         let paid = bill.is_none_or(|paid_by| paid_by.as_ref() == Some(&payment.key));
         if paid || !stands {
-            return Ok(());
+            return Ok(stands);
         }
     }
     Err(AuditError::NotPaid { key: payment.key.clone(), biller: payment.biller })
@@ -133,10 +136,15 @@ fn check_book(store: &Store, biller: BillerCode) -> Result<u64, AuditError> {
     if noted == found { Ok(paid) } else { Err(AuditError::Count { biller, noted, found }) }
 }
 
-/// Whether the payment stands; false if it has been undone meanwhile, and the bill with it.
+/// Whether the payment stands; false if it has been undone meanwhile, and the bill with it, or if its date is pruned here,
+/// so that nobody can say.
 fn check_payer(store: &Store, biller: BillerCode, key: &PaymentKey, psid: &str) -> Result<bool, AuditError> {
     for _ in 0..READS {
-        let stands = ledger::find(store, key)?.is_some_and(|payment| payment.stands());
+        let payment = ledger::find(store, key)?;
+        if payment.is_none() && ledger::may_be_pruned(store, key) {
+            return Ok(false);
+        }
+        let stands = payment.is_some_and(|payment| payment.stands());
         let still = book_of(store, biller, psid)?.flatten().as_ref() == Some(key);
         if stands || !still {
             return Ok(stands);

@@ -42,9 +42,9 @@ pub fn find_payments(
 }
 
 fn gather_legs(store: &Store, found: &mut BTreeMap<PaymentKey, Found>) -> Result<(), JournalError> {
-    for leg in store.legs(1) {
-        let (sequence, leg) = leg?;
-        let record = ledger::from_leg(sequence, &leg)?;
+    let keys: Vec<PaymentKey> = found.keys().cloned().collect();
+    for record in ledger::records_about(store, &keys)? {
+        let (sequence, record) = record?;
         let of = match record.key() {
             Some(key) => found.get_mut(key),
             // A request is recorded before it is known what it is about: it belongs where its numbers do.

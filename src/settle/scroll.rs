@@ -62,9 +62,8 @@ pub fn scroll(
     date: BusinessDate,
 ) -> Result<Vec<ScrollLine>, JournalError> {
     let mut standing: BTreeMap<PaymentKey, ScrollLine> = BTreeMap::new();
-    for leg in store.legs(1) {
-        let (sequence, leg) = leg?;
-        let record = ledger::from_leg(sequence, &leg)?;
+    for record in ledger::records_of(store, date) {
+        let (_, record) = record?;
         let Some(payment) = record.payment.filter(|p| p.biller == biller && p.date == date) else { continue };
         match line(&payment) {
             Some(line) => drop(standing.insert(payment.key, line)),

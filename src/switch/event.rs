@@ -1,7 +1,8 @@
 //! What goes into the switch and what comes out of it.
 
 use super::{
-    Answer, Bill, BillRef, Digest, Evidence, Payment, Posting, Reason, Reconciled, Record, TotalsRequest,
+    Answer, Bill, BillRef, BillerTerms, Digest, Evidence, LinkTerms, Payment, Posting, Reason, Reconciled,
+    Record, TotalsRequest,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub enum Event {
         /// Its entry in the store's list of what is due.
         due: UnixMillis,
     },
+    /// Whether there is so little room left in the store's file system that it is kept for what is open already.
+    DiskLow(bool),
     /// The leg of a payment that is still owed something leaves the working store: it gets a new one as it stands.
     CarriedOver(Box<Payment>),
     /// A biller can be reached again: what is owed to it goes out.
@@ -90,6 +93,15 @@ pub enum Operation {
     Block(BillerCode),
     /// Take it up again.
     Unblock(BillerCode),
+    /// Deal by these terms from now on: with the same links and billers, reached as before.
+    Configure {
+        /// Every link's.
+        links: Vec<LinkTerms>,
+        /// Every biller's.
+        billers: Vec<BillerTerms>,
+    },
+    /// A new configuration was refused, and everything stays as it is: to be journalled.
+    KeepConfiguration,
 }
 
 /// What an operator has found out about a payment that only a person could resolve.
@@ -120,6 +132,8 @@ pub struct Ask {
     pub request: Request,
     /// The message without what may not be kept, for the journal.
     pub evidence: Evidence,
+    /// It has waited so long for its turn that nothing new is begun for it; what may not be shed is done all the same.
+    pub stale: bool,
 }
 
 /// What is asked for.
@@ -349,6 +363,8 @@ pub enum Alarm {
     UnmatchedReply(LegId),
     /// A link sent a new key that is not what its check value says.
     KeyRefused(LinkName),
+    /// The store's file system is almost full: new payments and inquiries are refused.
+    DiskLow,
     /// A link answered what it was not asked.
     UnaskedAnswer {
         /// The link.

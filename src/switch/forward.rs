@@ -38,8 +38,11 @@ pub(super) struct Queue {
 /// A payment's place in its biller's queue.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// Smaller ones go first.
+    /// Smaller ones go first. One that has failed gets a new one: while a biller comes and goes, it is not the same payment that
+    /// is tried each time.
     number: u64,
+    /// Its first number.
+    born: u64,
     /// When it came to be owed, or was found so at the start.
     from: Ticks,
     /// How long it had been owed at `from`.
@@ -84,7 +87,7 @@ impl Queue {
     }
 
     fn remove(&mut self, place: &Place) {
-        self.ages.remove(&(place.expires, place.number));
+        self.ages.remove(&(place.expires, place.born));
         match place.waits {
             None => self.at_biller = self.at_biller.saturating_sub(1),
             Some(until) => {
@@ -227,6 +230,7 @@ impl Switch {
         let max = self.billers.get(&open.payment.biller).map_or(0, |terms| terms.forward_age_max_ms);
         let place = Place {
             number: self.owed_so_far,
+            born: self.owed_so_far,
             from: now.ticks,
             aged_ms,
             expires: now.ticks.after_ms(max.saturating_sub(aged_ms)),
@@ -234,7 +238,7 @@ impl Switch {
             waits: Some(now.ticks),
         };
         let queue = self.queues.entry(open.payment.biller).or_default();
-        queue.ages.insert((place.expires, place.number), open.payment.key.clone());
+        queue.ages.insert((place.expires, place.born), open.payment.key.clone());
         open.place = Some(place);
     }
 
@@ -280,6 +284,8 @@ impl Switch {
         let key = open.payment.key.clone();
         if let (Some(place), Some(queue)) = (&mut open.place, self.queues.get_mut(&biller)) {
             let until = now.ticks.after_ms(pause_ms(first_ms, place.tries, &key));
+            self.owed_so_far = self.owed_so_far.saturating_add(1);
+            place.number = self.owed_so_far;
             if place.waits.replace(until).is_none() {
                 queue.at_biller = queue.at_biller.saturating_sub(1);
             }

@@ -10,7 +10,7 @@ use crate::ids::BillerCode;
 
 impl Switch {
     pub(super) fn inquiry(&mut self, now: Now, from: Asker, bill: BillRef, out: &mut Output) {
-        let routed = self.gate_new_work(&from.link).and_then(|()| self.route(&bill.biller).cloned());
+        let routed = self.gate_new_work(&from).and_then(|()| self.route(&bill.biller).cloned());
         let terms = match routed {
             Ok(terms) => terms,
             Err(reason) => return self.tell(now, &from, Answer::plain(reason), out),

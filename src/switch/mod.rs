@@ -5,6 +5,7 @@
 
 mod advice;
 mod bill;
+mod configure;
 mod confirm;
 mod event;
 mod forward;
@@ -63,9 +64,10 @@ pub struct Switch {
     date: BusinessDate,
     /// What the next payment is numbered.
     next_trace: u64,
-    /// When the date last moved while the process ran.
-    cut_over_at: Option<Ticks>,
+    /// Until then a cutover that names no day is taken for the one that has been.
+    guarded_until: Ticks,
     draining: bool,
+    disk_low: bool,
 }
 
 impl Switch {
@@ -89,8 +91,9 @@ impl Switch {
             owed_so_far: 0,
             date,
             next_trace: 1,
-            cut_over_at: None,
+            guarded_until: Ticks(0),
             draining: false,
+            disk_low: false,
         }
     }
 
@@ -99,6 +102,13 @@ impl Switch {
     #[must_use]
     pub const fn numbering_from(mut self, first: u64) -> Self {
         self.next_trace = first;
+        self
+    }
+
+    /// The date moved so many milliseconds before the process started.
+    #[must_use]
+    pub const fn cut_over_before(mut self, ms: u64) -> Self {
+        self.guarded_until = Ticks(session::CUTOVERS_APART_MS.saturating_sub(ms));
         self
     }
 
@@ -111,6 +121,7 @@ impl Switch {
             Event::LinkUp(link) => self.link_up(link),
             Event::LinkDown(link) => self.link_down(link),
             Event::Recovered { payment, due } => self.recovered(now, *payment, due, out),
+            Event::DiskLow(low) => self.disk_is(low, out),
             Event::CarriedOver(payment) => self.carried_over(now, *payment, out),
             Event::BillerUp(biller) => self.biller_up(biller),
             Event::BillerDown(biller) => self.biller_down(biller),
@@ -163,8 +174,8 @@ impl Switch {
     }
 
     fn asked(&mut self, now: Now, ask: Ask, out: &mut Output) {
-        let Ask { id, link, mti, stan, rrn, request, evidence } = ask;
-        let from = Asker { id, link, stan, rrn };
+        let Ask { id, link, mti, stan, rrn, request, evidence, stale } = ask;
+        let from = Asker { id, link, stan, rrn, stale };
         let mut record = from.record(self, now, What::Asked { mti });
         record.evidence = evidence;
         out.records.push(record);
@@ -187,11 +198,19 @@ impl Switch {
         }
     }
 
+    fn disk_is(&mut self, low: bool, out: &mut Output) {
+        if low && !self.disk_low {
+            out.actions.push(Action::Alarm(Alarm::DiskLow));
+        }
+        self.disk_low = low;
+    }
+
     /// Writes a payment down as it stands, due when it was due: nothing about it changes.
     fn carried_over(&self, now: Now, payment: Payment, out: &mut Output) {
         let due = self.open.get(&payment.key).and_then(|open| open.due);
         let mut carried = Open::new(payment);
         carried.due = due;
+        carried.place = self.open.get(&carried.payment.key).and_then(|open| open.place.clone());
         out.records.push(carried.record(now, What::CarriedOver, due));
     }
 
@@ -209,7 +228,7 @@ impl Switch {
             }
             Operation::CutOver => {
                 self.date = self.date.next();
-                self.cut_over_at = Some(now.ticks);
+                self.guarded_until = now.ticks.after_ms(session::CUTOVERS_APART_MS);
                 What::CutOver
             }
             Operation::Resolve { payment, resolution, why } => {
@@ -223,6 +242,11 @@ impl Switch {
                 self.blocked.remove(&biller);
                 What::Blocked(biller, false)
             }
+            Operation::Configure { links, billers } => {
+                self.configure(&links, billers);
+                What::Configured(true)
+            }
+            Operation::KeepConfiguration => What::Configured(false),
         };
         out.records.push(Asker::nobody().record(self, now, what));
     }
@@ -235,11 +259,13 @@ struct Asker {
     link: LinkName,
     stan: Stan,
     rrn: Rrn,
+    /// It has waited too long for anything new to be begun for it.
+    stale: bool,
 }
 
 impl Asker {
     const fn nobody() -> Self {
-        Self { id: AskId(0), link: LinkName::EMPTY, stan: Stan::EMPTY, rrn: Rrn::EMPTY }
+        Self { id: AskId(0), link: LinkName::EMPTY, stan: Stan::EMPTY, rrn: Rrn::EMPTY, stale: false }
     }
 
     /// A record of this request that is about no payment.

@@ -37,7 +37,7 @@ impl Switch {
     }
 
     fn new_payment(&mut self, now: Now, from: Asker, request: PaymentRequest, out: &mut Output) {
-        if let Err(reason) = self.gate_new_work(&from.link) {
+        if let Err(reason) = self.gate_new_work(&from) {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
         if self.is_full(&request.bill.biller) {

@@ -160,7 +160,10 @@ impl Open {
     pub(super) fn record(&mut self, now: Now, what: What, due: Option<UnixMillis>) -> Record {
         let counted = self.payment.count();
         let owes = due.is_some() || self.payment.state == super::State::Exception;
-        self.payment.owed = self.place.as_ref().filter(|_| owes).map(|place| place.owed(now));
+        self.payment.owed = match &self.place {
+            Some(place) if owes => Some(place.owed(now)),
+            Some(_) | None => self.payment.owed.filter(|_| owes),
+        };
         let parts = self.payment.key.parts();
         Record {
             at: now.wall,

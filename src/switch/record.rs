@@ -88,6 +88,8 @@ pub enum What {
     Blocked(BillerCode, bool),
     /// An acquirer's totals were held against ours.
     Reconciled(Box<Reconciled>),
+    /// A new configuration came into force, or was refused whole.
+    Configured(bool),
     /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
     CarriedOver,
     /// The operator changed a bill of a department whose bills are in our own store.
@@ -141,6 +143,7 @@ impl Record {
                 What::CutOver
                     | What::KeyChanged { .. }
                     | What::Blocked(..)
+                    | What::Configured(_)
                     | What::BillChanged { .. }
                     | What::Reconciled(_)
             )
@@ -174,6 +177,8 @@ impl std::fmt::Display for What {
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
             Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
             Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
+            Self::Configured(true) => f.write_str("a new configuration in force"),
+            Self::Configured(false) => f.write_str("a new configuration refused"),
             Self::CarriedOver => f.write_str("carried over"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }

@@ -12,7 +12,7 @@ use crate::ids::{LinkName, Short};
 const LISTENED_FOR_MAX: usize = 200_000;
 
 /// Cutovers are at least so far apart: half a day.
-const CUTOVERS_APART_MS: u64 = 43_200_000;
+pub(super) const CUTOVERS_APART_MS: u64 = 43_200_000;
 
 /// The state of one acquirer's link.
 #[derive(Debug)]
@@ -27,6 +27,11 @@ impl Session {
     pub(super) const fn new(terms: &LinkTerms) -> Self {
         Self { signed_on: false, in_flight: 0, in_flight_max: terms.in_flight_max }
     }
+
+    /// What waits already stays, even if the new terms would not have let it in.
+    pub(super) const fn deal_by(&mut self, terms: &LinkTerms) {
+        self.in_flight_max = terms.in_flight_max;
+    }
 }
 
 impl Switch {
@@ -35,13 +40,15 @@ impl Switch {
         if self.is_signed_on(link) { Ok(()) } else { Err(Reason::NotSignedOn) }
     }
 
-    /// Refuses new work while draining, or while too much of this link is open.
-    pub(super) fn gate_new_work(&self, link: &LinkName) -> Result<(), Reason> {
+    /// Refuses new work while draining, while the disk is almost full, when it has waited too long, or while too much of this
+    /// link is open.
+    pub(super) fn gate_new_work(&self, from: &Asker) -> Result<(), Reason> {
+        let link = &from.link;
         self.gate(link)?;
         if self.draining {
             return Err(Reason::Draining);
         }
-        if self.given_up.len() >= LISTENED_FOR_MAX {
+        if from.stale || self.disk_low || self.given_up.len() >= LISTENED_FOR_MAX {
             return Err(Reason::Overloaded);
         }
         let full = self.sessions.get(link).is_none_or(|session| session.in_flight >= session.in_flight_max);
@@ -91,8 +98,7 @@ impl Switch {
         if let Err(reason) = self.gate(&from.link) {
             return self.tell(now, from, Answer::plain(reason), out);
         }
-        let just_been =
-            self.cut_over_at.is_some_and(|at| now.ticks.0.saturating_sub(at.0) < CUTOVERS_APART_MS);
+        let just_been = now.ticks < self.guarded_until;
         let moves = match to {
             Some(day) if today.is_called(day.as_bytes()) => Some(false),
             Some(day) => next.is_called(day.as_bytes()).then_some(true),
@@ -127,7 +133,7 @@ impl Switch {
     /// It is written down and told, and changes nothing: a peer that answers what it was not asked is broken, or no friend.
     pub(super) fn unasked(&self, now: Now, stray: Stray, out: &mut Output) {
         let Stray { link, mti, stan, rrn, evidence } = stray;
-        let from = Asker { id: AskId(0), link, stan, rrn };
+        let from = Asker { id: AskId(0), link, stan, rrn, stale: false };
         let mut record = from.record(self, now, What::Unasked { mti });
         record.evidence = evidence;
         out.records.push(record);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
+mod clock;
 mod forward;
 mod orders;
 
@@ -127,7 +128,7 @@ impl World {
         let id = AskId(self.asks);
         let link = LINK.parse().unwrap();
         let (stan, rrn, mti) = (Short::EMPTY, Short::EMPTY, Short::EMPTY);
-        let ask = Ask { id, link, mti, stan, rrn, request, evidence: Evidence::default() };
+        let ask = Ask { id, link, mti, stan, rrn, request, evidence: Evidence::default(), stale: false };
         self.step(Event::Asked(Box::new(ask)));
         id
     }

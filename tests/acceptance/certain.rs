@@ -233,6 +233,18 @@ async fn n54_a_networks_cutover_moves_the_date_once_however_often_it_is_said() {
     assert_eq!(date(&site).await, "2026-11-21");
 }
 
+#[tokio::test]
+async fn n54_a_cutover_said_again_after_a_restart_moves_nothing() {
+    let mut site = Site::open().await;
+    assert_eq!(site.atmnet().await.ask(&Outgoing::network("201")).await.code(), "00");
+    assert_eq!(date(&site).await, "2026-11-21");
+    site.restart(Setup::default()).await;
+    assert_eq!(site.atmnet().await.ask(&Outgoing::network("201")).await.code(), "00");
+    assert_eq!(date(&site).await, "2026-11-21", "that is the day that has just begun");
+    site.operator(Request::Cutover).await;
+    assert_eq!(date(&site).await, "2026-11-22", "the operator's word counts at once");
+}
+
 async fn date(site: &Site) -> String {
     let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
     status.business_date.to_string()

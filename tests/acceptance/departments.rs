@@ -1,9 +1,12 @@
 //! A department with an HTTP API, simulated, behind the whole switch: what acquirers are told, and that both ledgers agree.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use billswitch::control::{Reply, Request};
+use billswitch::sim::compare::held_against;
 use billswitch::sim::rest::{Department, Entry, Office, Settings, read_ledger};
 use billswitch::switch::State;
 
@@ -24,8 +27,15 @@ struct Stand {
 
 impl Stand {
     async fn with(faults: &[&str], lines: &str) -> Self {
+        Self::of(None, faults, lines).await
+    }
+
+    /// A department with so many bills of its own, or those of a certification.
+    async fn of(own: Option<u32>, faults: &[&str], lines: &str) -> Self {
         let ledger = tempfile::tempdir().unwrap();
-        let department = serve(ledger.path(), "127.0.0.1:0", faults).await;
+        let fixture = || Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/billers/certification.csv");
+        let bills = own.map_or_else(fixture, |count| bills(ledger.path(), count));
+        let department = serve_bills(&bills, ledger.path(), "127.0.0.1:0", faults).await;
         let lines = format!(
             "\n[[biller]]\ncode = \"{DEPT}\"\nname = \"Department\"\nadapter = \"rest\"\nretry_ms = 20\n{lines}\n\
              [biller.rest]\nurl = \"http://{}/api/\"\nbank_mnemonic = \"BSWITCH\"\n",
@@ -43,8 +53,12 @@ impl Stand {
 
 async fn serve(dir: &Path, listen: &str, faults: &[&str]) -> Department {
     let bills = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/billers/certification.csv");
+    serve_bills(&bills, dir, listen, faults).await
+}
+
+async fn serve_bills(bills: &Path, dir: &Path, listen: &str, faults: &[&str]) -> Department {
     let today = Some("2026-11-20".parse().unwrap());
-    let office = Arc::new(Office::open(&bills, &dir.join("ledger.jsonl"), today).unwrap());
+    let office = Arc::new(Office::open(bills, &dir.join("ledger.jsonl"), today).unwrap());
     let settings = Settings {
         listen: listen.parse().unwrap(),
         credentials: None,
@@ -131,4 +145,81 @@ async fn an_operator_sees_the_breaker_open_and_payments_are_refused_unsent_until
     let health = billers.iter().find(|biller| biller.code.as_str() == DEPT).unwrap().health.clone().unwrap();
     assert_eq!((health.breaker.name(), health.refused_open), ("open", 1));
     assert_eq!(health.last_error.unwrap().what, "an inquiry answered with HTTP 500");
+}
+
+/// A department with so many unpaid bills of its own, `00000000000001` and so on, 100.00 each.
+fn bills(dir: &Path, count: u32) -> std::path::PathBuf {
+    let mut text = String::from(
+        "psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,heads,status\n",
+    );
+    for bill in 1..=count {
+        writeln!(text, "{bill:014},A Citizen,2611,2026-12-31,2027-12-31,10000,11000,,U").unwrap();
+    }
+    let path = dir.join("bills.csv");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn after_a_day_of_faults_both_ledgers_say_the_same_or_people_are_told() {
+    const PAYMENTS: u32 = 2_000;
+    let faults = [
+        "payment:drop:3%",
+        "payment:cut:2%",
+        "payment:garbage:2%",
+        "payment:status-after=500:2%",
+        "payment:duplicate:2%",
+        "payment:reset:3%",
+        "payment:status=503:2%",
+        "payment:code=05:2%",
+        "any:hang:0.5%",
+        "inquiry:garbage:10%",
+        "any:refuse:1%",
+    ];
+    let lines =
+        "reply_timeout_ms = 500\nbreaker_failures = 1000\nattempts_max = 100\nforward_per_second = 1000\n";
+    let stand = Stand::of(Some(PAYMENTS), &faults, lines).await;
+    let mut peer = stand.site.atmnet().await;
+    let pay = |stan: u32| Outgoing::payment_at(DEPT, stan, &format!("{stan:014}"), 10_000);
+    let (mut told, mut sent) = (BTreeMap::<String, Vec<u32>>::new(), 0);
+    for answered in 0..PAYMENTS {
+        while sent < PAYMENTS && sent - answered < 64 {
+            sent += 1;
+            peer.send(&pay(sent)).await;
+        }
+        let answer = peer.receive().await;
+        told.entry(answer.code().to_owned()).or_default().push(answer.field(11).parse().unwrap());
+    }
+    let settled = async {
+        loop {
+            let Reply::Status(status) = stand.site.operator(Request::Status).await else {
+                panic!("a status")
+            };
+            if status.open == 0 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(crate::site::PATIENCE, settled).await.expect("what is in doubt is made certain");
+    let scroll = Request::Scroll { biller: DEPT.parse().unwrap(), date: "2026-11-20".parse().unwrap() };
+    let Reply::Scroll(scroll) = stand.site.operator(scroll).await else { panic!("a scroll") };
+    let ours: BTreeMap<_, _> =
+        scroll.into_iter().map(|line| (line.psid, (line.amount.minor(), line.receipt.to_string()))).collect();
+    for stan in told.get("00").expect("most are approved") {
+        assert!(ours.contains_key(&format!("{stan:014}")), "approved, and not in the scroll: {stan}");
+    }
+    let counts: Vec<(String, usize)> = told.iter().map(|(code, stans)| (code.clone(), stans.len())).collect();
+    assert!(
+        told.contains_key("68") && told.keys().all(|code| ["00", "68", "91"].contains(&code.as_str())),
+        "{counts:?}"
+    );
+    let compared = held_against(ours, stand.entries());
+    let Reply::Exceptions(exceptions) = stand.site.operator(Request::Exceptions).await else {
+        panic!("exceptions")
+    };
+    let known: BTreeSet<_> = exceptions.iter().map(|found| found.payment.consumer.to_string()).collect();
+    let unknown: Vec<_> =
+        compared.differences.iter().filter(|found| !known.contains(found.consumer())).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(compared.same > u64::from(PAYMENTS) * 9 / 10, "{} agree; {counts:?}", compared.same);
 }

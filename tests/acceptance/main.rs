@@ -12,17 +12,21 @@
 )]
 
 mod certain;
+mod cutover;
 mod departments;
 mod forward;
 mod framings;
 mod hostile;
+mod hosts;
 mod inquiry_and_payment;
 mod links;
+mod load;
 mod macs;
 mod network;
 mod peer;
 mod profiles;
 mod reversals;
+mod rows;
 mod site;
 mod timeouts;
 mod totals;

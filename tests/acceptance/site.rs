@@ -10,7 +10,7 @@ use billswitch::biller::{Adapter, Reply, Signal};
 use billswitch::config::{BUILT_IN, Config};
 use billswitch::control::{BillerReply, Client, ControlError, Reply as Said, Request};
 use billswitch::journal;
-use billswitch::server::{BookDesk, Extras, Server, control_socket};
+use billswitch::server::{BookDesk, Extras, FreeBytes, Server, control_socket};
 use billswitch::switch::{LegId, Order, Outcome, Posting};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -90,13 +90,18 @@ impl Site {
     }
 
     pub async fn with(setup: Setup) -> Self {
+        Self::limited(setup, "", None).await
+    }
+
+    /// A site with lines added to `[limits]`, and on a disk that says so many bytes are free.
+    pub async fn limited(setup: Setup, limits_lines: &str, free_bytes: Option<FreeBytes>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = config(dir.path(), setup);
+        let config = limited(dir.path(), setup, limits_lines);
         let (store, writer) = journal::open(&config.store, &journal::Options::default()).unwrap();
         let mut desk = BookDesk::new(store, writer);
         desk.import(setup.book.parse().unwrap(), rows()).unwrap();
         drop(desk);
-        let (wired, server) = start(config).await;
+        let (wired, server) = start(config, free_bytes).await;
         let address = server.addresses()[0];
         Self { dir, server: Some(server), address, wired }
     }
@@ -129,7 +134,7 @@ impl Site {
     /// Ends the switch, and starts it anew on the same store.
     pub async fn restart(&mut self, setup: Setup) {
         self.stop().await;
-        let (wired, server) = start(config(self.dir.path(), setup)).await;
+        let (wired, server) = start(config(self.dir.path(), setup), None).await;
         self.address = server.addresses()[0];
         self.server = Some(server);
         self.wired = wired;
@@ -187,11 +192,18 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn config(dir: &Path, setup: Setup) -> Config {
+    limited(dir, setup, "")
+}
+
+fn limited(dir: &Path, setup: Setup, limits_lines: &str) -> Config {
     let mut text = BUILT_IN
         .replace(":8583", ":0")
         .replace("profile = \"onelink\"", &format!("profile = \"{}\"\n{}", setup.profile, setup.link_lines))
         .replace(&format!("\"{BOOK}\""), &format!("\"{}\"", setup.book))
-        .replace("drain_timeout_ms = 20000", &format!("drain_timeout_ms = {}", setup.drain_timeout_ms));
+        .replace(
+            "drain_timeout_ms = 20000",
+            &format!("drain_timeout_ms = {}\n{limits_lines}", setup.drain_timeout_ms),
+        );
     if let Some((dialect, profile)) = setup.bank {
         for (folder, file) in [("dialects", dialect), ("profiles", profile)] {
             std::fs::create_dir_all(dir.join("specs").join(folder)).unwrap();
@@ -213,9 +225,9 @@ fn config(dir: &Path, setup: Setup) -> Config {
     config
 }
 
-async fn start(config: Config) -> (Wired, Server) {
+async fn start(config: Config, free_bytes: Option<FreeBytes>) -> (Wired, Server) {
     let (orders, received) = mpsc::unbounded_channel();
-    let mut extras = Extras::default();
+    let mut extras = Extras { free_bytes, ..Extras::default() };
     let scripted = Arc::new(Scripted { orders, reachable: OnceLock::new() });
     extras.adapters.insert(WIRED.parse().unwrap(), Arc::clone(&scripted) as Arc<dyn Adapter>);
     let server = Server::start(config, extras).await.unwrap();

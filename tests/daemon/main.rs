@@ -12,12 +12,17 @@
 mod book;
 mod canary;
 mod control;
+mod crowd;
 mod damage;
+mod days;
 mod drain;
 mod hunt;
 mod keys;
 mod kill;
 mod ledger;
 mod record;
+mod reload;
+mod soak;
 #[path = "../support/mod.rs"]
 mod support;
+mod three_ledgers;

@@ -15,7 +15,7 @@ pub(crate) fn date(day: i32) -> BusinessDate {
 
 /// The key of payment `number`: later ones have later times.
 pub(crate) fn key(number: u64) -> PaymentKey {
-    let time = format!("1120{:06}", number % 1_000_000);
+    let time = format!("{:010}", 1_120_000_000 + number);
     let stan = format!("{:06}", number % 1_000_000);
     PaymentKey::new(&KeyParts {
         transmitted_at: time.as_bytes(),

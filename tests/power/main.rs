@@ -19,3 +19,4 @@ mod load;
 mod mounts;
 #[path = "../support/mod.rs"]
 mod support;
+mod watermark;

@@ -120,7 +120,9 @@ impl Site {
     /// The store shall be in a directory of the site.
     pub(crate) fn store_in(&self, dir: &str) {
         let (was, is) = (format!("{:?}", self.store()), format!("{:?}", self.path(dir).join("store")));
-        self.edit(|text| text.replace(&was, &is));
+        // Such a disk is smaller than the watermark of a real one.
+        let limits = ("drain_timeout_ms = 20000", "drain_timeout_ms = 20000\ndisk_low_bytes = 0");
+        self.edit(|text| text.replace(&was, &is).replace(limits.0, limits.1));
     }
 
     /// Begins a daemon, whether it comes to serve or not.

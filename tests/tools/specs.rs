@@ -64,7 +64,7 @@ fn the_list_says_what_there_is_and_what_for() {
     ]
     "#);
     let table = run(&["specs", "list"], b"");
-    let is_row = |line: &str| line.starts_with("│ onelink ") && line.contains("┆ profile ┆ MTIs, DE 70");
+    let is_row = |line: &str| line.starts_with("│ onelink ") && line.contains("┆ profile  ┆ MTIs, DE 70");
     assert!(table.out.lines().any(is_row), "{}", table.out);
     let built_in = run(&["specs", "list", "--json"], b"");
     let listed: Vec<Value> = serde_json::from_str(&built_in.out).unwrap();
@@ -160,4 +160,26 @@ fn what_is_wrong_is_told_by_file_line_and_the_line_itself() {
     }
     assert_eq!(file("profiles/bank.toml").status, 2);
     assert_eq!(file("dialects/mine.toml").status, 0);
+}
+
+#[test]
+fn a_contract_is_listed_shown_as_its_file_reads_and_checked_by_line() {
+    let listed = run(&["specs", "list"], b"");
+    let is_row =
+        |line: &str| line.starts_with("│ 1bill ") && line.contains("┆ contract ┆ The 1BILL-style contract");
+    assert!(listed.out.lines().any(is_row), "{}", listed.out);
+    let shown = run(&["specs", "show", "1bill"], b"");
+    assert_eq!((shown.status, shown.out.as_str()), (0, include_str!("../../specs/billers/1bill.toml")));
+    let json: Value = serde_json::from_str(&run(&["specs", "show", "1bill", "--json"], b"").out).unwrap();
+    assert_eq!(json["file"]["payment"]["codes"]["03"], "duplicate");
+    let wrong = shown.out.replace("\"01/B\" = \"expired\"", "\"01/B\" = \"gone\"");
+    let line = wrong.lines().position(|line| line.contains("gone")).unwrap() + 1;
+    let folder = folder(&[("billers/mine.toml", shown.out.as_str()), ("billers/wrong.toml", wrong.as_str())]);
+    let checked = run(&["specs", "check", "--specs", folder.path().to_str().unwrap()], b"");
+    assert_eq!(checked.status, 2);
+    let told = told(&checked.out, folder.path());
+    assert!(told.contains("ok: SPECS/billers/mine.toml: contract, /BillInquiry and /BillPayment"), "{told}");
+    let fault =
+        format!("SPECS/billers/wrong.toml:{line}: `gone` is not `found`, or an outcome of the switch");
+    assert!(told.contains(&fault), "{told}");
 }

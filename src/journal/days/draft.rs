@@ -11,14 +11,14 @@ use super::segment::{Entry, Segment};
 use crate::ids::BusinessDate;
 use crate::journal::block::{Block, BlockHash, hash};
 use crate::journal::error::JournalError;
-use crate::journal::ledger;
+use crate::journal::ledger::{self, Mention};
 
 /// Where a segment begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     /// Its first leg.
     pub(super) first: u64,
-    /// The business date in force there.
+    /// The business date in force at the end of its first block.
     pub(super) date: BusinessDate,
     /// Hash of the block before.
     pub(super) previous: BlockHash,
@@ -63,7 +63,6 @@ impl Draft {
         out.write(&footer::header(first, date, &previous))?;
         let footer = Footer {
             date,
-            ends_on: date,
             first,
             last: first.saturating_sub(1),
             previous,
@@ -93,42 +92,37 @@ impl Draft {
         self.next().saturating_sub(self.footer.first)
     }
 
-    /// Whether the next block still belongs to the segment's business date.
-    pub(super) fn is_of_its_date(&self) -> bool {
-        self.footer.ends_on == self.footer.date
-    }
-
-    /// Takes the next block.
+    /// Takes the next block, if it is of the segment's business date: the one in force at the block's end, so that nothing of
+    /// a date lies in a segment of an earlier one.
     ///
     /// # Errors
     ///
     /// [`JournalError`] if it is not the next, or holds what is no record of the switch's.
-    pub(super) fn add(&mut self, block: &Block<'_>, bytes: &[u8]) -> Result<(), JournalError> {
+    pub(super) fn add(&mut self, block: &Block<'_>, bytes: &[u8]) -> Result<bool, JournalError> {
         if block.first != self.next() || block.previous != self.footer.hash {
             return Err(JournalError::damaged(
                 "a block does not carry the hash of the one before",
                 block.first,
             ));
         }
-        for (sequence, leg) in (block.first..).zip(block.legs()) {
-            let mention = ledger::mention(sequence, leg)?;
-            if let Some((key, tag)) = mention.payment {
-                self.payments.insert(key.as_bytes().into(), (tag, sequence));
-            } else {
-                // What is about no payment carries the date in force.
-                self.footer.ends_on = mention.date;
-            }
-            let (earliest, latest) = self.dates.unwrap_or((mention.date, mention.date));
+        let (mentions, ends_on) = mentions(block, self.footer.date)?;
+        if ends_on != self.footer.date {
+            return Ok(false);
+        }
+        for (sequence, Mention { date, payment }) in (block.first..).zip(mentions) {
+            let Some((key, tag)) = payment else { continue };
+            self.payments.insert(key.as_bytes().into(), (tag, sequence));
+            let (earliest, latest) = self.dates.unwrap_or((date, date));
             self.dates = Some((
-                if mention.date.date() < earliest.date() { mention.date } else { earliest },
-                if mention.date.date() > latest.date() { mention.date } else { latest },
+                if date.date() < earliest.date() { date } else { earliest },
+                if date.date() > latest.date() { date } else { latest },
             ));
         }
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.blocks.push((block.first, self.out.at, length));
         self.out.write(bytes)?;
         (self.footer.last, self.footer.hash) = (block.last(), hash(bytes));
-        Ok(())
+        Ok(true)
     }
 
     /// Brings what is written so far to the disk.
@@ -200,4 +194,17 @@ impl Draft {
         }
         pages.close(&mut emit)
     }
+}
+
+/// What each leg of a block is about, and the business date in force at its end if `before` was at its beginning: what is
+/// about no payment carries it.
+pub(super) fn mentions(
+    block: &Block<'_>,
+    before: BusinessDate,
+) -> Result<(Vec<Mention>, BusinessDate), JournalError> {
+    let read = (block.first..).zip(block.legs()).map(|(sequence, leg)| ledger::mention(sequence, leg));
+    let mentions = read.collect::<Result<Vec<_>, _>>()?;
+    let in_force = mentions.iter().rev().find(|mention| mention.payment.is_none());
+    let ends_on = in_force.map_or(before, |mention| mention.date);
+    Ok((mentions, ends_on))
 }

@@ -22,10 +22,8 @@ pub(super) const HEADER_BYTES: usize = 56;
 /// What a segment holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::journal) struct Footer {
-    /// The business date that was in force when its first leg was written.
+    /// The business date that was in force at the end of each of its blocks.
     pub(in crate::journal) date: BusinessDate,
-    /// The one in force after its last leg.
-    pub(in crate::journal) ends_on: BusinessDate,
     /// Sequence of the first leg.
     pub(in crate::journal) first: u64,
     /// Sequence of the last leg.
@@ -38,7 +36,7 @@ pub(in crate::journal) struct Footer {
     pub(in crate::journal) blocks: u64,
     /// Payments that a leg in here is about.
     pub(in crate::journal) payments: u64,
-    /// The earliest business date that a leg in here counts for.
+    /// The earliest business date that a payment in here counts for; the segment's own if there is none.
     pub(in crate::journal) earliest: BusinessDate,
     /// The latest.
     pub(in crate::journal) latest: BusinessDate,
@@ -65,7 +63,7 @@ impl Footer {
     /// As it stands at the end of a segment, tail included.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
-        for date in [self.date, self.ends_on, self.earliest, self.latest] {
+        for date in [self.date, self.earliest, self.latest] {
             bytes.extend_from_slice(&date.day_number().to_be_bytes());
         }
         let numbers =
@@ -116,7 +114,7 @@ impl Footer {
         }
         let mut rest = body;
         let mut date = || BusinessDate::from_day_number(i32::from_be_bytes(take(&mut rest)?)).ok();
-        let [date, ends_on, earliest, latest] = [date()?, date()?, date()?, date()?];
+        let [date, earliest, latest] = [date()?, date()?, date()?];
         let mut number = || Some(u64::from_be_bytes(take(&mut rest)?));
         let [first, last, blocks, payments] = [number()?, number()?, number()?, number()?];
         let [table_at, index_at, footer_at] = [number()?, number()?, number()?];
@@ -131,7 +129,6 @@ impl Footer {
         let sound = first > 0 && first <= last && table_at <= index_at && index_at <= footer_at;
         (sound && rest.is_empty()).then_some(Self {
             date,
-            ends_on,
             first,
             last,
             previous,

@@ -5,17 +5,21 @@
 //! The journal is one chain: the segments from leg 1 on without a gap, then the blocks of the working store. What the
 //! working store still has of sealed legs is on its way out, and nobody reads it.
 
+mod archive;
 mod draft;
 mod files;
 mod footer;
 mod page;
+mod prune;
 mod sealer;
 mod segment;
 
 use std::sync::Arc;
 
+pub use archive::{ArchiveError, SealedDay, archive, sealed_days};
 pub(super) use files::Place;
 pub(super) use footer::Footer;
+pub use prune::restore_into;
 pub use sealer::{Sealer, Step, Unloading};
 pub(super) use segment::{Entry, Reading, Segment, read_entry};
 
@@ -69,13 +73,13 @@ impl Days {
         }
         let mut days = Self { is_part, ..Self::default() };
         for segment in found.into_values() {
-            days.push(segment)?;
+            days.push(Arc::new(segment))?;
         }
         Ok(days)
     }
 
     /// Adds the segment that follows.
-    fn push(&mut self, segment: Segment) -> Result<(), JournalError> {
+    fn push(&mut self, segment: Arc<Segment>) -> Result<(), JournalError> {
         let Footer { first, previous, .. } = segment.footer;
         let (expected, hash) = (self.last().saturating_add(1), self.hash());
         let follows = first == expected && previous == hash;
@@ -88,14 +92,14 @@ impl Days {
             });
         }
         self.ranges.push(range(&segment));
-        self.segments.push(Arc::new(segment));
+        self.segments.push(segment);
         Ok(())
     }
 
     /// The same segments with one more.
     pub(super) fn with(&self, segment: Segment) -> Result<Self, JournalError> {
         let mut days = self.clone();
-        days.push(segment)?;
+        days.push(Arc::new(segment))?;
         Ok(days)
     }
 
@@ -119,11 +123,6 @@ impl Days {
         self.segments.last().map_or([0; 32], |segment| segment.footer.hash)
     }
 
-    /// The first leg that is to be read; 1 in a whole store.
-    pub(super) fn first(&self) -> u64 {
-        self.segments.first().map_or(1, |segment| segment.footer.first)
-    }
-
     /// The segment that holds leg `sequence`, or, where there is a gap, the next.
     pub(super) fn holding(&self, sequence: u64) -> Option<&Arc<Segment>> {
         let at = self.segments.partition_point(|segment| segment.footer.last < sequence);
@@ -136,11 +135,7 @@ impl Days {
         let (low, high) = (packed(key, 0), packed(key, u8::MAX));
         let near = self.segments.iter().zip(&self.ranges).rev();
         near.filter(move |(segment, (least, greatest))| {
-            let footer = &segment.footer;
-            *least <= high
-                && *greatest >= low
-                && *footer.greatest >= *key
-                && (*footer.least <= *key || footer.least.starts_with(key))
+            *least <= high && *greatest >= low && segment.may_hold(key)
         })
         .map(|(segment, _)| segment)
     }

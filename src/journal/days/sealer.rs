@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::draft::{Draft, Start};
+use super::draft::{Draft, Start, mentions};
 use super::segment::Segment;
 use super::{page, read_entry};
 use crate::bounds::Sealing;
@@ -54,7 +54,7 @@ pub struct Sealer {
 }
 
 enum Work {
-    /// It is to be looked at what a crash has left undone.
+    /// It is to be looked at what a crash, or an error, has left undone.
     Start,
     Idle,
     Writing(Box<(Draft, Blocks)>),
@@ -80,9 +80,10 @@ impl Sealer {
     ///
     /// # Errors
     ///
-    /// [`JournalError`]: no legs leave the working store any more, which stays as it is.
+    /// [`JournalError`]: nothing has left the working store by this step; the next one tries again.
     pub fn step(&mut self, today: BusinessDate) -> Result<Step, JournalError> {
-        let work = std::mem::replace(&mut self.work, Work::Idle);
+        // After an error it is looked anew at what is left undone: nothing is let go of past something that is not.
+        let work = std::mem::replace(&mut self.work, Work::Start);
         let (work, step) = match work {
             Work::Start => self.look_back()?,
             Work::Idle => self.begin(today)?,
@@ -114,10 +115,8 @@ impl Sealer {
         if durable.block <= first {
             return Ok(nothing);
         }
-        let date = match days.segments().last() {
-            Some(segment) => segment.footer.ends_on,
-            None => self.first_date(first)?,
-        };
+        let before = days.segments().last().map(|segment| segment.footer.date);
+        let date = self.date_of(first, before)?;
         let working = durable.last.saturating_sub(days.last());
         if date.date() >= today.date() && working <= self.sealing.working_legs_max {
             return Ok(nothing);
@@ -128,22 +127,23 @@ impl Sealer {
         Ok((Work::Writing(Box::new((draft, blocks))), Step::Again))
     }
 
-    /// The date in force when the journal began.
-    fn first_date(&self, first: u64) -> Result<BusinessDate, JournalError> {
-        let store = Store::new(Arc::clone(&self.shared));
-        let leg = store.leg(first)?.ok_or(JournalError::Gap { expected: first, found: None })?;
-        Ok(ledger::mention(first, &leg)?.date)
+    /// The date in force at the end of the block whose first leg is `first`, if `before` was at its beginning.
+    fn date_of(&self, first: u64, before: Option<BusinessDate>) -> Result<BusinessDate, JournalError> {
+        let gap = JournalError::Gap { expected: first, found: None };
+        let (first, bytes) = self.shared.block_of(first)?.ok_or(gap)?;
+        let block = Block::decode(first, &bytes)?;
+        let leg = block.leg(first).ok_or_else(page::damaged)?;
+        let before = before.map_or_else(|| Ok(ledger::mention(first, leg)?.date), Ok::<_, JournalError>);
+        Ok(mentions(&block, before?)?.1)
     }
 
     fn write(&self, mut work: Box<(Draft, Blocks)>) -> Result<(Work, Step), JournalError> {
         let (draft, blocks) = &mut *work;
         for _ in 0..BLOCKS_A_STEP {
             let is_full = draft.legs() >= self.sealing.segment_legs_max;
-            let more = !is_full && draft.is_of_its_date();
-            let next = if more { blocks.next_with(|block, bytes| draft.add(block, bytes)) } else { None };
-            match next {
-                Some(added) => added?,
-                None => return self.publish(work.0),
+            let next = if is_full { None } else { blocks.next_with(|block, bytes| draft.add(block, bytes)) };
+            if !next.transpose()?.unwrap_or(false) {
+                return self.publish(work.0);
             }
         }
         draft.sync()?;
@@ -153,9 +153,8 @@ impl Sealer {
     fn publish(&self, draft: Draft) -> Result<(Work, Step), JournalError> {
         let segment = draft.finish()?;
         let (date, legs) = (segment.footer.date, segment.footer.legs());
-        let days = self.shared.days().with(segment)?;
-        let sealed = days.segments().last().map(Arc::clone);
-        self.shared.set_days(days);
+        self.shared.change_days(|days| days.with(segment))?;
+        let sealed = self.shared.days().segments().last().map(Arc::clone);
         tracing::info!(business_date = %date, legs, "legs were sealed");
         Ok(sealed.map_or((Work::Idle, Step::Again), |segment| (Work::Keys(segment, 0), Step::Again)))
     }

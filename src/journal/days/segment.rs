@@ -130,6 +130,12 @@ impl Segment {
         if holds { Ok((first, bytes)) } else { Err(JournalError::Gap { expected: sequence, found: None }) }
     }
 
+    /// Whether a key, or one that begins with it, lies between the least and the greatest of the index.
+    pub(in crate::journal) fn may_hold(&self, key: &[u8]) -> bool {
+        let Footer { least, greatest, .. } = &self.footer;
+        **greatest >= *key && (**least <= *key || least.starts_with(key))
+    }
+
     /// What the index says of a payment.
     ///
     /// # Errors

@@ -82,3 +82,29 @@ fn payment_of(order: &Order) -> Option<&Payment> {
         Order::Post { payment, .. } | Order::Reverse { payment, .. } => Some(payment),
     }
 }
+
+impl Profile {
+    /// An answer with another response code, or with an amount that is one more: what a simulated host gets wrong. None if
+    /// it cannot be written.
+    #[must_use]
+    pub fn altered(&self, answer: &Message<'_, '_>, code: Option<u8>, amount: bool) -> Option<BytesMut> {
+        let mut out = BytesMut::new();
+        let mut writer = Writer::answering(&self.dialect, answer.mti(), answer.header(), &mut out);
+        let amount_field = self.paths.amount.field().filter(|_| amount);
+        for (field, value) in answer.fields() {
+            let mut value = value.to_vec();
+            if field == self.response_code_field
+                && let Some(code) = code
+            {
+                value = format!("{code:0width$}", width = value.len()).into_bytes();
+            } else if Some(field) == amount_field
+                && let Some(last) = value.last_mut()
+            {
+                *last = if *last == b'9' { b'8' } else { last.wrapping_add(1) };
+            }
+            writer.put(field, &value).ok()?;
+        }
+        writer.finish_as_it_is().ok()?;
+        Some(out)
+    }
+}

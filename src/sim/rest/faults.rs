@@ -48,10 +48,12 @@ pub enum Fault {
 
 /// Which calls a fault is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Calls {
+pub(in crate::sim) enum Calls {
     Any,
     Inquiry,
     Payment,
+    /// Of a host alone: an HTTP contract has none.
+    Reversal,
 }
 
 /// When it strikes.
@@ -69,7 +71,7 @@ enum When {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FaultRule {
     calls: Calls,
-    fault: Fault,
+    pub(in crate::sim) fault: Fault,
     when: When,
 }
 
@@ -80,7 +82,7 @@ pub enum FaultError {
     #[error("a fault is `CALLS:FAULT:WHEN`, such as payment:drop:5%")]
     Parts,
     /// No such calls.
-    #[error("the calls are `inquiry`, `payment` or `any`")]
+    #[error("the calls are `inquiry`, `payment`, `reversal` or `any`")]
     Calls,
     /// No such fault.
     #[error(
@@ -103,6 +105,7 @@ impl FromStr for FaultRule {
             "any" => Calls::Any,
             "inquiry" => Calls::Inquiry,
             "payment" => Calls::Payment,
+            "reversal" => Calls::Reversal,
             _ => return Err(FaultError::Calls),
         };
         Ok(Self { calls, fault: read_fault(fault)?, when: read_when(when)? })
@@ -157,28 +160,33 @@ fn read_when(text: &str) -> Result<When, FaultError> {
 }
 
 /// The faults of a department, drawn by one seed.
-pub(super) struct Faults {
+pub(in crate::sim) struct Faults {
     /// Each with the calls it has looked at.
     rules: Vec<(FaultRule, AtomicU64)>,
     drawn: AtomicU64,
 }
 
 impl Faults {
-    pub(super) fn new(rules: Vec<FaultRule>, seed: u64) -> Self {
+    pub(in crate::sim) fn new(rules: Vec<FaultRule>, seed: u64) -> Self {
         let rules = rules.into_iter().map(|rule| (rule, AtomicU64::new(0))).collect();
         Self { rules, drawn: AtomicU64::new(seed) }
     }
 
     /// The fault that strikes this call; the first of those that do.
     pub(super) fn strike(&self, inquiry: bool, consumer: &str) -> Option<Fault> {
+        self.strike_on(if inquiry { Calls::Inquiry } else { Calls::Payment }, consumer)
+    }
+
+    /// The same of a call of any kind.
+    pub(in crate::sim) fn strike_on(&self, call: Calls, consumer: &str) -> Option<Fault> {
         let rules = self.rules.iter().filter(|(rule, _)| rule.fault != Fault::Refuse);
-        let rules = rules.filter(|(rule, _)| rule.is_for(inquiry));
+        let rules = rules.filter(|(rule, _)| rule.calls == Calls::Any || rule.calls == call);
         // Each of them counts the call, whichever strikes.
         rules.fold(None, |struck, (rule, seen)| struck.or(self.strikes(rule, seen, consumer)))
     }
 
     /// Whether a new connection is refused.
-    pub(super) fn refuse(&self) -> bool {
+    pub(in crate::sim) fn refuse(&self) -> bool {
         let rules = self.rules.iter().filter(|(rule, _)| rule.fault == Fault::Refuse);
         rules.fold(false, |refused, (rule, seen)| self.strikes(rule, seen, "").is_some() || refused)
     }
@@ -200,15 +208,5 @@ impl Faults {
         let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
-    }
-}
-
-impl FaultRule {
-    const fn is_for(&self, inquiry: bool) -> bool {
-        match self.calls {
-            Calls::Any => true,
-            Calls::Inquiry => inquiry,
-            Calls::Payment => !inquiry,
-        }
     }
 }

@@ -25,6 +25,9 @@ pub struct Entry {
     pub receipt: String,
     /// When, milliseconds since 1970-01-01 UTC.
     pub at: u64,
+    /// It is the undoing of the posting with this identity, where a department can undo.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undone: bool,
 }
 
 /// Why a ledger cannot be kept.
@@ -73,13 +76,13 @@ fn entries(path: &Path, text: &str) -> Result<Vec<Entry>, LedgerError> {
 }
 
 /// Writes postings down. Those that wait together are synced together.
-pub(super) struct Ledger {
+pub(in crate::sim) struct Ledger {
     lines: mpsc::Sender<(Vec<u8>, oneshot::Sender<()>)>,
 }
 
 impl Ledger {
     /// Opens a ledger, or makes it, and gives what it holds.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<Entry>), LedgerError> {
+    pub(in crate::sim) fn open(path: &Path) -> Result<(Self, Vec<Entry>), LedgerError> {
         let fault = |source| LedgerError::File { path: path.to_path_buf(), source };
         let mut file = OpenOptions::new()
             .read(true)
@@ -104,14 +107,14 @@ impl Ledger {
     }
 
     /// Writes a posting down; it is on disk when this returns true.
-    pub(super) async fn note(&self, entry: &Entry) -> bool {
+    pub(in crate::sim) async fn note(&self, entry: &Entry) -> bool {
         let Ok(mut line) = serde_json::to_vec(entry) else { return false };
         line.push(b'\n');
         self.append(line).await
     }
 
     /// Waits until everything noted before is on disk.
-    pub(super) async fn flush(&self) -> bool {
+    pub(in crate::sim) async fn flush(&self) -> bool {
         self.append(Vec::new()).await
     }
 

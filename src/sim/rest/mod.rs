@@ -1,9 +1,9 @@
 //! A department with an HTTP API, simulated: the 1BILL-style contract of `domain.md` 3a as a department would serve it, with
 //! faults by rule and by rate, and a ledger on disk that both sides can be compared by afterwards.
 
-mod faults;
-mod ledger;
-mod office;
+pub(super) mod faults;
+pub(super) mod ledger;
+pub(super) mod office;
 mod serve;
 mod tls;
 

@@ -173,6 +173,7 @@ impl Office {
             amount,
             receipt: format!("V{:09}", paid.receipts),
             at: millis(),
+            undone: false,
         };
         paid.by_consumer.insert(consumer.into(), entry.clone());
         Booked::New(entry)
@@ -201,7 +202,7 @@ fn posted(code: &str, receipt: &str) -> Value {
     json!({ "response_Code": code, "Identification_parameter": receipt, "reserved": "" })
 }
 
-fn millis() -> u64 {
+pub(in crate::sim) fn millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

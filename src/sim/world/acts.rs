@@ -25,13 +25,9 @@ impl World<'_> {
             Move::NetworkCutsOver { link } => self.talk(link, "201", Purpose::Talk),
             Move::AnswersUnasked { link } => self.answer_unasked(link),
             Move::LinkDies { link } => self.hang_up(link),
-            Move::BillerDies { biller, for_ms, refuses } => {
-                let until = self.now_ms.saturating_add(for_ms);
-                if let Some(biller) = self.billers.get_mut(biller) {
-                    (biller.down_until_ms, biller.refuses) = (until, refuses);
-                }
-                self.note(|| format!("biller {biller} cannot be reached for {for_ms} ms"));
-            }
+            Move::BillerDies { biller, for_ms, refuses } => self.biller_dies(biller, for_ms, refuses),
+            Move::DiskFills { for_ms } => self.disk_fills(for_ms),
+            Move::Floods { link, biller, count } => self.floods(link, biller, count),
             Move::Crash { moment: Moment::Now, down_ms } => self.crash(down_ms),
             Move::Crash { moment, down_ms } => self.armed = Some((moment, down_ms)),
             Move::Drain { down_ms } => self.drain(down_ms),
@@ -52,7 +48,7 @@ impl World<'_> {
         }
     }
 
-    fn inquire(&mut self, link: usize, biller: usize, bill: u64) {
+    pub(super) fn inquire(&mut self, link: usize, biller: usize, bill: u64) {
         self.messages = self.messages.saturating_add(1);
         let code = self.site.billers.get(biller).map(|biller| biller.code.to_string()).unwrap_or_default();
         match inquiry(self.site, self.messages, &code, bill) {
@@ -337,6 +333,7 @@ impl World<'_> {
         match Daemon::start(self.site, &self.disk, attempts_max, incarnation, now_ms, wall, defect) {
             Ok(daemon) => {
                 self.daemon = Some(daemon);
+                self.tell_of_outside();
                 self.turn_soon(0);
             }
             Err(error) => self.auditor.object(2, || format!("the store does not open: {error}")),

@@ -44,6 +44,8 @@ pub(super) struct Biller {
     pub(super) down_until_ms: u64,
     /// Meanwhile connections are refused, so that an order certainly does not arrive.
     pub(super) refuses: bool,
+    /// Its adapter has said so.
+    pub(super) said_down: bool,
 }
 
 impl Biller {
@@ -56,6 +58,7 @@ impl Biller {
             receipts: 0,
             down_until_ms: 0,
             refuses: false,
+            said_down: false,
         }
     }
 

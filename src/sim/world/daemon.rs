@@ -16,7 +16,7 @@ use crate::iso8583::{Mirror, decode};
 use crate::journal::{
     JournalError, MemoryDisk, Sealer, Sluice, Step, Store, Turn, Unloading, Write, open_memory,
 };
-use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
+use crate::switch::{Ask, BillerTerms, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
 
 /// Turns that may wait for the journal, as in the server.
 const TURNS_WAITING_MAX: usize = 2;
@@ -42,6 +42,8 @@ pub(super) enum Input {
     Unasked(Box<Stray>),
     Replied(LegId, Outcome),
     Operate(Operation),
+    /// News of the world outside.
+    Outside(Event),
     Resolve(PaymentKey, Resolution),
     Unload(Unloading),
 }
@@ -80,8 +82,15 @@ impl Daemon {
         let (store, writer) = open_memory(disk)?;
         let standing = Standing::load(&store, Site::first_date)?;
         let blocked = standing.blocked.iter().copied();
-        let switch = Switch::new(site.link_terms(), site.biller_terms(attempts_max), blocked, standing.date)
+        let terms = site.biller_terms(attempts_max).map(|terms| match defect {
+            Some(Defect::ForwardAtOnce) => {
+                BillerTerms { forward_in_flight_max: 1_000, forward_per_second: 100_000, ..terms }
+            }
+            Some(_) | None => terms,
+        });
+        let switch = Switch::new(site.link_terms(), terms, blocked, standing.date)
             .numbering_from(store.next_sequence());
+        let switch = standing.resume(switch, wall);
         let mut core = Core::new(store.clone(), switch, &standing, Box::new(|_| ()));
         let now = Now { ticks: Ticks(0), wall };
         if store.next_sequence() == 1 {
@@ -150,6 +159,8 @@ impl Daemon {
                     let _refused =
                         self.core.resolve(now, &key, resolution, "the department's list".into())?;
                 }
+                Input::Outside(Event::DiskLow(_)) if self.defect == Some(Defect::IgnoreDisk) => {}
+                Input::Outside(event) => self.core.step(now, event)?,
                 Input::Operate(operation) => self.core.step(now, Event::Operator(operation))?,
                 Input::Unload(Unloading { writes, carry_over }) => {
                     for key in carry_over {

@@ -43,6 +43,7 @@ impl World<'_> {
             embedded: biller.manner == Manner::Book,
             consumer: consumer(intent.bill),
             debits: intent.debits(),
+            asked_back: intent.way == Way::AskedBack,
         };
         self.auditor.buys(key.clone(), bought);
         self.deals.push(Deal {

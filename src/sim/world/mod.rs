@@ -17,6 +17,7 @@ mod orders;
 mod plan;
 mod run;
 mod site;
+mod trouble;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -94,6 +95,10 @@ enum Happening {
     Arrives(Sent, u64),
     Replies(Sent, Outcome),
     Unblock(BillerCode),
+    /// A biller can be reached again.
+    BillerBack(usize),
+    /// There is room on the disk again.
+    DiskFrees,
     Start,
     Stop(u64),
     Heal,
@@ -158,6 +163,7 @@ struct World<'a> {
     auditor: Auditor,
     history: History,
     healed: bool,
+    disk_low: bool,
     /// People have looked after what was left to them.
     resolved: bool,
 }
@@ -198,6 +204,7 @@ impl<'a> World<'a> {
             auditor: Auditor::default(),
             history: History::new(keep_history),
             healed: false,
+            disk_low: false,
             resolved: false,
         };
         world.at(0, Happening::Start);
@@ -259,6 +266,8 @@ impl<'a> World<'a> {
             Happening::Arrives(sent, nth) => self.arrives(sent, nth),
             Happening::Replies(sent, outcome) => self.replies(&sent, outcome),
             Happening::Unblock(biller) => self.unblock(biller),
+            Happening::BillerBack(biller) => self.biller_back(biller),
+            Happening::DiskFrees => self.disk_frees(),
             Happening::Start => self.start(),
             Happening::Stop(incarnation) if self.runs(incarnation) => self.stop(),
             Happening::Heal => self.heal(),
@@ -315,7 +324,7 @@ impl<'a> World<'a> {
         self.healed = true;
         self.rates = Rates::default();
         self.armed = None;
-        self.billers.iter_mut().for_each(|biller| biller.down_until_ms = 0);
+        self.ends_trouble();
     }
 
     fn is_over(&self) -> bool {

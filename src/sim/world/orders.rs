@@ -54,6 +54,7 @@ impl World<'_> {
                 leg: (incarnation, leg.0),
                 key: payment.key.as_bytes().to_vec(),
                 posts: posts(&order),
+                owed: matches!(order, Order::Reverse { .. } | Order::Post { again: true, .. }),
                 amount: payment.amount.minor(),
                 date: payment.date.to_string(),
                 heads,

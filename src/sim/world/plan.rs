@@ -170,6 +170,10 @@ pub(super) enum Move {
     LinkDies { link: usize },
     /// A biller cannot be reached. `refuses`: and that is certain.
     BillerDies { biller: usize, for_ms: u64, refuses: bool },
+    /// The disk is almost full for a time.
+    DiskFills { for_ms: u64 },
+    /// A link asks so many things at once.
+    Floods { link: usize, biller: usize, count: u64 },
     /// The process ends.
     Crash { moment: Moment, down_ms: u64 },
     /// The process is told to drain, and started again.
@@ -223,13 +227,16 @@ impl Plan {
         }
         let crashes = dice.below(3) > 0;
         let mut moves = Vec::new();
-        let payments = dice.between(4, 40);
+        // Some days a biller says nothing for long, and hundreds of payments come to be owed.
+        let outage = dice.one_in(60);
+        let payments = if outage { dice.between(150, 300) } else { dice.between(4, 40) };
         let billers = if crashes { FORGETFUL } else { BILLERS };
-        let focus = dice.one_in(2).then(|| dice.index(billers));
+        let focus = (outage || dice.one_in(2)).then(|| dice.index(billers));
         let few_bills = dice.between(2, 12);
         let span = heal_at_ms.saturating_sub(2_000);
         // Some days everybody comes at once.
-        let opens = if dice.one_in(3) { dice.between(300, span.saturating_sub(3_000)) } else { 300 };
+        let opens =
+            if !outage && dice.one_in(3) { dice.between(300, span.saturating_sub(3_000)) } else { 300 };
         let closes = if opens > 300 { opens.saturating_add(3_000) } else { span };
         for number in 0..payments {
             let at = dice.between(opens, closes);
@@ -248,6 +255,11 @@ impl Plan {
                     moves.push((at.saturating_add(dice.between(20, 3_000)), crash(&mut dice)));
                 }
             }
+        }
+        if outage {
+            let biller = focus.unwrap_or_default();
+            let refuses = dice.one_in(4);
+            moves.push((opens, Move::BillerDies { biller, for_ms: span.saturating_sub(opens), refuses }));
         }
         moves.sort_by_key(|(at, _)| *at);
         let attempts_max = u16::try_from(dice.between(2, 7)).unwrap_or(4);
@@ -280,7 +292,7 @@ fn intent(dice: &mut Dice, number: u64, bills: u64, (billers, focus): (usize, Op
 
 fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
     let (link, biller) = (dice.index(LINKS), dice.index(BILLERS));
-    match dice.below(14) {
+    match dice.below(15) {
         0 | 1 => Move::Inquire { link, biller, bill: dice.below(bills) },
         2 => Move::Garbage { link, length: dice.between(1, 40) },
         3 => Move::SignOff { link, for_ms: dice.between(100, 3_000) },
@@ -291,7 +303,9 @@ fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {
         10 => Move::NetworkCutsOver { link },
         11 => Move::AnswersUnasked { link },
         8 => Move::Block { biller, for_ms: dice.between(500, 5_000) },
-        12 => Move::Totals { link, advice: dice.one_in(2) },
+        12 => Move::DiskFills { for_ms: dice.between(500, 6_000) },
+        13 => Move::Floods { link, biller, count: dice.between(10, 60) },
+        14 => Move::Totals { link, advice: dice.one_in(2) },
         9 if crashes => Move::Drain { down_ms: dice.between(100, 2_000) },
         _ => Move::CutOver,
     }

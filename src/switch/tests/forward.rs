@@ -230,3 +230,18 @@ fn too_much_open_at_a_biller_sheds_what_is_new_and_neither_repeats_nor_reversals
     world.pay(5, 0);
     assert!(world.stored.contains_key(&World::key(5)), "there is room again");
 }
+
+#[test]
+fn while_a_biller_comes_and_goes_it_is_not_the_same_payment_that_is_tried_each_time() {
+    let mut world = owing(BillerTerms { attempts_max: 3, ..paced(1, 1) }, 4);
+    let mut tried = Vec::new();
+    for _ in 0..8 {
+        world.step(Event::BillerUp(code()));
+        tried.push(number(&world.orders[0].1));
+        world.step(Event::BillerDown(code()));
+        world.answer(0, Outcome::Unknown);
+        world.pass(10_000);
+    }
+    assert_eq!(tried, [0, 1, 2, 3, 0, 1, 2, 3]);
+    assert_eq!(world.owing().count, 4, "none of them is with people");
+}

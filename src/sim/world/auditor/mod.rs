@@ -3,6 +3,7 @@
 //! from the store's bytes.
 
 mod closing;
+mod pace;
 mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,9 @@ struct Account {
     bought: Bought,
     /// The acquirer has asked for it back.
     wanted_back: bool,
+    /// It has been asked for, and only while the disk was almost full.
+    asked: bool,
+    asked_while_low: bool,
     /// What the acquirer was last told of it, where that says anything.
     told: Option<String>,
     approved: bool,
@@ -65,6 +69,8 @@ pub(super) struct Auditor {
     orders: BTreeSet<(u64, u64)>,
     violation: Option<Violation>,
     now_ms: u64,
+    disk_low: bool,
+    paces: pace::Paces,
 }
 
 /// DE 39 of a refusal that says nothing about the payment: the request was not looked at, or its bytes were not.
@@ -99,6 +105,8 @@ impl Auditor {
         self.accounts.entry(key).or_insert(Account {
             bought,
             wanted_back: false,
+            asked: false,
+            asked_while_low: false,
             told: None,
             approved: false,
             advised: false,
@@ -119,6 +127,9 @@ impl Auditor {
 
     /// A request has reached the switch.
     pub(super) fn asks(&mut self, number: u64, asked: Asked) {
+        if let Some(key) = asked.key.clone().filter(|_| asked.purpose == Purpose::Payment) {
+            self.begins(&key);
+        }
         self.asked.insert(number, (asked, false));
     }
 
@@ -194,6 +205,8 @@ impl Auditor {
                 self.hold(2, tag.is_some_and(|tag| b"PvVXc".contains(&tag)), || {
                     format!("the approval of {rrn} left before it was durable")
                 });
+                let begun = self.begun_on_a_full_disk(&account);
+                self.hold(3, !begun, || format!("payment {rrn} was begun on a disk that is almost full"));
                 let stands = account.standing > 0 || account.wanted_back;
                 let paid =
                     if account.bought.embedded { paid_in_book(disk, &account.bought, key) } else { stands };
@@ -239,7 +252,8 @@ impl Auditor {
 
     /// An order leaves for a biller.
     pub(super) fn orders(&mut self, ordered: Ordered, disk: &MemoryDisk) {
-        let Ordered { leg, key, posts, amount, date, heads } = ordered;
+        self.paces(&ordered);
+        let Ordered { leg, key, posts, owed: _, amount, date, heads } = ordered;
         let once = self.orders.insert(leg);
         let Some(account) = self.accounts.get_mut(&key) else {
             return self.object(1, || "an order about a payment that nobody made".to_owned());

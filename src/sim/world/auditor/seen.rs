@@ -12,6 +12,8 @@ pub(in crate::sim::world) struct Bought {
     pub(in crate::sim::world) embedded: bool,
     pub(in crate::sim::world) consumer: String,
     pub(in crate::sim::world) debits: u64,
+    /// Its reversal is asked for: the acquirer waits for it.
+    pub(in crate::sim::world) asked_back: bool,
 }
 
 /// What a request was for.
@@ -67,6 +69,8 @@ pub(in crate::sim::world) struct Ordered {
     pub(in crate::sim::world) leg: (u64, u64),
     pub(in crate::sim::world) key: Vec<u8>,
     pub(in crate::sim::world) posts: bool,
+    /// It was owed, rather than asked for just now.
+    pub(in crate::sim::world) owed: bool,
     pub(in crate::sim::world) amount: u64,
     pub(in crate::sim::world) date: String,
     pub(in crate::sim::world) heads: Vec<(String, u64)>,

@@ -1,0 +1,223 @@
+//! One host: its connections, and what has left by them.
+
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+use super::awaited::Awaiting;
+use super::talk::Outgoing;
+use super::{Sending, line};
+use crate::biller::{Reply, Signal};
+use crate::bounds::HostBounds;
+use crate::clock::{SystemClock, Ticks};
+use crate::iso8583::Framing;
+use crate::profile::{Own, Profile};
+use crate::switch::Order;
+
+/// How often what is overdue is looked for.
+const OVERDUE_EVERY: Duration = Duration::from_millis(100);
+
+/// How a host is reached.
+pub struct HostSettings {
+    /// What people call it.
+    pub name: String,
+    /// Host name or address, and port.
+    pub address: String,
+    /// What is said, and what its answers mean; with an outward side.
+    pub profile: Arc<Profile>,
+    /// How frames stand on a connection.
+    pub framing: Framing,
+    /// What it knows us by.
+    pub own: Own,
+    /// Where the switch is: local times are told in it.
+    pub zone: jiff::tz::TimeZone,
+    /// Bounds.
+    pub bounds: HostBounds,
+    /// Where an answer goes that comes after the order's place has been given back.
+    pub late: Reply,
+    /// Everything ends when this turns true.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// How the way to a host is.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HostHealth {
+    /// Connections that are signed on.
+    pub signed_on: usize,
+    /// Orders whose answers are awaited in time.
+    pub in_flight: usize,
+    /// Answers that were to nothing that was awaited.
+    pub unmatched: u64,
+    /// What went wrong last, and when.
+    pub last_error: Option<(String, crate::clock::UnixMillis)>,
+}
+
+/// A department's host, and the connections to it.
+pub struct Host {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What the connections share.
+pub(super) struct Shared {
+    pub(super) settings: HostSettings,
+    clock: SystemClock,
+    /// Where orders go in, a connection that is signed on.
+    lines: Vec<Mutex<Option<mpsc::Sender<Outgoing>>>>,
+    signed_on: AtomicUsize,
+    awaiting: Mutex<Awaiting>,
+    /// Numbers of messages about no payment.
+    numbers: AtomicU64,
+    /// Numbers of connections.
+    connections: AtomicU64,
+    unmatched: AtomicU64,
+    last_error: Mutex<Option<(String, crate::clock::UnixMillis)>>,
+    told: Mutex<Vec<Signal>>,
+}
+
+impl Host {
+    /// Begins to connect, and goes on until [`HostSettings::stop`] turns true.
+    #[must_use]
+    pub fn start(settings: HostSettings, runtime: &Handle) -> Arc<Self> {
+        let clock = SystemClock::start();
+        let connections = settings.bounds.connections;
+        let stop = settings.stop.clone();
+        let shared = Arc::new(Shared {
+            settings,
+            clock,
+            lines: (0..connections).map(|_| Mutex::new(None)).collect(),
+            signed_on: AtomicUsize::new(0),
+            awaiting: Mutex::new(Awaiting::default()),
+            // Not the numbers of the process before this one, whose answers may still come.
+            numbers: AtomicU64::new(clock.now().wall.0),
+            connections: AtomicU64::new(0),
+            unmatched: AtomicU64::new(0),
+            last_error: Mutex::new(None),
+            told: Mutex::new(Vec::new()),
+        });
+        for slot in 0..connections {
+            runtime.spawn(line::keep(Arc::clone(&shared), slot, stop.clone()));
+        }
+        runtime.spawn(Arc::clone(&shared).give_places_back(stop));
+        Arc::new(Self { shared })
+    }
+
+    /// Tells `signal` how it is, and from now on when that changes.
+    pub fn on_reach(&self, signal: Signal) {
+        let mut told = lock(&self.shared.told);
+        signal(self.shared.signed_on.load(Ordering::SeqCst) > 0);
+        told.push(signal);
+    }
+
+    /// How the way to it is.
+    #[must_use]
+    pub fn health(&self) -> HostHealth {
+        HostHealth {
+            signed_on: self.shared.signed_on.load(Ordering::SeqCst),
+            in_flight: self.shared.awaiting().live(),
+            unmatched: self.shared.unmatched.load(Ordering::Relaxed),
+            last_error: lock(&self.shared.last_error).clone(),
+        }
+    }
+
+    pub(super) fn ticks(&self) -> Ticks {
+        self.shared.ticks()
+    }
+
+    /// Hands an order to a connection; it says itself that it was not sent, if there is none or no room. Orders about one
+    /// payment keep to one connection as long as it is up, and so to their order.
+    pub(super) fn submit(&self, sending: Sending) {
+        let lines = self.shared.lines.len();
+        let first = pick(&sending.order).checked_rem(u64::try_from(lines).unwrap_or(1)).unwrap_or(0);
+        let first = usize::try_from(first).unwrap_or(0);
+        for line in self.shared.lines.iter().cycle().skip(first).take(lines) {
+            if let Some(line) = &*lock(line) {
+                // What does not go in is let go, and says so.
+                let _ = line.try_send(Outgoing::Order(Mutex::new(Some(sending))));
+                return;
+            }
+        }
+    }
+}
+
+fn pick(order: &Order) -> u64 {
+    match order {
+        Order::LookUp(bill) => {
+            std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(&bill.consumer)
+        }
+        Order::Post { payment, .. } | Order::Reverse { payment, .. } => payment.trace,
+    }
+}
+
+impl Shared {
+    pub(super) fn ticks(&self) -> Ticks {
+        self.clock.now().ticks
+    }
+
+    pub(super) fn wall(&self) -> crate::clock::UnixMillis {
+        self.clock.now().wall
+    }
+
+    pub(super) fn awaiting(&self) -> MutexGuard<'_, Awaiting> {
+        lock(&self.awaiting)
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn count_unmatched(&self) {
+        self.unmatched.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn note(&self, what: String) {
+        *lock(&self.last_error) = Some((what, self.wall()));
+    }
+
+    /// Opens a connection for orders, or closes it for them.
+    pub(super) fn set_line(&self, slot: usize, sender: Option<mpsc::Sender<Outgoing>>) {
+        let Some(line) = self.lines.get(slot) else { return };
+        // Told under this lock, so that the last word is the last.
+        let told = lock(&self.told);
+        let (was, is) = {
+            let mut line = lock(line);
+            let was = line.is_some();
+            *line = sender;
+            (was, line.is_some())
+        };
+        let change = match (was, is) {
+            (false, true) => (self.signed_on.fetch_add(1, Ordering::SeqCst) == 0).then_some(true),
+            (true, false) => (self.signed_on.fetch_sub(1, Ordering::SeqCst) == 1).then_some(false),
+            (true, true) | (false, false) => None,
+        };
+        if let Some(up) = change {
+            told.iter().for_each(|signal| signal(up));
+        }
+    }
+
+    /// Gives back the places of orders that are overdue.
+    async fn give_places_back(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut often = tokio::time::interval(OVERDUE_EVERY);
+        loop {
+            tokio::select! {
+                _ = often.tick() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            let overdue = self.awaiting().overdue(self.ticks());
+            // Let go outside of the lock: a place that is given back may have a say of its own.
+            drop(overdue);
+        }
+    }
+}
+
+/// Nothing in here panics half-way.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,145 @@
+//! Departments' hosts, checked: what is said to them can be said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use toml::Spanned;
+
+use super::check::{COUNT, Check};
+use super::file::{BillerTable, DeadlinesTable, HostTable, IsoTable};
+use super::{ConfigError, ConfigFault, HostConfig, IsoConfig, Specs, Way};
+use crate::bounds::{HostBounds, LinkBounds};
+use crate::profile::{Facts, Say};
+use crate::switch::{BillRef, Order};
+
+impl Check<'_> {
+    pub(super) fn hosts(
+        &self,
+        tables: &[Spanned<HostTable>],
+        specs: &Specs,
+    ) -> Result<Vec<HostConfig>, ConfigError> {
+        let mut names = BTreeSet::new();
+        let mut hosts = Vec::new();
+        for table in tables.iter().map(Spanned::get_ref) {
+            let name = table.name.get_ref();
+            if name.is_empty() || !names.insert(name.clone()) {
+                let fault = ConfigFault::Twice { what: "host", name: name.clone() };
+                return Err(self.fail(&table.name.span(), fault));
+            }
+            hosts.push(self.host(table, specs)?);
+        }
+        Ok(hosts)
+    }
+
+    fn host(&self, table: &HostTable, specs: &Specs) -> Result<HostConfig, ConfigError> {
+        let name = table.name.get_ref();
+        let address = table.address.get_ref();
+        let port = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+        if port.is_none_or(|(host, port)| host.is_empty() || port == 0) {
+            let why = "`address` is a host name or address, and a port: 10.1.2.3:7001".to_owned();
+            return Err(self.fail(&table.address.span(), ConfigFault::Host(why)));
+        }
+        let (profile, _) = self.profile(&table.profile, specs)?;
+        if !profile.is_outward() {
+            let why =
+                format!("profile `{}` has no [outward]: nothing can be said to a host by it", profile.name());
+            return Err(self.fail(&table.profile.span(), ConfigFault::Host(why)));
+        }
+        let host = HostConfig {
+            name: name.clone(),
+            address: address.clone(),
+            framing: self.framing(name, table.framing.as_ref(), &table.profile, profile.dialect())?,
+            own: self.own(table, profile.own_words())?,
+            profile,
+            bounds: self.host_bounds(table)?,
+        };
+        self.sayable(&host, "", Say::SignOn)
+            .map_err(|why| self.fail(&table.name.span(), ConfigFault::Host(why)))?;
+        Ok(host)
+    }
+
+    /// All that the profile asks for, and nothing that it does not.
+    fn own(&self, table: &HostTable, asked: &[String]) -> Result<BTreeMap<String, String>, ConfigError> {
+        if let Some((name, _)) = table.own.iter().find(|(name, _)| !asked.contains(name.get_ref())) {
+            let known = asked.join(", ");
+            let why = format!("the profile has no `own:{}`: it has {known}", name.get_ref());
+            return Err(self.fail(&name.span(), ConfigFault::Host(why)));
+        }
+        let own: BTreeMap<String, String> =
+            table.own.iter().map(|(name, own)| (name.get_ref().clone(), own.clone())).collect();
+        match asked.iter().find(|name| !own.contains_key(*name)) {
+            None => Ok(own),
+            Some(name) => {
+                let why = format!("the profile wants to know `{name}`: own = {{ {name} = \"…\" }}");
+                Err(self.fail(&table.profile.span(), ConfigFault::Host(why)))
+            }
+        }
+    }
+
+    fn host_bounds(&self, table: &HostTable) -> Result<HostBounds, ConfigError> {
+        let connections: u32 = self.bounded(&table.connections, "connections", (1..=16, "1 to 16"))?;
+        let idle_echo = self.millis(&table.idle_echo_ms, "idle_echo_ms")?;
+        let echo_timeout = self.millis(&table.echo_timeout_ms, "echo_timeout_ms")?;
+        let link = LinkBounds {
+            frame_bytes_max: self.bounded(
+                &table.frame_bytes_max,
+                "frame_bytes_max",
+                (1..=9999, "1 to 9999"),
+            )?,
+            frame_timeout: self.millis(&table.frame_timeout_ms, "frame_timeout_ms")?,
+            write_timeout: self.millis(&table.write_timeout_ms, "write_timeout_ms")?,
+            idle_echo: Some(idle_echo),
+            echo_timeout,
+            // Two echoes that are not answered end it before.
+            idle_timeout: idle_echo.saturating_add(echo_timeout.saturating_mul(4)),
+            in_flight_max: 1,
+            unanswerable_max: 1,
+            connections_max: connections,
+        };
+        let first: Duration = self.millis(&table.reconnect_ms, "reconnect_ms")?;
+        let longest = self.millis(&table.reconnect_max_ms, "reconnect_max_ms")?;
+        Ok(HostBounds {
+            link,
+            connections: usize::try_from(connections).unwrap_or(1),
+            queue_max: self.bounded(&table.queue_max, "queue_max", COUNT)?,
+            connect_timeout: self.millis(&table.connect_timeout_ms, "connect_timeout_ms")?,
+            sign_on_timeout: self.millis(&table.sign_on_timeout_ms, "sign_on_timeout_ms")?,
+            reconnect: (first, longest.max(first)),
+        })
+    }
+
+    pub(super) fn behind_host(
+        &self,
+        biller: &BillerTable,
+        table: &Spanned<IsoTable>,
+        deadlines: &DeadlinesTable,
+        hosts: &[HostConfig],
+    ) -> Result<Way, ConfigError> {
+        let code = biller.code.get_ref();
+        let IsoTable { host, product } = table.get_ref();
+        let known = hosts.iter().find(|known| known.name == *host.get_ref());
+        let Some(known) = known else {
+            let why = format!("there is no [[host]] with the name `{}`", host.get_ref());
+            return Err(self.fail(&host.span(), ConfigFault::Host(why)));
+        };
+        if biller.reply_timeout_ms.get_ref().saturating_mul(2) >= *deadlines.switch_ms.get_ref() {
+            let why = "a host is asked for the bill before it is told of the payment: twice `reply_timeout_ms` must be shorter \
+                       than `switch_ms`";
+            return Err(self.fail(&biller.code.span(), ConfigFault::Host(why.to_owned())));
+        }
+        let product = product.clone().unwrap_or_else(|| code.to_string());
+        let inquiry = Order::LookUp(BillRef { biller: *code, consumer: "1".into() });
+        self.sayable(known, &product, Say::Order(&inquiry))
+            .map_err(|why| self.fail(&biller.code.span(), ConfigFault::Host(why)))?;
+        Ok(Way::Iso8583(IsoConfig { host: known.name.clone(), product }))
+    }
+
+    /// Tries a message: what a host's words cannot hold is better found now than with a citizen waiting.
+    fn sayable(&self, host: &HostConfig, product: &str, say: Say<'_>) -> Result<(), String> {
+        let at = jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0);
+        let facts = Facts { own: &host.own, product, currency: "586", number: 1, utc: at, local: at };
+        let said = host.profile.say(say, &facts, &mut BytesMut::new());
+        said.map_err(|error| format!("host `{}` cannot be told anything: {error}", host.name))
+    }
+}

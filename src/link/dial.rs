@@ -1,0 +1,73 @@
+//! Dialling: with a time-out, and again after a pause that doubles.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::accept::prepare;
+
+/// Connects to a host name or address with its port.
+///
+/// # Errors
+///
+/// The system's, or [`io::ErrorKind::TimedOut`].
+pub async fn dial(address: &str, patience: Duration) -> io::Result<TcpStream> {
+    let connecting = tokio::time::timeout(patience, TcpStream::connect(address));
+    let stream = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    prepare(&stream);
+    Ok(stream)
+}
+
+/// Pauses between attempts: each twice the one before, up to the longest, and each a little more or less, so that many
+/// who lost the same peer do not come back at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Redial {
+    first: Duration,
+    longest: Duration,
+    next: Duration,
+}
+
+impl Redial {
+    /// Begins with the first pause.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, next: first }
+    }
+
+    /// It went well: the next pause is the first again.
+    pub const fn reset(&mut self) {
+        self.next = self.first;
+    }
+
+    /// How long to wait now: three quarters to five quarters of the pause, as `dice` falls.
+    pub fn pause(&mut self, dice: u64) -> Duration {
+        let pause = self.next.min(self.longest);
+        self.next = pause.saturating_mul(2).min(self.longest);
+        let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let spread = dice.checked_rem(ms.saturating_add(2) / 2).unwrap_or(0);
+        Duration::from_millis(ms.saturating_sub(ms / 4).saturating_add(spread))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_none_is_far_from_its_own() {
+        let ms = |ms: u64| Duration::from_millis(ms);
+        for dice in [0, 1, 77, u64::MAX] {
+            let mut redial = Redial::new(ms(100), ms(350));
+            for pause in [100, 200, 350, 350] {
+                let waited = redial.pause(dice);
+                assert!(
+                    waited >= ms(pause - pause / 4) && waited <= ms(pause + pause / 4 + 1),
+                    "{pause}: {waited:?}"
+                );
+            }
+            redial.reset();
+            assert!(redial.pause(dice) <= ms(126));
+        }
+    }
+}
