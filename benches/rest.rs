@@ -24,7 +24,7 @@ use billswitch::contract::{Contract, shipped};
 use billswitch::ids::{KeyParts, PaymentKey};
 use billswitch::money::MinorUnits;
 use billswitch::sim::cpu::CpuTimes;
-use billswitch::switch::{Digest, LegId, Order, Outcome, Payment, State};
+use billswitch::switch::{CountedAs, Digest, LegId, Order, Outcome, Payment, State};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -88,6 +88,8 @@ fn payment(number: u64) -> Payment {
         taken_in: UnixMillis(1),
         trace: number,
         reference: None,
+        totals_date: "2026-11-20".parse().unwrap(),
+        counted: CountedAs::Nothing,
         owed: None,
     }
 }

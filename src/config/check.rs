@@ -47,7 +47,8 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
     let limits = check.limits(&parsed.limits)?;
     let mut links = check.links(&parsed.link, &specs)?;
     let hosts = check.hosts(&parsed.host, &specs)?;
-    let billers = check.billers(&parsed.biller, &parsed.deadlines, &hosts, dir, &specs)?;
+    let around = Around { hosts: &hosts, dir, specs: &specs, zone: &time_zone };
+    let billers = check.billers(&parsed.biller, &parsed.deadlines, &around)?;
     let keys = check.keys(&parsed.vault)?;
     let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
@@ -60,6 +61,14 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
             Sha256::new().chain_update(link.digest).chain_update(lines.to_string()).finalize().into();
     }
     Ok(Config { store, business_date, time_zone, keys, limits, sealing, links, hosts, billers, written })
+}
+
+/// What departments are checked against, beside their own tables.
+struct Around<'a> {
+    hosts: &'a [HostConfig],
+    dir: &'a Path,
+    specs: &'a Specs,
+    zone: &'a jiff::tz::TimeZone,
 }
 
 impl Check<'_> {
@@ -252,9 +261,7 @@ impl Check<'_> {
         &self,
         tables: &[Spanned<BillerTable>],
         deadlines: &DeadlinesTable,
-        hosts: &[HostConfig],
-        dir: &Path,
-        specs: &Specs,
+        around: &Around<'_>,
     ) -> Result<Vec<BillerConfig>, ConfigError> {
         if tables.is_empty() {
             return Err(self.fail(&(0..0), ConfigFault::Nothing("biller")));
@@ -268,19 +275,27 @@ impl Check<'_> {
                 return Err(self.fail(&biller.code.span(), fault));
             }
             self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
-            let way = self.way(biller, deadlines, hosts, dir, specs)?;
-            billers.push(self.biller(biller, way)?);
+            let way = self.way(biller, deadlines, around.hosts, around.dir, around.specs)?;
+            billers.push(self.biller(biller, way, around.zone)?);
         }
+        self.routes(tables)?;
         Ok(billers)
     }
 
-    fn biller(&self, biller: &BillerTable, way: Way) -> Result<BillerConfig, ConfigError> {
+    fn biller(
+        &self,
+        biller: &BillerTable,
+        way: Way,
+        zone: &jiff::tz::TimeZone,
+    ) -> Result<BillerConfig, ConfigError> {
         // A host tells with the bill what it wants back with the payment.
         let (embedded, looks_up_first) = match biller.adapter {
             AdapterKind::Book => (true, true),
             AdapterKind::Rest => (false, false),
             AdapterKind::Iso8583 => (false, true),
         };
+        let rules = biller.rules.as_ref().map(|table| self.rules(table, embedded, zone)).transpose()?;
+        let rules = rules.unwrap_or_default();
         let (reversible, in_doubt) = self.policy(biller)?;
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
@@ -290,9 +305,10 @@ impl Check<'_> {
         let terms = BillerTerms {
             code,
             embedded,
-            looks_up_first,
+            looks_up_first: looks_up_first || rules.need_the_bill(),
             currency: biller.currency,
             surcharge_head: biller.surcharge_head,
+            rules: Arc::new(rules),
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
             reversible,
             in_doubt,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::SecondConnection;
+use super::rules::RulesTable;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::switch::InDoubt;
 
@@ -165,6 +166,7 @@ pub(super) struct BillerTable {
     #[serde(default = "rupees")]
     pub(super) currency: Short<3>,
     pub(super) surcharge_head: Option<Short<16>>,
+    pub(super) rules: Option<Spanned<RulesTable>>,
     #[serde(default = "reply_timeout_ms")]
     pub(super) reply_timeout_ms: Spanned<u32>,
     pub(super) reversible: Option<Spanned<bool>>,

@@ -5,6 +5,7 @@ mod check;
 mod file;
 mod hosts;
 mod reload;
+mod rules;
 mod spec_file;
 mod specs;
 
@@ -288,6 +289,9 @@ pub enum ConfigFault {
         /// It is what the link itself says, rather than its dialect.
         own: bool,
     },
+    /// A rule of a department that cannot be kept.
+    #[error("{0}")]
+    Rule(String),
     /// A biller whose table and adapter do not belong together.
     #[error("`adapter = \"{0}\"` and a table [biller.{0}] belong together: one is missing")]
     Adapter(&'static str),

@@ -232,3 +232,43 @@ fn a_fault_in_a_department_with_an_http_api_is_told_by_file_line_and_reason() {
     let alone = REST.split("[biller.rest]").next().unwrap();
     assert!(parse(&format!("{BUILT_IN}{alone}")).unwrap_err().to_string().contains("belong together"));
 }
+
+#[test]
+fn a_rule_that_cannot_be_kept_is_told_by_its_line() {
+    let table = [
+        ("psid = { pattern = \"[0-9\" }", "`[0-9`: "),
+        ("psid = { check_digit = \"mod11\" }", "unknown variant `mod11`"),
+        ("exactness = \"exact-down\"", "exactness is exact or exact-up"),
+        ("amount_min = 1000000000000", "twelve digits"),
+        ("amount_max = 1\namount_min = 2", "amount_min is above amount_max"),
+        ("channels = { \"60110\" = { amount_max = 1 } }", "a channel is 1 to 4 characters"),
+        ("late = { fixed = 1, percent = 2 }", "late has one of"),
+        ("late = { percent = 2.5 }", "a percentage of 0 to 100"),
+        ("late = { percent = \"100.01\" }", "a percentage of 0 to 100"),
+        ("windows = [{ from = \"8:00\", until = \"20:00\" }]", "a time of day is 00:00 to 24:00"),
+        ("windows = [{ days = [\"monday\"], from = \"08:00\", until = \"20:00\" }]", "`monday` is no day"),
+        ("suspended = { from = \"tomorrow\" }", "a moment is a local date and time"),
+        ("suspended = { from = \"2026-12-02T00:00\", until = \"2026-12-01T00:00\" }", "`until` is not after"),
+        ("inquiry_valid_ms = 1000", "inquiry_valid_ms is for inquiry"),
+        ("inquiry = \"mandatory\"\ninquiry_valid_ms = 0", "inquiry_valid_ms is 1 to"),
+        ("heads = [{ head = \"B01401\", fixed = 1 }]", "one head has the remainder"),
+        ("heads = [{ head = \"B01401\", fixed = 1, remainder = true }]", "a head has one of"),
+        (
+            "heads = [{ head = \"B01401\", percent = 1 }, { head = \"B01401\", remainder = true }]",
+            "head `B01401` is there twice",
+        ),
+        ("routes = [{ }]", "a route has a code, a prefix, or both"),
+        ("routes = [{ code = \"KPPOLICE\" }]", "bills of code `KPPOLICE` that begin with `` have"),
+        ("routes = [{ prefix = \"9\" }, { prefix = \"9\" }]", "bills of no code that begin with `9` have"),
+        ("surcharge = 1", "unknown field `surcharge`"),
+    ];
+    for (rule, want) in table {
+        let own = "name = \"Police\"\nadapter = \"book\"";
+        let text = BUILT_IN.replacen(own, &format!("{own}\n[biller.rules]\n{rule}"), 1);
+        let at = text.find(rule).unwrap() + rule.rfind('\n').map_or(0, |at| at + 1);
+        let line = text[..at].matches('\n').count() + 1;
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("billswitch.toml:{line}: ")), "line {line}: {error}");
+        assert!(error.contains(want), "{error}");
+    }
+}

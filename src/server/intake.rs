@@ -163,6 +163,7 @@ fn authenticate(
 /// What may be taken before what: what may not be shed goes ahead of new work, but nothing goes ahead of who may say what.
 const fn rank_of(request: &Request) -> Rank {
     match request {
+        // Totals count what was said before them; a key is for what is said behind it.
         Request::SignOn
         | Request::SignOff
         | Request::CutOver { .. }

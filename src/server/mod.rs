@@ -325,7 +325,7 @@ fn new_switch(config: &Config, extras: &Extras, standing: &Standing) -> Switch {
         let mut terms = biller.terms.clone();
         if extras.adapters.contains_key(&biller.code) {
             terms.embedded = false;
-            terms.looks_up_first = false;
+            terms.looks_up_first = terms.rules.need_the_bill();
         }
         terms
     });

@@ -113,7 +113,7 @@ pub fn held_against(ours: BTreeMap<String, (u64, String)>, theirs: Vec<Entry>) -
     let mut comparison = Comparison::default();
     let mut left = ours;
     let mut seen = std::collections::BTreeSet::new();
-    for Entry { consumer, amount, receipt, .. } in theirs {
+    for Entry { consumer, amount, receipt, .. } in standing(theirs) {
         if !seen.insert(consumer.clone()) {
             comparison.differences.push(Difference::Twice { consumer });
             continue;
@@ -131,6 +131,24 @@ pub fn held_against(ours: BTreeMap<String, (u64, String)>, theirs: Vec<Entry>) -
     comparison.differences.extend(missing);
     comparison.differences.sort();
     comparison
+}
+
+/// The postings that have not been given back since.
+fn standing(ledger: Vec<Entry>) -> Vec<Entry> {
+    let mut standing: Vec<Option<Entry>> = Vec::with_capacity(ledger.len());
+    let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for entry in ledger {
+        if entry.undone {
+            let place = places.get_mut(&entry.identity).and_then(Vec::pop);
+            if let Some(slot) = place.and_then(|place| standing.get_mut(place)) {
+                *slot = None;
+            }
+        } else {
+            places.entry(entry.identity.clone()).or_default().push(standing.len());
+            standing.push(Some(entry));
+        }
+    }
+    standing.into_iter().flatten().collect()
 }
 
 fn read_scroll(path: &Path) -> Result<BTreeMap<String, (u64, String)>, CompareError> {
@@ -167,6 +185,17 @@ mod tests {
             at: 0,
             undone: false,
         }
+    }
+
+    #[test]
+    fn what_was_given_back_does_not_count_and_may_be_paid_anew() {
+        let paid =
+            |identity: &str, undone| Entry { identity: identity.to_owned(), undone, ..entry("1", 100, "A") };
+        let ours = || BTreeMap::from([("1".to_owned(), (100, "A".to_owned()))]);
+        let found = held_against(ours(), vec![paid("a", false), paid("a", true), paid("b", false)]);
+        assert_eq!((found.same, found.differences.len()), (1, 0));
+        let gone = held_against(ours(), vec![paid("a", false), paid("a", true)]);
+        assert_eq!(gone.differences, [Difference::NotInLedger { consumer: "1".to_owned() }]);
     }
 
     #[test]

@@ -48,14 +48,21 @@ impl Switch {
         }
     }
 
-    fn new_advice(&mut self, now: Now, from: &Asker, request: PaymentRequest, out: &mut Output) {
+    fn new_advice(&mut self, now: Now, from: &Asker, mut request: PaymentRequest, out: &mut Output) {
+        self.redirect(&mut request.bill);
         let Some(terms) = self.billers.get(&request.bill.biller) else {
             return self.tell(now, from, Answer::plain(Reason::NoBiller), out);
         };
         if !request.currency.is_empty() && request.currency != terms.currency {
             return self.tell(now, from, Answer::plain(Reason::AmountNotAccepted), out);
         }
+        let looks_up_first = terms.looks_up_first;
         let mut open = Open::new(Payment { advice: true, ..self.taken_in(now, from, request) });
+        if !looks_up_first {
+            // It is made already: that it should not have been, only the department may say.
+            let heads = self.heads_by_rule(&open.payment.biller, open.payment.amount);
+            open.payment.heads = heads.unwrap_or_default();
+        }
         self.answer_payment(&mut open, Answer::plain(Reason::Approved), out);
         out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
         self.confirm(now, open, What::Answered { reason: Reason::Approved }, out);

@@ -17,6 +17,7 @@ mod reason;
 mod record;
 mod replies;
 mod reverse;
+mod rules;
 mod session;
 mod terms;
 #[cfg(test)]
@@ -34,6 +35,10 @@ pub use forward::Owing;
 pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State};
 pub use reason::Reason;
 pub use record::{Evidence, Ordered, Record, Replied, What};
+pub use rules::{
+    CheckDigit, Exactness, Expiry, HeadRule, Hours, Inquiries, Late, Limits, Part, Pattern, PsidRule, Route,
+    Rules, Share, Span, Stage, Window,
+};
 pub use terms::{BillerTerms, InDoubt, LinkTerms};
 pub use totals::{
     Claimed, Counted, CountedAs, Net, Reconciled, Tally, Totals, TotalsRequest, reconciled_date,
@@ -43,12 +48,15 @@ use crate::clock::{Now, Ticks};
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
 use forward::Queue;
 use pending::{Open, Pending};
+use rules::{Inquired, Routes};
 use session::Session;
 
 /// All that the switch knows beside the store: sessions, what is open, and the business date.
 #[derive(Debug)]
 pub struct Switch {
     billers: HashMap<BillerCode, BillerTerms>,
+    routes: Routes,
+    inquired: Inquired,
     blocked: BTreeSet<BillerCode>,
     sessions: HashMap<LinkName, Session>,
     open: HashMap<PaymentKey, Open>,
@@ -79,8 +87,12 @@ impl Switch {
         blocked: impl IntoIterator<Item = BillerCode>,
         date: BusinessDate,
     ) -> Self {
+        let billers: HashMap<_, _> = billers.into_iter().map(|terms| (terms.code, terms)).collect();
+        let routes = Routes::new(billers.values().map(|terms| (terms.code, &*terms.rules)));
         Self {
-            billers: billers.into_iter().map(|terms| (terms.code, terms)).collect(),
+            billers,
+            routes,
+            inquired: Inquired::default(),
             blocked: blocked.into_iter().collect(),
             sessions: links.into_iter().map(|terms| (terms.name, Session::new(&terms))).collect(),
             open: HashMap::new(),

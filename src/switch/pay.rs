@@ -36,32 +36,45 @@ impl Switch {
         self.tell(now, &from, answer, out);
     }
 
-    fn new_payment(&mut self, now: Now, from: Asker, request: PaymentRequest, out: &mut Output) {
+    fn new_payment(&mut self, now: Now, from: Asker, mut request: PaymentRequest, out: &mut Output) {
         if let Err(reason) = self.gate_new_work(&from) {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
+        self.redirect(&mut request.bill);
         if self.is_full(&request.bill.biller) {
             return self.tell(now, &from, Answer::plain(Reason::Overloaded), out);
         }
-        let (bill, currency) = (request.bill.clone(), request.currency);
+        let ruled = self.rule_on(now, &from, &request);
+        let bill = request.bill.clone();
         let mut open = Open::new(self.taken_in(now, &from, request));
         open.asks.push(from);
         open.counted = true;
         self.waits_for_biller(&from.link);
-        let terms = match self.route(&bill.biller) {
-            Ok(terms) => terms,
+        let looks_up_first = match ruled {
+            Ok(looks_up_first) => looks_up_first,
             Err(reason) => return self.decline(now, open, Answer::plain(reason), out),
         };
-        if !currency.is_empty() && currency != terms.currency {
-            return self.decline(now, open, Answer::plain(Reason::AmountNotAccepted), out);
-        }
-        if terms.looks_up_first {
+        if looks_up_first {
             let of = LegOf::LookUp(open.payment.key.clone());
             self.order(now, &mut open, of, Order::LookUp(bill), out);
             self.open.insert(open.payment.key.clone(), open);
         } else {
-            self.post(now, open, Vec::new(), out);
+            match self.heads_by_rule(&bill.biller, open.payment.amount) {
+                Ok(heads) => self.post(now, open, heads, out),
+                Err(reason) => self.decline(now, open, Answer::plain(reason), out),
+            }
         }
+    }
+
+    /// What is wrong with a payment before its bill is looked at, if anything; else whether the bill is looked up.
+    fn rule_on(&self, now: Now, from: &Asker, request: &PaymentRequest) -> Result<bool, Reason> {
+        let terms = self.route(&request.bill.biller)?;
+        if !request.currency.is_empty() && request.currency != terms.currency {
+            return Err(Reason::AmountNotAccepted);
+        }
+        terms.rules.refuse_payment(now, request)?;
+        self.was_inquired(now, from.link, &request.bill)?;
+        Ok(terms.looks_up_first)
     }
 
     /// A payment as it is when it comes in.
@@ -110,12 +123,8 @@ impl Switch {
 
     /// How a payment splits over the heads of its bill, if it is the amount that is due.
     pub(super) fn heads_of(&self, payment: &Payment, bill: &Bill) -> Result<Vec<super::HeadAmount>, Reason> {
-        let surcharge_head = self.billers.get(&payment.biller).and_then(|terms| terms.surcharge_head);
-        let due = bill.due_on(payment.date)?;
-        if due != payment.amount {
-            return Err(Reason::AmountNotAccepted);
-        }
-        bill.split(payment.amount, surcharge_head).map_err(|_| Reason::Internal)
+        let terms = self.billers.get(&payment.biller).ok_or(Reason::NoBiller)?;
+        terms.rules.accept(bill, payment.amount, payment.date, terms.surcharge_head)
     }
 
     /// Gives the order to post. From here on silence means doubt.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::forward::Place;
-use super::{Action, Answer, Asker, LegId, Order, Output, Payment, Reason, Record, Switch, What};
+use super::{Action, Answer, Asker, BillRef, LegId, Order, Output, Payment, Reason, Record, Switch, What};
 use crate::clock::{Now, Ticks, UnixMillis};
 use crate::ids::{BillerCode, PaymentKey, Rrn, Stan};
 
@@ -32,7 +32,7 @@ pub(super) struct Open {
 pub(super) enum LegOf {
     Inquiry {
         from: Asker,
-        biller: BillerCode,
+        bill: BillRef,
     },
     LookUp(PaymentKey),
     Post(PaymentKey),

@@ -40,7 +40,11 @@ reasons! {
     Expired = "expired",
     /// Not the amount that is due, or not in the biller's currency.
     AmountNotAccepted = "amount_not_accepted",
-    /// The biller cannot be reached, is silent to an inquiry, or the operator has blocked it.
+    /// Below the smallest amount that the department takes, or above the largest.
+    OutsideLimits = "outside_limits",
+    /// The department takes no payment of a bill that was not asked for before.
+    InquiryNeeded = "inquiry_needed",
+    /// The biller cannot be reached, is silent to an inquiry, closed or suspended, or the operator has blocked it.
     BillerUnavailable = "biller_unavailable",
     /// The link has not signed on.
     NotSignedOn = "not_signed_on",

@@ -86,10 +86,10 @@ pub enum What {
     },
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
-    /// An acquirer's totals were held against ours.
-    Reconciled(Box<Reconciled>),
     /// A new configuration came into force, or was refused whole.
     Configured(bool),
+    /// An acquirer's totals were held against ours.
+    Reconciled(Box<Reconciled>),
     /// The legs before it are sealed, and something is still owed on the payment: it stands as it stood.
     CarriedOver,
     /// The operator changed a bill of a department whose bills are in our own store.
@@ -175,10 +175,10 @@ impl std::fmt::Display for What {
             Self::KeyChanged { check_value } => write!(f, "new MAC key, check value {check_value}"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
-            Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
-            Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
             Self::Configured(true) => f.write_str("a new configuration in force"),
             Self::Configured(false) => f.write_str("a new configuration refused"),
+            Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
+            Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
             Self::CarriedOver => f.write_str("carried over"),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }

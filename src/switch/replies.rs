@@ -18,11 +18,11 @@ impl Switch {
             return;
         };
         match of {
-            LegOf::Inquiry { from, biller } => {
-                if !self.is_embedded(&biller) {
-                    out.records.push(from.record(self, now, What::Replied(told(&outcome), biller)));
+            LegOf::Inquiry { from, bill } => {
+                if !self.is_embedded(&bill.biller) {
+                    out.records.push(from.record(self, now, What::Replied(told(&outcome), bill.biller)));
                 }
-                self.inquiry_replied(now, from, outcome, out);
+                self.inquiry_replied(now, from, bill, outcome, out);
             }
             LegOf::LookUp(key) => self.lookup_replied(now, &key, outcome, out),
             LegOf::Post(key) => self.post_replied(now, &key, outcome, out),
@@ -168,7 +168,7 @@ impl Switch {
     fn reply_overdue(&mut self, now: Now, leg: LegId, out: &mut Output) {
         match self.pending.take(leg) {
             None | Some(LegOf::LatePost(_) | LegOf::LateConfirm(_) | LegOf::LateReverse(_)) => {}
-            Some(LegOf::Inquiry { from, biller }) => self.inquiry_timed_out(now, from, biller, out),
+            Some(LegOf::Inquiry { from, bill }) => self.inquiry_timed_out(now, from, bill.biller, out),
             Some(LegOf::LookUp(key)) => {
                 if let Some(open) = self.take_open(&key) {
                     self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out);

@@ -1,7 +1,10 @@
 //! What the switch has to know of links and billers to treat them rightly.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
+use super::Rules;
 use crate::ids::{BillerCode, LinkName, Short};
 
 /// The terms on which a department is paid (`domain.md` 3b).
@@ -18,6 +21,8 @@ pub struct BillerTerms {
     pub currency: Short<3>,
     /// The head of account that gets the surcharge of a late payment; the bill's first head if none is named.
     pub surcharge_head: Option<Short<16>>,
+    /// Which payments it takes, when, and how they split.
+    pub rules: Arc<Rules>,
     /// How long it may take before a payment is in doubt.
     pub reply_timeout_ms: u64,
     /// Whether a posted payment can be undone.

@@ -45,6 +45,7 @@ fn terms(kind: Kind) -> BillerTerms {
         looks_up_first,
         currency: "586".parse().unwrap(),
         surcharge_head: None,
+        rules: std::sync::Arc::default(),
         reply_timeout_ms: 1000,
         reversible,
         in_doubt,

@@ -12,6 +12,7 @@ use crate::timeouts::until;
 const CONFIRMING: Setup = Setup {
     reply_timeout_ms: 100,
     link_lines: "",
+    book_lines: "",
     biller_lines: "in_doubt = \"confirm\"\nreversible = false\nretry_ms = 50\nattempts_max = 3",
     drain_timeout_ms: 200,
     profile: "onelink",

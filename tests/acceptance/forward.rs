@@ -11,6 +11,7 @@ use crate::timeouts::until;
 const HASTY: Setup = Setup {
     reply_timeout_ms: 100,
     link_lines: "",
+    book_lines: "",
     biller_lines: "retry_ms = 50\nattempts_max = 4\nforward_in_flight_max = 2\nforward_per_second = 1000",
     drain_timeout_ms: 200,
     profile: "onelink",

@@ -27,6 +27,7 @@ mod peer;
 mod profiles;
 mod reversals;
 mod rows;
+mod rules;
 mod site;
 mod timeouts;
 mod totals;

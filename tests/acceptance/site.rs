@@ -56,6 +56,8 @@ pub struct Setup {
     pub reply_timeout_ms: u32,
     /// Lines added to every link.
     pub link_lines: &'static str,
+    /// Lines added to the biller that has the bills.
+    pub book_lines: &'static str,
     /// Lines added to the wired biller.
     pub biller_lines: &'static str,
     pub drain_timeout_ms: u32,
@@ -74,6 +76,7 @@ impl Default for Setup {
         Self {
             reply_timeout_ms: 15_000,
             link_lines: "",
+            book_lines: "",
             biller_lines: "",
             drain_timeout_ms: 10_000,
             profile: "onelink",
@@ -199,6 +202,7 @@ fn limited(dir: &Path, setup: Setup, limits_lines: &str) -> Config {
     let mut text = BUILT_IN
         .replace(":8583", ":0")
         .replace("profile = \"onelink\"", &format!("profile = \"{}\"\n{}", setup.profile, setup.link_lines))
+        .replacen("adapter = \"book\"", &format!("adapter = \"book\"\n{}", setup.book_lines), 1)
         .replace(&format!("\"{BOOK}\""), &format!("\"{}\"", setup.book))
         .replace(
             "drain_timeout_ms = 20000",

@@ -10,6 +10,7 @@ use crate::site::{Ordered, Setup, Site, UNPAID, WIRED, posting};
 const HASTY: Setup = Setup {
     reply_timeout_ms: 100,
     link_lines: "",
+    book_lines: "",
     biller_lines: "retry_ms = 50\nattempts_max = 3",
     drain_timeout_ms: 200,
     profile: "onelink",

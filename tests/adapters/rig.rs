@@ -10,7 +10,9 @@ use billswitch::clock::UnixMillis;
 use billswitch::contract::{Contract, shipped};
 use billswitch::ids::{KeyParts, PaymentKey};
 use billswitch::money::MinorUnits;
-use billswitch::switch::{BillRef, Digest, LegId, Order, Outcome, Payment, Posting, Reason, State};
+use billswitch::switch::{
+    BillRef, CountedAs, Digest, LegId, Order, Outcome, Payment, Posting, Reason, State,
+};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -114,6 +116,8 @@ pub fn payment(trace: u64, consumer: &str, amount: u64) -> Payment {
         taken_in: UnixMillis(1),
         trace,
         reference: None,
+        totals_date: "2026-11-20".parse().unwrap(),
+        counted: CountedAs::Nothing,
         owed: None,
     }
 }

@@ -37,8 +37,6 @@ fn payment(trace: u64) -> Payment {
         amount: MinorUnits::new(1000).unwrap(),
         date: "2026-11-20".parse().unwrap(),
         digest: Digest::default(),
-        totals_date: "2026-11-20".parse().unwrap(),
-        counted: CountedAs::Nothing,
         state: State::Sent,
         answer: None,
         posting: None,
@@ -50,6 +48,8 @@ fn payment(trace: u64) -> Payment {
         taken_in: UnixMillis(1_795_165_507_000),
         trace,
         reference: None,
+        totals_date: "2026-11-20".parse().unwrap(),
+        counted: CountedAs::Nothing,
     }
 }
 

@@ -225,6 +225,7 @@ impl Call {
             Request::SignOn | Request::SignOff | Request::Echo | Request::CutOver { .. } => {
                 Some(Answer::plain(Reason::Approved))
             }
+            // It keeps none of either.
             Request::ChangeKey(_) | Request::Totals(_) => Some(Answer::plain(Reason::Unsupported)),
         }
     }

@@ -7,7 +7,9 @@ use crate::config::{SpecError, Specs};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::money::MinorUnits;
 use crate::profile::Profile;
-use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, InDoubt, LinkTerms, Reference};
+use crate::switch::{
+    Bill, BillStatus, BillerTerms, HeadAmount, HeadRule, InDoubt, LinkTerms, Part, Reference, Rules, Share,
+};
 use crate::vault::{Vault, VaultError};
 
 /// Why the world cannot be set up.
@@ -114,6 +116,7 @@ impl Site {
             looks_up_first: matches!(biller.manner, Manner::Book | Manner::LookedUp),
             currency: short("586"),
             surcharge_head: None,
+            rules: Arc::new(rules(biller.manner)),
             reply_timeout_ms: REPLY_TIMEOUT_MS,
             reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
             in_doubt: if biller.manner == Manner::Confirms { InDoubt::Confirm } else { InDoubt::Reverse },
@@ -135,6 +138,20 @@ impl Site {
     pub(super) fn rows() -> Vec<Row> {
         (0..BILLS).map(|number| Row { psid: consumer(number).into(), bill: bill(0, number) }).collect()
     }
+}
+
+/// One department's heads come from a rule, which must sum to every amount, also of what is sent again.
+fn rules(manner: Manner) -> Rules {
+    let head = |name: &str, part| HeadRule { head: short(name), part };
+    let heads = match manner {
+        Manner::OneWay => vec![
+            head("B01401", Part::Fixed(minor_units(300))),
+            head("B02372", Part::Percent(Share(1_234))),
+            head("C03845", Part::Remainder),
+        ],
+        Manner::Book | Manner::Plain | Manner::LookedUp | Manner::Confirms | Manner::Forgetful => Vec::new(),
+    };
+    Rules { heads, ..Rules::default() }
 }
 
 /// What a bill is called.
