@@ -147,7 +147,9 @@ fn links_table(links: &[LinkReply]) -> Table {
         ">undelivered",
         ">unanswerable",
         ">unasked",
+        ">wrong MAC",
         ">deaf",
+        "MAC key",
     ]);
     for link in links {
         let state = match (link.connections, link.signed_on) {
@@ -168,7 +170,9 @@ fn links_table(links: &[LinkReply]) -> Table {
             &grouped(link.undelivered),
             &grouped(link.unanswerable),
             &grouped(link.unasked),
+            &grouped(link.mac_refused),
             &grouped(link.deaf),
+            &link.mac_key,
         ]);
     }
     rows

@@ -68,6 +68,9 @@ pub enum CliError {
     /// The keys.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// A component of a key; none of it is told.
+    #[error("{}", component(*.0))]
+    Component(usize),
     /// The simulation's world.
     #[error(transparent)]
     Simulation(#[from] SiteError),
@@ -125,6 +128,14 @@ pub enum CliError {
         /// Those there are.
         known: String,
     },
+}
+
+/// What is wrong with the components of a key: on this line, or that there is none.
+fn component(line: usize) -> String {
+    match line {
+        0 => "there is no component: want one a line, in hexadecimal".to_owned(),
+        line => format!("the component on line {line} is not hexadecimal digits, two a byte"),
+    }
 }
 
 impl CliError {
@@ -201,6 +212,7 @@ impl CliError {
             | Self::Log(_)
             | Self::Recorder(_)
             | Self::Vault(_)
+            | Self::Component(_)
             | Self::Simulation(_)
             | Self::Department(_)
             | Self::DepartmentTls(_)

@@ -72,10 +72,10 @@ enum Command {
     /// Replay a recorded morning against a switch of its own and check everything: the main job in one command
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
+    /// Print a new key file: the vault's, or a link's; show the check values of one
+    Key(key::KeyArgs),
     /// Play a department, with faults and a ledger, to try the switch against
     Sim(sim::SimArgs),
-    /// Print a new key file for the vault
-    Key,
 }
 
 /// Where the configuration and the store are.
@@ -141,8 +141,8 @@ pub fn main() -> ExitCode {
         }
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::Sim(args) => sim::run(args),
-        Command::Key => key::run(),
     };
     done.unwrap_or_else(|error| error.report())
 }

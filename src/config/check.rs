@@ -13,8 +13,8 @@ use super::file::{
     AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, VaultTable,
 };
 use super::{
-    BillerConfig, Config, ConfigError, ConfigFault, HostConfig, KeySource, Limits, LinkConfig, SpecError,
-    Specs, Way,
+    BillerConfig, Config, ConfigError, ConfigFault, HostConfig, KeySource, Limits, LinkConfig, MacConfig,
+    SpecError, Specs, Way,
 };
 use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
@@ -183,6 +183,7 @@ impl Check<'_> {
             unanswerable_max: self.bounded(&link.unanswerable_max, "unanswerable_max", COUNT)?,
             connections_max: self.bounded(&link.connections_max, "connections_max", COUNT)?,
         };
+        let mac = self.mac(link, &profile)?;
         let name = *link.name.get_ref();
         let terms = LinkTerms { name, in_flight_max: self.bounded(&link.waiting_max, "waiting_max", COUNT)? };
         Ok(LinkConfig {
@@ -192,6 +193,7 @@ impl Check<'_> {
             framing: self.framing(name.as_str(), link.framing.as_ref(), &link.profile, profile.dialect())?,
             profile,
             second_connection: link.second_connection,
+            mac,
             bounds,
             terms,
             digest,
@@ -206,6 +208,17 @@ impl Check<'_> {
             Some(ms) if profile.has_ours(Ours::Echo) => self.millis(ms, "idle_echo_ms").map(Some),
             Some(ms) => Err(self.fail(&ms.span(), ConfigFault::NoEcho(profile.name().to_owned()))),
         }
+    }
+
+    fn mac(&self, link: &LinkTable, profile: &Profile) -> Result<Option<MacConfig>, ConfigError> {
+        let Some(table) = &link.mac else { return Ok(None) };
+        if profile.mac_rule().is_none() {
+            return Err(self.fail(&table.span(), ConfigFault::NoMac(profile.name().to_owned())));
+        }
+        let mac = table.get_ref();
+        let hour = (1..=3_600_000, "1 to 3,600,000 ms, which is an hour");
+        let window: u32 = self.bounded(&mac.window_ms, "window_ms", hour)?;
+        Ok(Some(MacConfig { key_file: mac.key_file.clone(), window: Duration::from_millis(window.into()) }))
     }
 
     /// A profile that is named, and a digest of what it was made of.

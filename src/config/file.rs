@@ -95,6 +95,7 @@ defaults! {
     waiting_max = 512;
     unanswerable_max = 10;
     link_connections_max = 8;
+    window_ms = 300_000;
     reply_timeout_ms = 20_000;
     biller_in_flight_max = 256;
     breaker_failures = 5;
@@ -145,6 +146,15 @@ pub(super) struct LinkTable {
     pub(super) connections_max: Spanned<u32>,
     #[serde(default)]
     pub(super) second_connection: SecondConnection,
+    pub(super) mac: Option<Spanned<MacTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MacTable {
+    pub(super) key_file: PathBuf,
+    #[serde(default = "window_ms")]
+    pub(super) window_ms: Spanned<u32>,
 }
 
 #[derive(Deserialize)]

@@ -100,12 +100,23 @@ pub struct LinkConfig {
     pub framing: Framing,
     /// What becomes of a connection while there is another.
     pub second_connection: SecondConnection,
+    /// Its keys, if its messages have MACs.
+    pub mac: Option<MacConfig>,
     /// Bounds of each of its connections.
     pub bounds: LinkBounds,
     /// How the switch treats it.
     pub terms: LinkTerms,
     /// Tells whether anything of it changed: a hash of its lines, its profile and its dialect.
     pub digest: [u8; 32],
+}
+
+/// The MAC keys of a link.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MacConfig {
+    /// The link's key file; relative to the store.
+    pub key_file: PathBuf,
+    /// How long the old key is still good once a new one is in use; an hour at most.
+    pub window: Duration,
 }
 
 /// What becomes of a connection of a link that has one already.
@@ -264,6 +275,9 @@ pub enum ConfigFault {
     /// An echo that the profile does not lay out.
     #[error("profile `{0}` has no [ours.echo]: leave idle_echo_ms out")]
     NoEcho(String),
+    /// Keys for MACs that the profile does not have.
+    #[error("profile `{0}` has no [mac]: its messages have none to be checked")]
+    NoMac(String),
     /// A framing that is none.
     #[error("{0}")]
     Framing(#[from] FramingError),

@@ -87,6 +87,19 @@ fn a_link_is_framed_as_its_dialect_says_unless_it_says_otherwise_itself() {
     assert_eq!(framings(&changed), ["ascii 4 inclusive", "binary 2", "binary 2"]);
 }
 
+#[test]
+fn a_link_has_keys_only_where_its_profile_has_macs() {
+    let with = |profile: &str, lines: &str| {
+        let lines = format!("profile = \"{profile}\"\n[link.mac]\nkey_file = \"k\"\n{lines}");
+        parse(&BUILT_IN.replacen("profile = \"onelink\"", &lines, 1))
+    };
+    let config = with("onelink", "").unwrap();
+    let mac = config.links[0].mac.as_ref().unwrap();
+    assert_eq!((mac.window.as_secs(), config.links[1].mac.is_none()), (300, true));
+    assert!(with("pln", "").unwrap_err().to_string().contains("profile `pln` has no [mac]"));
+    assert!(with("onelink", "window_ms = 3600001").unwrap_err().to_string().contains("window_ms is 1 to"));
+}
+
 /// A host and a department behind it.
 const HOST: &str = r#"
 [[host]]

@@ -75,6 +75,10 @@ pub struct LinkReply {
     pub unanswerable: u64,
     /// Answers of the peer to nothing that we had asked.
     pub unasked: u64,
+    /// Messages refused for their MAC.
+    pub mac_refused: u64,
+    /// Check value of the MAC key in use; empty if there is none.
+    pub mac_key: String,
     /// Connections closed because the peer answered none of our echoes.
     pub deaf: u64,
 }

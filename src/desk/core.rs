@@ -9,8 +9,8 @@ use crate::clock::{Now, UnixMillis};
 use crate::ids::{BillerCode, LinkName, PaymentKey};
 use crate::journal::{JournalError, Store, Turn, ledger};
 use crate::switch::{
-    Action, Alarm, Answer, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, Payment, Prior,
-    Reason, Record, Request, Resolution, State, Switch, What,
+    Action, Alarm, Answer, Ask, AskId, Event, LegId, NewKeys, Operation, Order, Outcome, Output, Payment,
+    Prior, Reason, Record, Request, Resolution, State, Switch, What,
 };
 
 /// What may leave once its turn is durable. `W` is whoever waits for an answer.
@@ -20,13 +20,15 @@ pub struct Leaving<W> {
     pub answers: Vec<(W, Answer)>,
     /// Orders to billers that are not of the book.
     pub orders: Vec<(LegId, BillerCode, Order)>,
+    /// Keys of links, in use before any of the answers.
+    pub keys: Vec<(LinkName, NewKeys)>,
     /// What a person should know of.
     pub alarms: Vec<Alarm>,
 }
 
 impl<W> Default for Leaving<W> {
     fn default() -> Self {
-        Self { answers: Vec::new(), orders: Vec::new(), alarms: Vec::new() }
+        Self { answers: Vec::new(), orders: Vec::new(), keys: Vec::new(), alarms: Vec::new() }
     }
 }
 
@@ -34,7 +36,7 @@ impl<W> Leaving<W> {
     /// Whether nothing is to leave.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.answers.is_empty() && self.orders.is_empty() && self.alarms.is_empty()
+        self.answers.is_empty() && self.orders.is_empty() && self.keys.is_empty() && self.alarms.is_empty()
     }
 }
 
@@ -108,6 +110,7 @@ impl<W> Core<W> {
             | Request::SignOff
             | Request::Echo
             | Request::CutOver { .. }
+            | Request::ChangeKey(_)
             | Request::Inquiry(_)
             | Request::Refused { .. } => Ok(()),
         };
@@ -208,6 +211,11 @@ impl<W> Core<W> {
                         events.push(Event::BillerReplied { leg, outcome });
                     }
                     Action::Order { leg, biller, order } => self.leaving.orders.push((leg, biller, order)),
+                    Action::UseKeys { link, keys } => {
+                        let (key, value) = Standing::keys_entry(&link, &keys.sealed);
+                        self.desk.put(key, value);
+                        self.leaving.keys.push((link, keys));
+                    }
                     Action::Alarm(alarm) => self.leaving.alarms.push(alarm),
                 }
             }

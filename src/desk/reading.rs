@@ -1,5 +1,7 @@
 //! From a decoded message to what the switch is asked.
 
+use bytes::Bytes;
+
 use crate::ids::{LinkName, Rrn};
 use crate::iso8583::Decoded;
 use crate::profile::{Profile, Unanswerable};
@@ -21,6 +23,10 @@ pub fn read(
     let parsed = profile.request(decoded, link, digest)?;
     // Twelve characters of something else may be most of a card number; six digits of a STAN are not.
     let rrn = if decoded.may_be_misread() { Rrn::EMPTY } else { parsed.rrn };
+    // A key, though it is encrypted, is no evidence of anything.
+    let key = profile.brings_key(&decoded.message);
+    let evidence = if key { Bytes::new() } else { vault.evidence(profile.dialect(), decoded) };
+    let evidence = Evidence(evidence);
     Ok(Ask {
         id: AskId(0),
         link,
@@ -28,7 +34,7 @@ pub fn read(
         stan: parsed.stan,
         rrn,
         request: parsed.request,
-        evidence: Evidence(vault.evidence(profile.dialect(), decoded)),
+        evidence,
         stale: false,
     })
 }

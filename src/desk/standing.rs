@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::biller::book::Receipts;
 use crate::clock::UnixMillis;
-use crate::ids::{BillerCode, BusinessDate};
+use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::journal::{JournalError, Store};
 use crate::switch::Switch;
 
 const DATE_KEY: &[u8] = b"Odate";
 const CUT_OVER_KEY: &[u8] = b"Ocutover";
 const BLOCKED_PREFIX: &[u8] = b"Oblocked";
+const KEYS_PREFIX: &[u8] = b"Omac";
 const RECEIPTS_KEY: &[u8] = b"Oreceipts";
 
 /// The state of a store that outlives the process.
@@ -93,6 +94,21 @@ impl Standing {
     pub fn blocked_entry(biller: BillerCode, blocked: bool) -> Entry {
         let flag: &[u8] = if blocked { b"1" } else { b"0" };
         ([BLOCKED_PREFIX, biller.as_bytes()].concat(), flag.to_vec())
+    }
+
+    /// The entry for a link's MAC keys, sealed.
+    #[must_use]
+    pub fn keys_entry(link: &LinkName, sealed: &[u8]) -> Entry {
+        ([KEYS_PREFIX, link.as_bytes()].concat(), sealed.to_vec())
+    }
+
+    /// A link's MAC keys, as [`Standing::keys_entry`] has them; none if none came since the link was made.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] if the store cannot be read.
+    pub fn keys_of(store: &Store, link: &LinkName) -> Result<Option<Vec<u8>>, JournalError> {
+        Ok(store.get(&[KEYS_PREFIX, link.as_bytes()].concat())?.map(|sealed| sealed.to_vec()))
     }
 
     /// The entry for the count of receipts.

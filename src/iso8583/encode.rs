@@ -16,10 +16,12 @@ use super::mti::Mti;
 use super::octets::{copy, write_decimal};
 use super::preamble;
 use super::put;
-use super::rules::{self, Breach, Holding};
+use super::rules::Holding;
 use super::structure::Within;
 use super::table::Layout;
 use super::wire;
+
+mod finish;
 
 /// Writes one message to the end of a buffer. Whatever goes wrong, and also when it is dropped unfinished,
 /// the buffer is left as it was.
@@ -28,6 +30,8 @@ pub struct Writer<'d, 'b> {
     cursor: Cursor<'b>,
     start: usize,
     mti: Mti,
+    /// Where the MTI stands, behind the headers.
+    body_at: usize,
     /// Where the bitmaps start.
     bitmaps_at: usize,
     last: u8,
@@ -103,6 +107,7 @@ impl<'d, 'b> Writer<'d, 'b> {
             }
         }
         let mut cursor = Cursor::at_end(out);
+        let body_at = cursor.at;
         let bitmaps_at = preamble::open(dialect, mti, &mut cursor);
         let holding = if dialect.conditions.is_empty() {
             Holding::default()
@@ -114,6 +119,7 @@ impl<'d, 'b> Writer<'d, 'b> {
             cursor,
             start,
             mti,
+            body_at,
             bitmaps_at,
             last: 1,
             announced: Fields::default(),
@@ -182,44 +188,6 @@ impl<'d, 'b> Writer<'d, 'b> {
     pub fn end(&mut self) -> Result<(), EncodeError> {
         let ended = self.try_end();
         ended.map_err(|reason| self.fail(self.current(), reason))
-    }
-
-    /// Patches the bitmaps and checks that the fields are there that must be: the message is whole.
-    ///
-    /// # Errors
-    ///
-    /// The first error of the message, if any call before had one; [`EncodeReason::TooLong`] for a message of
-    /// more than 65,535 bytes.
-    pub fn finish(mut self) -> Result<(), EncodeError> {
-        let [_, _, third] = self.announced.words;
-        if let Tertiary::Field(carrier) = self.dialect.tertiary
-            && (third != 0 || self.third_given.is_some())
-        {
-            self.announced.insert(carrier);
-        }
-        if !self.dialect.presence.is_empty() {
-            let breach = rules::breach(&self.dialect.presence, self.mti, self.announced, self.holding);
-            match breach {
-                None => {}
-                Some(Breach::Missing(field)) => return Err(self.fail(field, EncodeReason::Missing)),
-                Some(Breach::Forbidden(field)) => return Err(self.fail(field, EncodeReason::Forbidden)),
-            }
-        }
-        self.finish_as_it_is()
-    }
-
-    /// As [`Writer::finish`], without asking for fields that must be there: what refuses a message for the want of some
-    /// cannot have them either.
-    ///
-    /// # Errors
-    ///
-    /// As [`Writer::finish`].
-    pub fn finish_as_it_is(mut self) -> Result<(), EncodeError> {
-        let patched = self.try_finish();
-        patched.map_err(|reason| self.fail(0, reason))?;
-        self.cursor.out.truncate(self.cursor.at);
-        self.finished = true;
-        Ok(())
     }
 
     /// Which of the dialect's conditions hold so far.
@@ -367,24 +335,6 @@ impl<'d, 'b> Writer<'d, 'b> {
         self.announced.insert(field);
         self.last = field;
         Ok(layout)
-    }
-
-    fn try_finish(&mut self) -> Result<(), EncodeReason> {
-        if self.failed.is_some() || self.open.is_some() {
-            return Err(EncodeReason::Unbalanced);
-        }
-        let [_, _, third] = self.announced.words;
-        if self.third_given.is_some_and(|given| given != third) {
-            return Err(EncodeReason::CarriesBitmap);
-        }
-        let carried = third != 0 || self.third_given.is_some();
-        if let (Tertiary::Field(_), Some(at), true) = (self.dialect.tertiary, self.third_at, carried) {
-            self.cursor.insert(at, 8);
-            copy(self.cursor.written(at).get_mut(..8).unwrap_or_default(), &third.to_be_bytes());
-        }
-        preamble::put_bitmaps(self.dialect, self.announced, self.bitmaps_at, &mut self.cursor);
-        let len = self.cursor.at.saturating_sub(self.start);
-        if len > FRAME_MAX { Err(EncodeReason::TooLong { len, max: FRAME_MAX }) } else { Ok(()) }
     }
 
     /// The field being written, or the last one.

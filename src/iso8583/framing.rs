@@ -104,6 +104,15 @@ impl Framing {
         }
     }
 
+    /// The length that stands before a message of so many bytes, and how many bytes it has; none where no length tells.
+    pub(super) fn length_before(self, len: usize) -> ([u8; 4], usize) {
+        let mut length = [0; 4];
+        let Kind::Counted(header) = self.0 else { return (length, 0) };
+        let bytes = usize::from(header.bytes).min(length.len());
+        header.write(length.get_mut(..bytes).unwrap_or_default(), len);
+        (length, bytes)
+    }
+
     /// All bytes are one message: for tools, never for a connection.
     pub const NONE: Self = Self(Kind::Whole);
 

@@ -138,6 +138,13 @@ impl Fields {
         self.iter().next()
     }
 
+    /// The highest.
+    pub(super) fn last(self) -> Option<u8> {
+        let at = self.words.iter().rposition(|word| *word != 0)?;
+        let bit = 64_u32.checked_sub(self.words.get(at)?.trailing_zeros())?;
+        u8::try_from(u32::try_from(at).ok()?.checked_mul(64)?.checked_add(bit)?).ok()
+    }
+
     /// The numbers, ascending.
     pub(super) fn iter(self) -> impl Iterator<Item = u8> {
         let mut words = self.words;

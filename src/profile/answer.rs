@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::totals::TotalTold;
 use super::{Fact, From, Profile, Step, Told};
 use crate::ids::BusinessDate;
-use crate::iso8583::{EncodeError, Message, Writer};
+use crate::iso8583::{EncodeError, Message, Seal, Writer};
 use crate::switch::{About, Answer, Bill, HeadAmount, Posting};
 
 impl Profile {
@@ -25,12 +25,26 @@ impl Profile {
         answer: &Answer,
         out: &mut BytesMut,
     ) -> Result<Option<EncodeError>, EncodeError> {
-        let Err(first) = self.write(request, answer, &answer.about, Extent::All, out) else {
-            return Ok(None);
-        };
-        self.write(request, answer, &About::Nothing, Extent::All, out)
-            .or_else(|_| self.write(request, answer, &About::Nothing, Extent::Outcome, out))
-            .or_else(|_| self.write(request, answer, &About::Nothing, Extent::Trace, out))
+        self.answer_sealed(request, answer, None, out)
+    }
+
+    /// As [`Profile::answer`], with a MAC if `seal` is given and answers to messages of the request's type have one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Profile::answer`].
+    pub fn answer_sealed(
+        &self,
+        request: &Message<'_, '_>,
+        answer: &Answer,
+        seal: Option<&Seal<'_>>,
+        out: &mut BytesMut,
+    ) -> Result<Option<EncodeError>, EncodeError> {
+        let mut write = |about, extent| self.write(request, answer, about, (extent, seal), out);
+        let Err(first) = write(&answer.about, Extent::All) else { return Ok(None) };
+        write(&About::Nothing, Extent::All)
+            .or_else(|_| write(&About::Nothing, Extent::Outcome))
+            .or_else(|_| write(&About::Nothing, Extent::Trace))
             .map(|()| Some(first))
     }
 
@@ -39,14 +53,14 @@ impl Profile {
         request: &Message<'_, '_>,
         answer: &Answer,
         about: &About,
-        extent: Extent,
+        (extent, seal): (Extent, Option<&Seal<'_>>),
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
         let mut writer =
             Writer::answering(&self.dialect, self.answer_mti(request.mti()), request.header(), out);
         for step in &self.answer {
             match step {
-                Step::Echo(field) if !self.echoes(extent, *field) => {}
+                Step::Echo(field) if !self.echoes(extent, *field) || self.holds_key(request, *field) => {}
                 Step::Echo(field) => {
                     if let Some(value) = request.field(*field) {
                         writer.put(*field, value)?;
@@ -72,9 +86,10 @@ impl Profile {
                 Step::Elements(field, facts) => elements(&mut writer, *field, facts, request, about)?,
             }
         }
-        match extent {
-            Extent::All => writer.finish(),
-            Extent::Outcome | Extent::Trace => writer.finish_as_it_is(),
+        match (self.sealed(request.mti(), seal), extent) {
+            (Some((rule, seal)), _) => writer.finish_sealed(rule, seal, extent == Extent::All),
+            (None, Extent::All) => writer.finish(),
+            (None, Extent::Outcome | Extent::Trace) => writer.finish_as_it_is(),
         }
     }
 
@@ -322,5 +337,32 @@ pub(super) fn tell_heads(heads: &[HeadAmount], put: &mut dyn FnMut(&[u8])) {
             len = len.saturating_add(1);
         }
         put(text.get(..len).unwrap_or_default());
+    }
+}
+
+impl Fact {
+    pub(super) const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
+                                 receipt, date_paid, authorisation, bills, bill_1_period, bill_1_amount, splits, \
+                                 split_1_minor or split_1_amount; of totals settlement_code, credits_number, \
+                                 credit_reversals_number, debits_number, debit_reversals_number, the same four with \
+                                 _amount, or net";
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "name" => Self::Name,
+            "status" => Self::Status,
+            "due_date" => Self::DueDate,
+            "billing_month" => Self::BillingMonth,
+            "amount_within_due" => Self::AmountWithinDue,
+            "amount_after_due" => Self::AmountAfterDue,
+            "heads" => Self::Heads,
+            "receipt" => Self::Receipt,
+            "date_paid" => Self::DatePaid,
+            "authorisation" => Self::Authorisation,
+            _ => {
+                let total = || super::totals::TotalFact::from_name(name).map(Self::Total);
+                return Self::by_place(name).or_else(total);
+            }
+        })
     }
 }

@@ -10,7 +10,6 @@ use toml::Spanned;
 use super::answer::WIDTH_MAX;
 use super::outward;
 use super::tables::{AnswerTable, ClassesTable, CodesTable, FactTable, File, PlaceTable};
-use super::totals::TotalFact;
 use super::{Class, Fact, From, Kind, NetworkCode, Paths, Place, Profile, Step, Told, Values};
 use crate::ids::ResponseCode;
 use crate::iso8583::{Dialect, FieldPath, Mti, Writer};
@@ -59,6 +58,9 @@ pub enum ProfileFault {
     /// A fact no answer has.
     #[error("`{0}` is not a fact of an answer: {known}", known = Fact::KNOWN)]
     Fact(String),
+    /// A MAC that cannot be made or looked for.
+    #[error("{0}")]
+    Mac(String),
     /// What the switch is to say, or to understand of an answer.
     #[error("{0}")]
     Outward(String),
@@ -110,6 +112,16 @@ impl Profile {
         let read = |table| outward::outward(&check, table, &parsed.network_codes, response_code_field);
         let outward = parsed.outward.as_ref().map(read).transpose()?;
         let ours = check.ours(&parsed.ours)?;
+        let own: Vec<_> = ours.values().collect();
+        let mac = check.mac(parsed.mac.as_ref(), &classes, &own, &parsed.answer.echo)?;
+        let key_change = match &parsed.key_change {
+            Some(table) => Some(check.key_places(table.get_ref())?),
+            None if parsed.network_codes.change_key.is_empty() => None,
+            None => {
+                let fault = ProfileFault::Mac("change_key is told, but no [key_change]".to_owned());
+                return Err(check.fail(&(0..0), fault));
+            }
+        };
         let network_codes = network_codes(&parsed.network_codes);
         let repeat_ignores = parsed.repeat.ignores.iter().map(|field| *field.get_ref()).collect();
         Ok(Self {
@@ -122,6 +134,8 @@ impl Profile {
             repeat_ignores,
             answer,
             ours,
+            mac,
+            key_change,
             codes,
             response_code_field,
             outward,
@@ -366,6 +380,7 @@ fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
         (&table.sign_off, NetworkCode::SignOff),
         (&table.echo, NetworkCode::Echo),
         (&table.cut_over, NetworkCode::CutOver),
+        (&table.change_key, NetworkCode::ChangeKey),
     ];
     all.into_iter()
         .flat_map(|(codes, code)| codes.iter().map(move |c| (c.clone().into_bytes(), code)))
@@ -377,28 +392,4 @@ fn network_codes(table: &CodesTable) -> Vec<(Vec<u8>, NetworkCode)> {
 pub fn line_of(text: &str, span: &Range<usize>) -> usize {
     let before = text.get(..span.start).unwrap_or_default();
     before.matches('\n').count().saturating_add(1)
-}
-
-impl Fact {
-    const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
-                                 receipt, date_paid, authorisation, bills, bill_1_period, bill_1_amount, splits, split_1_minor \
-                                 or split_1_amount; of totals settlement_code, credits_number, \
-                                 credit_reversals_number, debits_number, debit_reversals_number, the same four with \
-                                 _amount, or net";
-
-    fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "name" => Self::Name,
-            "status" => Self::Status,
-            "due_date" => Self::DueDate,
-            "billing_month" => Self::BillingMonth,
-            "amount_within_due" => Self::AmountWithinDue,
-            "amount_after_due" => Self::AmountAfterDue,
-            "heads" => Self::Heads,
-            "receipt" => Self::Receipt,
-            "date_paid" => Self::DatePaid,
-            "authorisation" => Self::Authorisation,
-            _ => return Self::by_place(name).or_else(|| TotalFact::from_name(name).map(Self::Total)),
-        })
-    }
 }

@@ -4,6 +4,7 @@
 mod answer;
 mod by_place;
 mod load;
+mod mac;
 mod ours;
 mod outward;
 mod request;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use load::{ProfileError, line_of};
+pub use mac::{MacSeen, SentKey};
 pub use ours::{AnswerTo, Asking, Ours};
 pub use outward::{AnswerKey, Asked, Facts, Identity, Own, Say};
 pub use request::{Parsed, Unanswerable};
@@ -42,6 +44,8 @@ pub struct Profile {
     answer: Vec<Step>,
     /// What we ask of ourselves.
     ours: BTreeMap<Ours, ours::OwnRequest>,
+    mac: Option<mac::MacTerms>,
+    key_change: Option<mac::KeyPlaces>,
     codes: BTreeMap<Reason, ResponseCode>,
     /// Where an answer has its response code.
     response_code_field: u8,
@@ -144,6 +148,7 @@ enum NetworkCode {
     SignOff,
     Echo,
     CutOver,
+    ChangeKey,
 }
 
 /// One step in making an answer.

@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::Profile;
 use super::load::{Check, ProfileError, ProfileFault};
 use super::tables::OursTable;
-use crate::iso8583::{EncodeError, Message, Mti, Writer};
+use crate::iso8583::{EncodeError, Message, Mti, Seal, Writer};
 
 /// A request of ours that a profile may lay out.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -71,6 +71,13 @@ pub(super) struct OwnRequest {
     fields: BTreeMap<u8, Source>,
 }
 
+impl OwnRequest {
+    /// Its message type, and that of its answer.
+    pub(super) const fn types(&self) -> (Mti, Mti) {
+        (self.mti, self.answer)
+    }
+}
+
 /// Where a field of it comes from.
 #[derive(Debug)]
 enum Source {
@@ -86,7 +93,7 @@ impl Profile {
     }
 
     /// Appends a request of ours to `out`, unframed, and gives the message type its answer must have; none if the profile has
-    /// no such request. A fact that is not given is left out.
+    /// no such request. A fact that is not given is left out. It has a MAC if `seal` is given and messages of its type have one.
     ///
     /// # Errors
     ///
@@ -95,6 +102,7 @@ impl Profile {
         &self,
         kind: Ours,
         asking: &Asking<'_>,
+        seal: Option<&Seal<'_>>,
         out: &mut BytesMut,
     ) -> Result<Option<Mti>, EncodeError> {
         let Some(request) = self.ours.get(&kind) else { return Ok(None) };
@@ -109,7 +117,10 @@ impl Profile {
                 }
             }
         }
-        writer.finish()?;
+        match self.sealed(request.mti, seal) {
+            Some((rule, seal)) => writer.finish_sealed(rule, seal, true)?,
+            None => writer.finish()?,
+        }
         Ok(Some(request.answer))
     }
 

@@ -4,7 +4,7 @@ use super::{Class, Kind, NetworkCode, Place, Profile};
 use crate::ids::{BillerCode, KeyParts, LinkName, PaymentKey, Rrn, Short, Stan};
 use crate::iso8583::{CardNumbers, Decoded, Message, Mti};
 use crate::money::MinorUnits;
-use crate::switch::{BillRef, Digest, PaymentRequest, Prior, Reason, Request, ReversalRequest};
+use crate::switch::{BillRef, Digest, KeyChange, PaymentRequest, Prior, Reason, Request, ReversalRequest};
 
 /// A message that can be answered, and what it asks for.
 #[derive(Debug)]
@@ -147,6 +147,8 @@ impl Profile {
             Some((_, NetworkCode::CutOver)) => {
                 Ok(Request::CutOver { to: self.text(message, &self.paths.settlement_date) })
             }
+            // What the key is worth is for the vault to say.
+            Some((_, NetworkCode::ChangeKey)) => Ok(Request::ChangeKey(KeyChange::Refused)),
             None => Err((Reason::Unsupported, None)),
         }
     }

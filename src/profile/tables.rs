@@ -8,6 +8,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::mac::{AlgorithmName, FromName, OverName};
 use super::outward::OutwardTable;
 use super::{Paths, Place};
 use crate::ids::ResponseCode;
@@ -25,6 +26,8 @@ pub(super) struct File {
     pub(super) values: BTreeMap<Spanned<String>, Vec<String>>,
     pub(super) repeat: RepeatTable,
     pub(super) answer: AnswerTable,
+    pub(super) mac: Option<MacTable>,
+    pub(super) key_change: Option<Spanned<KeyChangeTable>>,
     #[serde(default)]
     pub(super) ours: BTreeMap<Spanned<String>, OursTable>,
     pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
@@ -136,6 +139,8 @@ pub(super) struct CodesTable {
     pub(super) echo: Vec<String>,
     #[serde(default)]
     pub(super) cut_over: Vec<String>,
+    #[serde(default)]
+    pub(super) change_key: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -151,6 +156,27 @@ pub(super) struct AnswerTable {
     pub(super) response_code: Spanned<String>,
     pub(super) bad_field: Option<Spanned<String>>,
     pub(super) facts: BTreeMap<Spanned<String>, Spanned<FactTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MacTable {
+    pub(super) algorithm: Spanned<AlgorithmName>,
+    pub(super) padding: Option<Spanned<u8>>,
+    pub(super) bytes: Spanned<u8>,
+    pub(super) fields: Spanned<Vec<u8>>,
+    #[serde(default)]
+    pub(super) from: FromName,
+    #[serde(default)]
+    pub(super) over: OverName,
+    pub(super) mti: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyChangeTable {
+    pub(super) key: Spanned<String>,
+    pub(super) check_value: Spanned<String>,
 }
 
 #[derive(Deserialize)]

@@ -44,6 +44,18 @@ fn a_fault_is_told_by_line_and_reason() {
             "\"120.AW\" = { fact = \"amount_within_due\", cut = true }",
             "for the `name` only",
         ),
+        ("padding = 1\n", "padding = 3\n", "a retail MAC has padding = 1 or 2"),
+        ("bytes = 8\n", "bytes = 9\n", "bytes is 4 to 8"),
+        ("bytes = 8\n", "bytes = 3\n", "bytes is 4 to 8"),
+        ("fields = [64, 128]", "fields = [128, 64]", "ascending"),
+        ("fields = [64, 128]", "fields = [48]", "no field of fixed length"),
+        ("fields = [64, 128]", "fields = [41]", "no field of fixed length that holds 8 bytes"),
+        (
+            "mti = [\"0200\", \"0201\", \"0220\"",
+            "mti = [\"0300\", \"0220\"",
+            "0300 is no message type of a class",
+        ),
+        ("key = \"48.KY\"", "key = \"48.KEY\"", "path `48.KEY`"),
         ("[ours.echo]", "[ours.ping]", "`ping` is no request of ours"),
         (
             "\"11\" = \"stan\", \"70\"",
@@ -93,4 +105,15 @@ fn an_outcome_without_a_response_code_is_told() {
     let shipped = shipped::profile_text("onelink").unwrap();
     let error = parse(&shipped.replace("in_doubt = \"68\"\n", "")).unwrap_err().to_string();
     assert!(error.contains("no response code for the outcome `in_doubt`"), "{error}");
+}
+
+#[test]
+fn a_padding_is_told_for_retail_macs_alone() {
+    let shipped = shipped::profile_text("onelink").unwrap();
+    let error = parse(&shipped.replacen("\"retail\"", "\"aes-cmac\"", 1)).unwrap_err().to_string();
+    assert!(error.contains("AES-CMAC has a padding of its own"), "{error}");
+    let error = parse(&shipped.replacen("padding = 1\n", "", 1)).unwrap_err().to_string();
+    assert!(error.contains("a retail MAC has padding = 1 or 2"), "{error}");
+    let without = shipped.replacen("[key_change]\nkey = \"48.KY\"\ncheck_value = \"48.KV\"\n", "", 1);
+    assert!(parse(&without).unwrap_err().to_string().contains("no [key_change]"));
 }

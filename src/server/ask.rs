@@ -1,5 +1,7 @@
 //! What reaches the engine, and what waits in it for an answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -9,6 +11,7 @@ use crate::desk::{BookDone, BookWork};
 use crate::ids::{LinkName, PaymentKey};
 use crate::journal::Unloading;
 use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray};
+use crate::vault::MacKey;
 
 /// Something for the engine to take in.
 pub(super) enum Input {
@@ -45,6 +48,8 @@ pub(super) struct Waiting {
     pub(super) link: LinkName,
     pub(super) frame: Bytes,
     pub(super) answers: mpsc::Sender<Outbound>,
+    /// What its answer is sealed with.
+    pub(super) key: Option<Arc<MacKey>>,
     pub(super) place: OwnedSemaphorePermit,
 }
 
@@ -56,6 +61,8 @@ pub(super) enum Outbound {
         frame: Bytes,
         /// What is answered.
         answer: Answer,
+        /// What it is sealed with.
+        key: Option<Arc<MacKey>>,
         /// The request's place in the connection's window; free once the answer is written.
         _place: OwnedSemaphorePermit,
     },

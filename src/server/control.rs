@@ -311,6 +311,7 @@ impl Operator {
         let status = self.inspect().await?;
         let links = self.shared.config.links.iter().filter_map(|link| {
             let counters = self.shared.counters.link(&link.name)?;
+            let mac_key = self.shared.macs.current(&link.name);
             Some(LinkReply {
                 name: link.name,
                 listen: link.listen.to_string(),
@@ -323,6 +324,8 @@ impl Operator {
                 undelivered: counters.undelivered.load(Relaxed),
                 unanswerable: counters.unanswerable.load(Relaxed),
                 unasked: counters.unasked.load(Relaxed),
+                mac_refused: counters.mac_refused.load(Relaxed),
+                mac_key: mac_key.map_or_else(String::new, |key| key.check_value().to_string()),
                 deaf: counters.deaf.load(Relaxed),
             })
         });

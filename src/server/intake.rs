@@ -8,15 +8,17 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use super::lanes::Rank;
+use super::macs::{self, Verdict};
 use super::peers::Seat;
 use crate::config::LinkConfig;
 use crate::desk;
-use crate::iso8583::{Decoded, Dialect, Message, Mirror, decode, mask_pan};
+use crate::iso8583::{Decoded, Dialect, Message, Mirror, Seal, decode, mask_all_but_type, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Profile, Unanswerable};
-use crate::switch::{Answer, Ask, Request, Stray};
+use crate::switch::{Answer, Ask, Reason, Request, Stray};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
+use crate::vault::MacKey;
 
 /// Reads a connection's requests.
 pub(super) struct LinkIntake {
@@ -35,7 +37,7 @@ pub(super) struct LinkIntake {
 /// What came in.
 enum Heard {
     /// A request that can be answered.
-    Asked(Box<Ask>),
+    Asked(Box<Ask>, Option<Arc<MacKey>>),
     /// The answer to a request of ours, which has it by now.
     Answered,
     /// An answer to nothing that we asked.
@@ -50,16 +52,13 @@ impl Intake for LinkIntake {
         if let Some(counters) = self.shared.counters.link(&self.link.name) {
             Counters::count(&counters.frames);
         }
-        if let Some(tape) = &self.tape {
-            tape.frame(Direction::In, &frame);
-        }
         let link = self.link.name;
         let mut rank = Rank::Behind;
         let input = match self.read(&frame) {
-            Heard::Asked(ask) => {
+            Heard::Asked(ask, key) => {
                 rank = rank_of(&ask.request);
                 let read = self.shared.clock.now().ticks;
-                Input::Asked(ask, Waiting { read, link, frame, answers: self.answers.clone(), place })
+                Input::Asked(ask, Waiting { read, link, frame, answers: self.answers.clone(), key, place })
             }
             Heard::Answered => return Ok(()),
             Heard::Stray(stray) => Input::Unasked(stray),
@@ -79,21 +78,39 @@ impl LinkIntake {
     fn read(&mut self, frame: &Bytes) -> Heard {
         let (profile, vault) = (&self.link.profile, &self.shared.vault);
         let decoded = decode(profile.dialect(), frame, &mut self.mirror);
+        match &self.tape {
+            Some(tape) if profile.brings_key(&decoded.message) => {
+                let mut masked = frame.to_vec();
+                mask_all_but_type(profile.dialect(), &mut masked);
+                tape.frame(Direction::In, &masked);
+            }
+            Some(tape) => tape.frame(Direction::In, frame),
+            None => {}
+        }
         match desk::read(profile, vault, self.link.name, &decoded) {
-            Ok(ask) => {
+            Ok(mut ask) => {
                 if let Some(fault) = &decoded.fault {
                     tracing::warn!(link = %self.link.name, stan = %ask.stan, %fault, "a message that cannot be decoded");
                 }
+                let key = authenticate(&self.shared, &self.link, &decoded, &mut ask);
                 log_in(&self.link, &decoded, &ask.stan, &ask.rrn);
-                Heard::Asked(Box::new(ask))
-            }
-            Err(Unanswerable::Answer)
-                if self.shared.peers.answered(&self.link.name, &decoded.message, frame) =>
-            {
-                Heard::Answered
+                Heard::Asked(Box::new(ask), key)
             }
             Err(Unanswerable::Answer) => {
-                Heard::Stray(Box::new(desk::stray(profile, vault, self.link.name, &decoded)))
+                let stray = desk::stray(profile, vault, self.link.name, &decoded);
+                let good = match self.shared.macs.check(&self.link, &decoded.message) {
+                    Verdict::Good(_) => true,
+                    verdict @ (Verdict::Missing(_) | Verdict::Wrong) => {
+                        let missing = matches!(verdict, Verdict::Missing(_));
+                        macs::alarm(&self.shared, &self.link.name, &stray.stan, missing);
+                        false
+                    }
+                };
+                if good && self.shared.peers.answered(&self.link.name, &decoded.message, frame) {
+                    Heard::Answered
+                } else {
+                    Heard::Stray(Box::new(stray))
+                }
             }
             Err(unanswerable @ (Unanswerable::NoMti | Unanswerable::NoStan)) => {
                 tracing::warn!(link = %self.link.name, reason = %unanswerable, "a frame nobody can answer");
@@ -115,11 +132,43 @@ impl LinkIntake {
     }
 }
 
+/// Judges the MAC of a request, and looks at the key that it may bring. Gives what the answer is sealed with; a request that may
+/// be anybody's is refused, whatever it asks for.
+fn authenticate(
+    shared: &Shared,
+    link: &LinkConfig,
+    decoded: &Decoded<'_, '_>,
+    ask: &mut Ask,
+) -> Option<Arc<MacKey>> {
+    if decoded.fault.is_some() {
+        // It is refused as it is, and its bytes are not what they were.
+        return shared.macs.current(&link.name);
+    }
+    let (reason, bad_field) = match shared.macs.check(link, &decoded.message) {
+        Verdict::Good(key) => {
+            if let Request::ChangeKey(change) = &mut ask.request {
+                *change = shared.macs.receive(link, &shared.vault, &decoded.message);
+            }
+            return key;
+        }
+        Verdict::Missing(field) => (Reason::Malformed, Some(field)),
+        Verdict::Wrong => (Reason::MacWrong, None),
+    };
+    macs::alarm(shared, &link.name, &ask.stan, bad_field.is_some());
+    let network = ask.request.is_of_the_network();
+    ask.request = Request::Refused { reason, bad_field, network };
+    shared.macs.current(&link.name)
+}
+
 /// What may be taken before what: what may not be shed goes ahead of new work, but nothing goes ahead of who may say what.
 const fn rank_of(request: &Request) -> Rank {
     match request {
-        // Totals count what was said before them.
-        Request::SignOn | Request::SignOff | Request::CutOver { .. } | Request::Totals(_) => Rank::Fence,
+        // Totals count what was said before them; a key is for what is said behind it.
+        Request::SignOn
+        | Request::SignOff
+        | Request::CutOver { .. }
+        | Request::ChangeKey(_)
+        | Request::Totals(_) => Rank::Fence,
         Request::Reversal(_) | Request::Advice(_) => Rank::Ahead,
         Request::Echo | Request::Inquiry(_) | Request::Payment(_) | Request::Refused { .. } => Rank::Behind,
     }
@@ -161,19 +210,28 @@ impl Outlet for LinkOutlet {
 
     fn write(&mut self, outbound: &Outbound, out: &mut BytesMut) {
         match outbound {
-            Outbound::Answer { frame, answer, .. } => self.write_answer(frame, answer, out),
+            Outbound::Answer { frame, answer, key, .. } => {
+                self.write_answer(frame, answer, key.as_ref(), out)
+            }
             Outbound::Request { message, .. } => self.write_request(message, out),
         }
     }
 }
 
 impl LinkOutlet {
-    fn write_answer(&mut self, request: &Bytes, answer: &Answer, out: &mut BytesMut) {
+    fn write_answer(
+        &mut self,
+        request: &Bytes,
+        answer: &Answer,
+        key: Option<&Arc<MacKey>>,
+        out: &mut BytesMut,
+    ) {
         let profile: &Profile = &self.link.profile;
         let decoded = decode(profile.dialect(), request, &mut self.mirror);
         let (before, framing) = (out.len(), self.link.framing);
         let start = framing.open(out);
-        let written = profile.answer(&decoded.message, answer, out).map_err(|error| error.to_string());
+        let write = |seal: Option<&Seal<'_>>| profile.answer_sealed(&decoded.message, answer, seal, out);
+        let written = macs::with_seal(&self.link, key, write).map_err(|error| error.to_string());
         let end = out.len();
         if let Ok(Some(left_out)) = &written {
             tracing::warn!(link = %self.link.name, fault = %left_out, "an answer does not fit its dialect whole: the outcome is told");

@@ -58,7 +58,7 @@ pub enum KeyError {
 
 fn hint(source: &std::io::Error) -> &'static str {
     if source.kind() == std::io::ErrorKind::NotFound {
-        "; put the store's own key file back there, or set `create_key_file = true` for a store that never had one"
+        "; put the store's or the link's own key file back there, or, for a store that never had one, set `create_key_file = true`"
     } else {
         ""
     }
@@ -89,11 +89,7 @@ fn read_keys(config: &Config, new_store: bool) -> Result<Vault, KeyError> {
             if *create && new_store && !path.exists() {
                 make(&path).map_err(|source| KeyError::File { path: path.clone(), source })?;
             }
-            let fault = |source| KeyError::File { path: path.clone(), source };
-            let mode = std::fs::metadata(&path).map_err(fault)?.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(KeyError::Mode { path, mode });
-            }
+            check_mode(&path)?;
             read(&path)
         }
     }
@@ -118,6 +114,19 @@ fn belong(
         }
     }
     desk.take_turn().map_or(Ok(()), |turn| Ok(writer.commit(&[turn])?))
+}
+
+fn check_mode(path: &Path) -> Result<(), KeyError> {
+    let fault = |source| KeyError::File { path: path.to_path_buf(), source };
+    let mode = std::fs::metadata(path).map_err(fault)?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyError::Mode { path: path.to_path_buf(), mode }) }
+}
+
+/// The text of a file of secrets, which only its owner may read.
+pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    check_mode(path)?;
+    let fault = |source| KeyError::File { path: path.to_path_buf(), source };
+    std::fs::read_to_string(path).map(Zeroizing::new).map_err(fault)
 }
 
 fn read(path: &Path) -> Result<Vault, KeyError> {

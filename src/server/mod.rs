@@ -19,6 +19,7 @@ mod intake;
 mod keys;
 mod lanes;
 mod listen;
+mod macs;
 mod peers;
 mod release;
 mod reload;
@@ -54,6 +55,7 @@ use ask::Input;
 use disk::Room;
 use engine::Inputs;
 use lanes::Lanes;
+use macs::Macs;
 use peers::Peers;
 
 /// Turns that may wait for the valve: one is committed while the next waits, so that the engine never runs far ahead.
@@ -132,6 +134,8 @@ struct Shared {
     clock: SystemClock,
     /// Billers' answers and the operator's words, to the engine.
     urgent: mpsc::Sender<Input>,
+    /// The links' MAC keys.
+    macs: Arc<Macs>,
     /// What the engine is to know of the world outside.
     signals: watch::Sender<Signals>,
     /// The connections of each link, and its configuration as it is in force.
@@ -176,6 +180,7 @@ impl Server {
         let first_date = || config.business_date.unwrap_or_else(|| today(&config.time_zone));
         let standing = Standing::load(&store, first_date)?;
         let vault = keys::open(&config, &store, &mut writer)?;
+        let macs = Arc::new(Macs::open(&config, &vault, &store)?);
         let listeners = listen::bind(&config)?;
         let control = control::bind(&config)?;
         let clock = SystemClock::start();
@@ -199,7 +204,7 @@ impl Server {
             config.billers.iter().map(|biller| biller.code),
         );
         let started = jiff::Timestamp::now();
-        let peers = Arc::new(Peers::new(&config));
+        let peers = Arc::new(Peers::new(&config, Arc::clone(&macs)));
         let shared = Arc::new(Shared {
             config,
             counters,
@@ -212,6 +217,7 @@ impl Server {
             lanes,
             clock,
             urgent,
+            macs,
             signals: watch::Sender::new(Signals { room, ..Signals::default() }),
             peers,
             reread: extras.reread,

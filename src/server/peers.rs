@@ -14,9 +14,10 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::Outbound;
+use super::macs::{self, Macs};
 use crate::config::{Config, LinkConfig, SecondConnection};
 use crate::ids::LinkName;
-use crate::iso8583::{EncodeError, Message, Mti};
+use crate::iso8583::{EncodeError, Message, Mti, Seal};
 use crate::profile::{Asking, Ours};
 
 /// Requests of ours that wait for their answers on one link.
@@ -56,6 +57,7 @@ pub(super) struct Told {
 pub(super) struct Peers {
     links: BTreeMap<LinkName, Peer>,
     zone: jiff::tz::TimeZone,
+    macs: Arc<Macs>,
 }
 
 struct Peer {
@@ -109,7 +111,7 @@ pub(super) struct Seat {
 }
 
 impl Peers {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, macs: Arc<Macs>) -> Self {
         // Not from 1 at every start: a peer may remember what it was asked a minute ago.
         let second = u32::try_from(jiff::Timestamp::now().as_second().rem_euclid(i64::from(STAN_MAX)));
         let state = || State { stan: second.unwrap_or_default(), ..State::default() };
@@ -117,7 +119,7 @@ impl Peers {
             let config = RwLock::new(Arc::new(link.clone()));
             (link.name, Peer { link: config, state: Mutex::new(state()) })
         };
-        Self { links: config.links.iter().map(peer).collect(), zone: config.time_zone.clone() }
+        Self { links: config.links.iter().map(peer).collect(), zone: config.time_zone.clone(), macs }
     }
 
     /// A place for one more connection of a link; none if it may not have one.
@@ -185,11 +187,49 @@ impl Peers {
     ) -> Result<Told, Silence> {
         let (tell, told) = oneshot::channel();
         let peer = self.links.get(link).ok_or(Silence::NotConnected)?;
-        peer.send(&self.zone, None, (kind, facts), patience, Some(tell))?;
+        self.send(peer, None, (kind, facts), patience, Some(tell))?;
         match timeout(patience, told).await {
             Ok(Ok(told)) => Ok(told),
             Ok(Err(_)) | Err(_) => Err(Silence::Unanswered),
         }
+    }
+
+    /// Hands a request of ours to a connection: the one of this number, or the newest.
+    fn send(
+        &self,
+        peer: &Peer,
+        over: Option<u64>,
+        (kind, facts): (Ours, &[(&'static str, &[u8])]),
+        patience: Duration,
+        tell: Option<oneshot::Sender<Told>>,
+    ) -> Result<(), Silence> {
+        let mut state = peer.lock();
+        let now = Instant::now();
+        state.asked.retain(|asked| asked.until > now);
+        if state.asked.len() >= ASKED_MAX {
+            return Err(Silence::Busy);
+        }
+        let stan = if state.stan >= STAN_MAX { 1 } else { state.stan.saturating_add(1) };
+        let utc = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+        let local = utc.with_time_zone(self.zone.clone()).datetime();
+        let asking = Asking { stan, utc: utc.datetime(), local, facts };
+        let mut message = BytesMut::new();
+        let link = peer.config();
+        let key = self.macs.current(&link.name);
+        let write = |seal: Option<&Seal<'_>>| link.profile.ask(kind, &asking, seal, &mut message);
+        let answer = macs::with_seal(&link, key.as_ref(), write)?.ok_or(Silence::NotInProfile(kind))?;
+        let mut newest = state.connections.iter().rev();
+        let connection = newest.find(|one| over.is_none_or(|number| one.number == number));
+        let connection = connection.ok_or(Silence::NotConnected)?;
+        let outbound = connection.outbound.as_ref().and_then(mpsc::WeakSender::upgrade);
+        let outbound = outbound.ok_or(Silence::NotConnected)?;
+        let place = Arc::clone(&connection.own).try_acquire_owned().map_err(|_| Silence::Busy)?;
+        let request = Outbound::Request { message: message.freeze(), _place: place };
+        outbound.try_send(request).map_err(|_| Silence::NotConnected)?;
+        state.stan = stan;
+        let until = now.checked_add(patience).unwrap_or(now);
+        state.asked.push(Asked { stan, answer, until, tell });
+        Ok(())
     }
 
     /// Whether a message answers a request of ours on this link; whoever asked gets it.
@@ -215,42 +255,6 @@ impl Peer {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Hands a request of ours to a connection: the one of this number, or the newest.
-    fn send(
-        &self,
-        zone: &jiff::tz::TimeZone,
-        over: Option<u64>,
-        (kind, facts): (Ours, &[(&'static str, &[u8])]),
-        patience: Duration,
-        tell: Option<oneshot::Sender<Told>>,
-    ) -> Result<(), Silence> {
-        let mut state = self.lock();
-        let now = Instant::now();
-        state.asked.retain(|asked| asked.until > now);
-        if state.asked.len() >= ASKED_MAX {
-            return Err(Silence::Busy);
-        }
-        let stan = if state.stan >= STAN_MAX { 1 } else { state.stan.saturating_add(1) };
-        let utc = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
-        let local = utc.with_time_zone(zone.clone()).datetime();
-        let asking = Asking { stan, utc: utc.datetime(), local, facts };
-        let mut message = BytesMut::new();
-        let answer =
-            self.config().profile.ask(kind, &asking, &mut message)?.ok_or(Silence::NotInProfile(kind))?;
-        let mut newest = state.connections.iter().rev();
-        let connection = newest.find(|one| over.is_none_or(|number| one.number == number));
-        let connection = connection.ok_or(Silence::NotConnected)?;
-        let outbound = connection.outbound.as_ref().and_then(mpsc::WeakSender::upgrade);
-        let outbound = outbound.ok_or(Silence::NotConnected)?;
-        let place = Arc::clone(&connection.own).try_acquire_owned().map_err(|_| Silence::Busy)?;
-        let request = Outbound::Request { message: message.freeze(), _place: place };
-        outbound.try_send(request).map_err(|_| Silence::NotConnected)?;
-        state.stan = stan;
-        let until = now.checked_add(patience).unwrap_or(now);
-        state.asked.push(Asked { stan, answer, until, tell });
-        Ok(())
-    }
 }
 
 impl Seat {
@@ -267,9 +271,7 @@ impl Seat {
     pub(super) fn echo(&self) {
         let Some(peer) = self.peers.links.get(&self.link) else { return };
         let patience = self.config.bounds.echo_timeout;
-        if let Err(silence) =
-            peer.send(&self.peers.zone, Some(self.number), (Ours::Echo, &[]), patience, None)
-        {
+        if let Err(silence) = self.peers.send(peer, Some(self.number), (Ours::Echo, &[]), patience, None) {
             tracing::warn!(link = %self.link, reason = %silence, "no echo could be asked for");
         }
     }

@@ -51,6 +51,10 @@ impl Releasing {
     }
 
     pub(super) fn release(&self, release: Release) {
+        // Whoever hears that a key was taken may use it at once.
+        for (link, keys) in &release.leaving.keys {
+            self.shared.macs.install(link, &self.shared.vault, keys);
+        }
         // Alarms first: whoever hears an answer can see what it is about.
         for alarm in &release.leaving.alarms {
             self.alarm(alarm);
@@ -68,10 +72,10 @@ impl Releasing {
     }
 
     fn answer(&self, waiting: Waiting, answer: Answer) {
-        let Waiting { link, frame, answers, place, read: _ } = waiting;
+        let Waiting { link, frame, answers, key, place, read: _ } = waiting;
         let Some(counters) = self.shared.counters.link(&link) else { return };
         // There is a place for every answer, so this fails only if the connection has gone; a repeat gets it.
-        match answers.try_send(Outbound::Answer { frame, answer, _place: place }) {
+        match answers.try_send(Outbound::Answer { frame, answer, key, _place: place }) {
             Ok(()) => Counters::count(&counters.answers),
             Err(_) => Counters::count(&counters.undelivered),
         }
@@ -88,6 +92,9 @@ impl Releasing {
             }
             Alarm::LateApproval(key) => {
                 tracing::error!(payment = %key, "alarm: approved after it had been closed: it is reversed once more");
+            }
+            Alarm::KeyRefused(link) => {
+                tracing::error!(%link, "alarm: a link sent a key that is not what its check value says");
             }
             Alarm::TotalsDiffer { link, reconciled } => {
                 let (date, ours, theirs) = (reconciled.date, reconciled.ours, reconciled.theirs);

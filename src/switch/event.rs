@@ -4,6 +4,7 @@ use super::{
     Answer, Bill, BillRef, BillerTerms, Digest, Evidence, LinkTerms, Payment, Posting, Reason, Reconciled,
     Record, TotalsRequest,
 };
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
@@ -149,6 +150,8 @@ pub enum Request {
         /// The day the network moves to, if it says so (DE 15: month and day).
         to: Option<Short<4>>,
     },
+    /// Make MACs with another key from now on.
+    ChangeKey(KeyChange),
     /// What is due on a bill?
     Inquiry(BillRef),
     /// Pay a bill; also its repeats.
@@ -168,6 +171,46 @@ pub enum Request {
         /// It is a network management message.
         network: bool,
     },
+}
+
+impl Request {
+    /// Whether it is a network management message: these pass before the link has signed on.
+    #[must_use]
+    pub const fn is_of_the_network(&self) -> bool {
+        match self {
+            Self::SignOn | Self::SignOff | Self::Echo | Self::CutOver { .. } | Self::ChangeKey(_) => true,
+            Self::Inquiry(_) | Self::Payment(_) | Self::Advice(_) | Self::Reversal(_) | Self::Totals(_) => {
+                false
+            }
+            Self::Refused { network, .. } => *network,
+        }
+    }
+}
+
+/// What the vault has made of a new key.
+#[derive(Clone, Debug)]
+pub enum KeyChange {
+    /// It is taken.
+    New(NewKeys),
+    /// It is the one in use: its sender has not heard that it was taken.
+    Same,
+    /// It is not the key it was said to be, or the link has no use for one.
+    Refused,
+}
+
+/// The keys of a link from now on, sealed by the vault. Its `Debug` tells the check value only.
+#[derive(Clone)]
+pub struct NewKeys {
+    /// Check value of the new one, in hexadecimal.
+    pub check_value: Short<6>,
+    /// As the store keeps them.
+    pub sealed: Bytes,
+}
+
+impl std::fmt::Debug for NewKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewKeys({})", self.check_value)
+    }
 }
 
 /// A payment as asked for.
@@ -255,6 +298,13 @@ pub enum Action {
         /// What to do.
         order: Order,
     },
+    /// Make and check a link's MACs with these keys.
+    UseKeys {
+        /// The link.
+        link: LinkName,
+        /// Its keys.
+        keys: NewKeys,
+    },
     /// Tell the operator.
     Alarm(Alarm),
 }
@@ -311,6 +361,8 @@ pub enum Alarm {
     },
     /// A biller answered an order that nobody waits for.
     UnmatchedReply(LegId),
+    /// A link sent a new key that is not what its check value says.
+    KeyRefused(LinkName),
     /// The store's file system is almost full: new payments and inquiries are refused.
     DiskLow,
     /// A link answered what it was not asked.

@@ -28,8 +28,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use bill::{Bill, BillRef, BillStatus, HeadAmount, Reference};
 pub use event::{
-    Action, Alarm, Ask, AskId, Event, LegId, Operation, Order, Outcome, Output, PaymentRequest, Prior,
-    Request, Resolution, ReversalRequest, Stray,
+    Action, Alarm, Ask, AskId, Event, KeyChange, LegId, NewKeys, Operation, Order, Outcome, Output,
+    PaymentRequest, Prior, Request, Resolution, ReversalRequest, Stray,
 };
 pub use forward::Owing;
 pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State};
@@ -193,6 +193,7 @@ impl Switch {
         out.records.push(record);
         match request {
             Request::SignOn | Request::SignOff | Request::Echo => self.network(now, &from, &request, out),
+            Request::ChangeKey(change) => self.change_key(now, &from, change, out),
             Request::CutOver { to } => self.cut_over_asked(now, &from, to, out),
             Request::Refused { reason, bad_field, network } => {
                 // How to sign on must be learnt before signing on: network messages pass the gate.

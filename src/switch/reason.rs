@@ -58,6 +58,10 @@ reasons! {
     Malformed = "malformed",
     /// A message type, processing code or network management code outside the profile.
     Unsupported = "unsupported",
+    /// The message's MAC is not the one that its link's key makes of it.
+    MacWrong = "mac_wrong",
+    /// A new key that is not the one its check value is of, or that its link has no use for.
+    KeyRefused = "key_refused",
     /// The same key came before with other content.
     KeyReused = "key_reused",
     /// Nothing to reverse under this key on this link.

@@ -79,6 +79,11 @@ pub enum What {
     GaveUp(Reason),
     /// The business date moved to the record's date.
     CutOver,
+    /// The link's MACs are made with another key.
+    KeyChanged {
+        /// Its check value, in hexadecimal.
+        check_value: Short<6>,
+    },
     /// The operator blocked a biller, or took it up again.
     Blocked(BillerCode, bool),
     /// A new configuration came into force, or was refused whole.
@@ -136,6 +141,7 @@ impl Record {
             || matches!(
                 self.what,
                 What::CutOver
+                    | What::KeyChanged { .. }
                     | What::Blocked(..)
                     | What::Configured(_)
                     | What::BillChanged { .. }
@@ -166,6 +172,7 @@ impl std::fmt::Display for What {
             Self::Settled => f.write_str("nothing owed"),
             Self::GaveUp(reason) => write!(f, "given up: {reason}"),
             Self::CutOver => f.write_str("business date moved"),
+            Self::KeyChanged { check_value } => write!(f, "new MAC key, check value {check_value}"),
             Self::Blocked(biller, true) => write!(f, "{biller} blocked"),
             Self::Blocked(biller, false) => write!(f, "{biller} unblocked"),
             Self::Configured(true) => f.write_str("a new configuration in force"),

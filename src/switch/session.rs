@@ -1,7 +1,8 @@
 //! Sign-on, sign-off and echo; and the gate every other request passes.
 
 use super::{
-    Action, Alarm, Answer, AskId, Asker, LinkTerms, Operation, Output, Reason, Request, Stray, Switch, What,
+    Action, Alarm, Answer, AskId, Asker, KeyChange, LinkTerms, Operation, Output, Reason, Request, Stray,
+    Switch, What,
 };
 use crate::clock::Now;
 use crate::ids::{LinkName, Short};
@@ -75,6 +76,7 @@ impl Switch {
                     Request::SignOff => session.signed_on = false,
                     Request::Echo
                     | Request::CutOver { .. }
+                    | Request::ChangeKey(_)
                     | Request::Inquiry(_)
                     | Request::Payment(_)
                     | Request::Advice(_)
@@ -109,6 +111,23 @@ impl Switch {
             self.operate(now, Operation::CutOver, out);
         }
         self.tell(now, from, Answer::plain(Reason::Approved), out);
+    }
+
+    /// A new key of the link. It is in use once this is durable, and before the answer leaves.
+    pub(super) fn change_key(&self, now: Now, from: &Asker, change: KeyChange, out: &mut Output) {
+        let reason = match change {
+            KeyChange::New(keys) => {
+                out.records.push(from.record(self, now, What::KeyChanged { check_value: keys.check_value }));
+                out.actions.push(Action::UseKeys { link: from.link, keys });
+                Reason::Approved
+            }
+            KeyChange::Same => Reason::Approved,
+            KeyChange::Refused => {
+                out.actions.push(Action::Alarm(Alarm::KeyRefused(from.link)));
+                Reason::KeyRefused
+            }
+        };
+        self.tell(now, from, Answer::plain(reason), out);
     }
 
     /// It is written down and told, and changes nothing: a peer that answers what it was not asked is broken, or no friend.

@@ -206,7 +206,7 @@ impl World {
             match action {
                 Action::Answer { ask, answer } => self.answers.entry(ask).or_default().push(answer),
                 Action::Order { leg, order, .. } => self.orders.push((leg, order)),
-                Action::Alarm(_) => {}
+                Action::UseKeys { .. } | Action::Alarm(_) => {}
             }
         }
     }

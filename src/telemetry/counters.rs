@@ -20,6 +20,8 @@ pub struct LinkCounters {
     pub undelivered: AtomicU64,
     /// Answers of the peer to nothing that we had asked.
     pub unasked: AtomicU64,
+    /// Messages refused for their MAC.
+    pub mac_refused: AtomicU64,
     /// Connections closed because the peer answered none of our echoes.
     pub deaf: AtomicU64,
 }

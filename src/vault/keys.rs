@@ -8,7 +8,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 /// Bytes of the nonce of AES-GCM.
-const NONCE_BYTES: usize = 12;
+pub(super) const NONCE_BYTES: usize = 12;
 
 /// Why a key file was refused, or a sealed number not opened.
 #[derive(Debug, Error)]
@@ -29,6 +29,12 @@ pub enum VaultError {
     /// Sealed under a key version that the key file does not hold.
     #[error("sealed under key version {0}, which the key file does not hold")]
     KeyVersion(u8),
+    /// A key of a link that is none; which it is stands nowhere.
+    #[error("no key for a MAC: {0}")]
+    MacKey(&'static str),
+    /// A key that came with the check value of another.
+    #[error("the key is not the one that its check value is of")]
+    CheckValue,
     /// The sealed bytes were changed, or are not sealed bytes.
     #[error("the sealed card number does not open: it was changed, or the key is another one")]
     Sealed,
@@ -49,6 +55,8 @@ pub struct SealedPan {
 pub struct Vault {
     /// By version; the last one seals.
     sealing: Vec<(u8, Box<Aes256Gcm>)>,
+    /// By version, for the keys of links.
+    pub(super) sealing_links: Vec<(u8, Box<Aes256Gcm>)>,
     /// By version: tells one key from another, and nothing of it.
     checks: Vec<(u8, [u8; 16])>,
     look_up: Hmac<Sha256>,
@@ -73,6 +81,7 @@ impl Vault {
     pub fn parse(file: &str, text: &str) -> Result<Self, VaultError> {
         let fault = |line, reason| VaultError::KeyFile { file: file.to_owned(), line, reason };
         let mut sealing: Vec<(u8, Box<Aes256Gcm>)> = Vec::new();
+        let mut sealing_links = Vec::new();
         let mut checks = Vec::new();
         let mut hashing = None;
         for (index, text) in text.lines().enumerate() {
@@ -90,19 +99,23 @@ impl Vault {
             let mut master = Zeroizing::new([0_u8; 32]);
             hex::decode_to_slice(key.trim(), master.as_mut_slice())
                 .map_err(|_| fault(line, "a key is 64 hexadecimal digits"))?;
-            let seal = derive(master.as_slice(), b"billswitch: seal card numbers");
-            let cipher = Aes256Gcm::new_from_slice(seal.as_slice())
-                .map_err(|_| fault(line, "not a key for AES-256"))?;
+            let cipher = |purpose| {
+                let key = derive(master.as_slice(), purpose);
+                Aes256Gcm::new_from_slice(key.as_slice()).map(Box::new)
+            };
+            let unfit = |_| fault(line, "not a key for AES-256");
+            sealing_links.push((version, cipher(b"billswitch: seal link keys").map_err(unfit)?));
+            let cards = cipher(b"billswitch: seal card numbers").map_err(unfit)?;
             hashing.get_or_insert_with(|| {
                 let look_up = keyed(&derive(master.as_slice(), b"billswitch: look up card numbers"));
                 (look_up, keyed(&derive(master.as_slice(), b"billswitch: compare content")))
             });
             checks
                 .push((version, first_half(keyed(&derive(master.as_slice(), b"billswitch: check the key")))));
-            sealing.push((version, Box::new(cipher)));
+            sealing.push((version, cards));
         }
         let (look_up, content) = hashing.ok_or(fault(0, "holds no key; `billswitch key` makes one"))?;
-        Ok(Self { sealing, checks, look_up, content })
+        Ok(Self { sealing, sealing_links, checks, look_up, content })
     }
 
     /// The text of a new key file with one random key.

@@ -18,6 +18,7 @@ const CONFIRMING: Setup = Setup {
     profile: "onelink",
     book: BOOK,
     bank: None,
+    link_keys: None,
 };
 
 /// The same, but it can undo.

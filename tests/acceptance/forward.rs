@@ -17,6 +17,7 @@ const HASTY: Setup = Setup {
     profile: "onelink",
     book: BOOK,
     bank: None,
+    link_keys: None,
 };
 
 /// Pays, and has the biller post it.

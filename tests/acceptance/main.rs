@@ -21,6 +21,7 @@ mod hosts;
 mod inquiry_and_payment;
 mod links;
 mod load;
+mod macs;
 mod network;
 mod peer;
 mod profiles;

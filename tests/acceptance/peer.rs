@@ -107,6 +107,11 @@ impl Outgoing {
         self
     }
 
+    /// Its last field.
+    pub fn highest(&self) -> u8 {
+        self.fields.keys().next_back().copied().unwrap_or(0)
+    }
+
     /// The message without its length header.
     pub fn bytes(&self) -> Bytes {
         let mut out = BytesMut::new();

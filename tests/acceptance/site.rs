@@ -67,6 +67,8 @@ pub struct Setup {
     pub book: &'static str,
     /// A dialect and a profile of the site's own, both called `bank`.
     pub bank: Option<(&'static str, &'static str)>,
+    /// The key file of every link, beside the store as `link.keys`.
+    pub link_keys: Option<&'static str>,
 }
 
 impl Default for Setup {
@@ -80,6 +82,7 @@ impl Default for Setup {
             profile: "onelink",
             book: BOOK,
             bank: None,
+            link_keys: None,
         }
     }
 }
@@ -211,6 +214,11 @@ fn limited(dir: &Path, setup: Setup, limits_lines: &str) -> Config {
             std::fs::write(dir.join("specs").join(folder).join("bank.toml"), file).unwrap();
         }
         text = text.replace("# specs = \"specs\"", "specs = \"specs\"");
+    }
+    if let Some(keys) = setup.link_keys {
+        let path = dir.join("link.keys");
+        std::fs::write(&path, keys).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
     text.push_str(&format!(
         "\n[[biller]]\ncode = \"{WIRED}\"\nname = \"Wired\"\nadapter = \"book\"\nreply_timeout_ms = {}\n{}\n",

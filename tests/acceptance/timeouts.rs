@@ -16,6 +16,7 @@ const HASTY: Setup = Setup {
     profile: "onelink",
     book: crate::site::BOOK,
     bank: None,
+    link_keys: None,
 };
 
 /// Brings payment 1 in doubt: it is sent, and answered 68. Gives back the order that the biller has not answered.

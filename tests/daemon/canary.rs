@@ -1,5 +1,8 @@
 //! Card data that must not be found anywhere afterwards: not in the store, the log, the recording, or what is printed.
 
+use billswitch::iso8583::{MacAlgorithm, MacPadding};
+use billswitch::vault::{Kek, MacKey};
+
 use crate::hunt::{Needles, hunt};
 use crate::support::bank::{Bank, Slip, message, network, tlv};
 use crate::support::bills::{Bill, DATE, import};
@@ -293,4 +296,60 @@ fn a_secret_is_found_in_whatever_form_it_is_written_and_a_masked_number_is_none(
     }
     assert!(!needles.found_in(&hex::decode(PAN).unwrap()).is_empty(), "two digits to a byte");
     assert!(needles.found_in(b"356600******0505 3566000000000505").is_empty());
+}
+
+/// The key under which keys come to the link, a key that comes under it, and the first one.
+const KEK: &str = "7C3A91E05FB8D2461E9F4C70A3B5D862";
+const NEW_KEY: &str = "A45E13C7F08B296D38D1704FE2C69B5A";
+const FIRST_KEY: &str = "519DE46B7A0F83C2C7264F91BD3EA805";
+
+#[test]
+fn keys_of_a_link_are_found_nowhere_but_in_their_key_file() {
+    let algorithm = MacAlgorithm::Retail(MacPadding::Zeros);
+    let bytes = |key: &str| hex::decode(key).unwrap();
+    let kek = Kek::new(algorithm, &bytes(KEK)).unwrap();
+    let under_kek = |key: &str| {
+        let check = MacKey::new(algorithm, &bytes(key)).unwrap().check_value();
+        (hex::encode_upper(kek.send(&bytes(key)).unwrap()), check.to_string())
+    };
+    let site = Site::new();
+    let (wrapped, check) = under_kek(FIRST_KEY);
+    // Where the search does not go.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("link.keys");
+    std::fs::write(&file, format!("kek {KEK}\nmac {wrapped} {check}\n")).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    site.edit(|text| {
+        let mac = format!("profile = \"onelink\"\n[link.mac]\nkey_file = {file:?}");
+        text.replacen("profile = \"onelink\"", &mac, 1)
+    });
+    let recording = site.path("traffic.pcap");
+    let daemon = site.serve(&["--log", "trace", "--record", recording.to_str().unwrap()]);
+    let (wrapped, check) = under_kek(NEW_KEY);
+    let change = |check: &str| {
+        let keys = tlv(&[("KY", &wrapped), ("KV", check)]);
+        let fields: [(u8, &[u8]); 4] =
+            [(7, b"1120093000"), (11, b"000161"), (48, keys.as_bytes()), (70, b"161")];
+        message("0800", &fields)
+    };
+    let mut bank = Bank::connect(daemon.address, 1).unwrap();
+    for (frame, code) in [(change("000000"), "63"), (change(&check), "00"), (network("001"), "00")] {
+        bank.send(&frame).unwrap();
+        assert_eq!(bank.receive().unwrap().at("39"), code);
+    }
+    let printed =
+        [&["links"][..], &["journal", "tail"], &["links", "--json"], &["journal", "tail", "--json"]]
+            .map(|args| site.run("ctl", args).ok())
+            .concat();
+    assert!(printed.contains(&check), "the key in use is known by its check value");
+    site.file("printed.txt", &printed);
+    daemon.stop();
+    let mut needles = Needles::default();
+    for key in [KEK, NEW_KEY, FIRST_KEY] {
+        needles.text("key", &bytes(key));
+        needles.text("half a key", &bytes(key)[..8]);
+    }
+    needles.text("key under its kek", &bytes(&wrapped));
+    let found = hunt(&site.path(""), &needles);
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -2,7 +2,7 @@
 //! daemon recorded. Neither shares a line, a table or a library with it.
 //!
 //! They need tools that cargo does not bring. One that is missing is told on standard error and its test passes, but
-//! where `CI` or `REQUIRE_INTEROP` is set it fails. `BILLSWITCH_PYTHON` names the Python that has pyiso8583.
+//! where `CI` or `REQUIRE_INTEROP` is set it fails. `BILLSWITCH_PYTHON` names the Python that has pyiso8583 and cryptography.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +17,7 @@ mod client;
 mod codec;
 mod daemon;
 mod dissector;
+mod mac;
 #[path = "../fuzz/mutate.rs"]
 #[allow(dead_code, reason = "only its dice are thrown here")]
 mod mutate;

@@ -12,6 +12,13 @@ pub(crate) fn python() -> Option<OsString> {
     there(Command::new(&python).args(["-c", "import iso8583.specs"]), why).then_some(python)
 }
 
+/// A Python that has pyca/cryptography, unless there is none.
+pub(crate) fn python_of_cryptography() -> Option<OsString> {
+    let python = std::env::var_os("BILLSWITCH_PYTHON").unwrap_or_else(|| "python3".into());
+    let why = "an interpreter with cryptography: pip install -r tests/interop/requirements.txt";
+    there(Command::new(&python).args(["-c", "import cryptography"]), why).then_some(python)
+}
+
 /// tshark, unless there is none.
 pub(crate) fn tshark() -> Option<OsString> {
     there(Command::new("tshark").arg("--version"), "Debian's package of that name").then(|| "tshark".into())

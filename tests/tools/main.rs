@@ -12,6 +12,7 @@
 mod compare;
 mod decode;
 mod doctor;
+mod key;
 mod redact;
 mod specs;
 

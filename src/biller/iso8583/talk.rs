@@ -306,6 +306,7 @@ impl HostIntake {
             | Request::Payment(_)
             | Request::Advice(_)
             | Request::Reversal(_)
+            | Request::ChangeKey(_)
             | Request::Totals(_) => (Reason::Unsupported, None),
         })
     }

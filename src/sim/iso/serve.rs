@@ -207,6 +207,7 @@ impl Call {
             | Request::SignOff
             | Request::Echo
             | Request::CutOver { .. }
+            | Request::ChangeKey(_)
             | Request::Totals(_)
             | Request::Refused { .. } => None,
         }
@@ -224,8 +225,8 @@ impl Call {
             Request::SignOn | Request::SignOff | Request::Echo | Request::CutOver { .. } => {
                 Some(Answer::plain(Reason::Approved))
             }
-            // It keeps none.
-            Request::Totals(_) => Some(Answer::plain(Reason::Unsupported)),
+            // It keeps none of either.
+            Request::ChangeKey(_) | Request::Totals(_) => Some(Answer::plain(Reason::Unsupported)),
         }
     }
 

@@ -1,0 +1,171 @@
+//! The MAC keys of a link: as its key file has them, and as the store keeps those that came later.
+
+use aes_gcm::Nonce;
+use aes_gcm::aead::{Aead, Payload};
+use zeroize::Zeroizing;
+
+use super::keys::NONCE_BYTES;
+use super::{Kek, MacKey, Vault, VaultError};
+use crate::iso8583::MacAlgorithm;
+
+/// What a link's key file holds.
+#[derive(Debug)]
+pub struct LinkKeyFile {
+    /// Keys come encrypted under this one.
+    pub kek: Kek,
+    /// The first MAC key; without one the peer has to send one before anything else.
+    pub mac: Option<MacKey>,
+}
+
+/// The MAC keys of a link at one time.
+#[derive(Debug)]
+pub struct LinkKeys {
+    /// The one in use.
+    pub current: MacKey,
+    /// The one before.
+    pub former: Option<MacKey>,
+}
+
+impl LinkKeyFile {
+    /// Reads a link's key file: a line `kek HEX`, and if there is a key from the beginning a line `mac HEX CHECK`, encrypted
+    /// under the first and with its check value; `#` starts a comment.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::KeyFile`] with the line.
+    pub fn parse(file: &str, text: &str, algorithm: MacAlgorithm) -> Result<Self, VaultError> {
+        let fault = |line, reason| VaultError::KeyFile { file: file.to_owned(), line, reason };
+        let (mut kek, mut mac) = (None, None);
+        for (index, text) in text.lines().enumerate() {
+            let line = index.saturating_add(1);
+            let words: Vec<&str> =
+                text.split('#').next().unwrap_or_default().split_ascii_whitespace().collect();
+            match (words.as_slice(), &kek, &mac) {
+                ([], _, _) => {}
+                (["kek", key], None, None) => {
+                    let key = from_hex(key).ok_or(fault(line, "a key is hexadecimal digits"))?;
+                    let key = Kek::new(algorithm, &key);
+                    kek = Some(key.map_err(|_| {
+                        fault(line, "no KEK: triple DES has 32 or 48 digits, AES 32, 48 or 64")
+                    })?);
+                }
+                (["mac", key, check], Some(kek), None) => {
+                    let wrong = "not the key that this check value is of, or not under this kek";
+                    let parts = from_hex(key).zip(from_hex(check));
+                    let (key, check) = parts.ok_or(fault(line, "want `mac HEX CHECK`"))?;
+                    let key = kek.receive(algorithm, &key, &check);
+                    mac = Some(key.map_err(|_| fault(line, wrong))?);
+                }
+                _ => {
+                    return Err(fault(line, "want one line `kek HEX`, and then at most one `mac HEX CHECK`"));
+                }
+            }
+        }
+        Ok(Self { kek: kek.ok_or(fault(0, "holds no kek; `billswitch key link` makes one"))?, mac })
+    }
+
+    /// The text of a link's key file: the KEK that these components make together (each XORed with the others), or a random
+    /// one of 16 bytes if there are none. With `mac`, also a random first MAC key.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::MacKey`] for components that make no key; [`VaultError::Randomness`].
+    pub fn compose(
+        algorithm: MacAlgorithm,
+        components: &[Zeroizing<Vec<u8>>],
+        mac: bool,
+    ) -> Result<Zeroizing<String>, VaultError> {
+        let kek = match components.split_first() {
+            None => random()?,
+            Some((first, others)) => {
+                let mut kek = first.clone();
+                for other in others {
+                    if other.len() != kek.len() {
+                        return Err(VaultError::MacKey("its components are not of one length"));
+                    }
+                    kek.iter_mut().zip(other.iter()).for_each(|(to, byte)| *to ^= byte);
+                }
+                kek
+            }
+        };
+        let key = Kek::new(algorithm, &kek)?;
+        let hex = Zeroizing::new(hex::encode_upper(&*kek));
+        let mut text = Zeroizing::new(format!(
+            "# Key file of a link: keep it as you keep money. Check value of the kek: {}.\nkek {}\n",
+            key.check_value(),
+            *hex
+        ));
+        if mac {
+            let first = random()?;
+            let (wrapped, check) = (key.send(&first)?, MacKey::new(algorithm, &first)?.check_value());
+            text.push_str(&format!("mac {} {check}\n", hex::encode_upper(wrapped)));
+        }
+        Ok(text)
+    }
+}
+
+fn random() -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let mut key = Zeroizing::new(vec![0; 16]);
+    getrandom::fill(&mut key).map_err(VaultError::Randomness)?;
+    Ok(key)
+}
+
+fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    hex::decode(text).ok().map(Zeroizing::new)
+}
+
+impl Vault {
+    /// The keys of a link as the store keeps them: sealed under the vault's newest key, and good for this link alone.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Randomness`]; [`VaultError::Sealed`] if the cipher refuses, which it does for no keys.
+    pub fn seal_link_keys(
+        &self,
+        link: &[u8],
+        current: &MacKey,
+        former: Option<&MacKey>,
+    ) -> Result<Vec<u8>, VaultError> {
+        let (version, cipher) = self.sealing_links.last().ok_or(VaultError::KeyVersion(0))?;
+        let mut keys = Zeroizing::new(Vec::with_capacity(66));
+        for key in [Some(current), former].into_iter().flatten().map(MacKey::secret) {
+            keys.push(u8::try_from(key.len()).unwrap_or_default());
+            keys.extend_from_slice(key);
+        }
+        let mut nonce = [0_u8; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(VaultError::Randomness)?;
+        let payload = Payload { msg: keys.as_slice(), aad: link };
+        let sealed = cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| VaultError::Sealed)?;
+        Ok([&[*version], nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what [`Vault::seal_link_keys`] has sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::KeyVersion`]; [`VaultError::Sealed`] also for another link's keys; [`VaultError::MacKey`] for keys of
+    /// another algorithm.
+    pub fn open_link_keys(
+        &self,
+        link: &[u8],
+        algorithm: MacAlgorithm,
+        sealed: &[u8],
+    ) -> Result<LinkKeys, VaultError> {
+        let (version, sealed) = sealed.split_first().ok_or(VaultError::Sealed)?;
+        let held = self.sealing_links.iter().find(|(held, _)| held == version);
+        let (_, cipher) = held.ok_or(VaultError::KeyVersion(*version))?;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::Sealed)?;
+        let payload = Payload { msg: sealed, aad: link };
+        let keys = cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| VaultError::Sealed)?;
+        let keys = Zeroizing::new(keys);
+        let mut rest = keys.as_slice();
+        let mut next = || {
+            let (len, behind) = rest.split_first()?;
+            let (key, behind) = behind.split_at_checked((*len).into())?;
+            rest = behind;
+            Some(MacKey::new(algorithm, key))
+        };
+        let current = next().ok_or(VaultError::Sealed)??;
+        Ok(LinkKeys { current, former: next().transpose()? })
+    }
+}
