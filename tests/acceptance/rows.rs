@@ -15,7 +15,7 @@ const NUMBERED: &[&str] = &[
 ];
 
 /// Rows whose feature is not there.
-const WITHOUT: &[&str] = &["7", "11", "12", "24", "57", "58"];
+const WITHOUT: &[&str] = &["7", "11", "12", "24"];
 
 /// What hostile or broken peers, disks and clocks do, and the tests of it.
 const FAULTS: &[(&str, &[&str])] = &[
@@ -64,8 +64,27 @@ const FAULTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("biller answers garbage", &["n34_an_answer_that_makes_no_sense_is_doubt_and_not_a_decline"]),
-    ("biller slow", &["a_silent_biller_does_not_shut_the_link_to_the_others"]),
-    ("queues full", &["requests_waiting_for_a_biller_are_bounded_and_reversals_still_get_in"]),
+    (
+        "biller slow",
+        &[
+            "a_silent_biller_does_not_shut_the_link_to_the_others",
+            "biller_slow_its_own_payments_are_shed_and_other_billers_unharmed",
+        ],
+    ),
+    (
+        "queues full",
+        &[
+            "requests_waiting_for_a_biller_are_bounded_and_reversals_still_get_in",
+            "queues_full_new_requests_are_shed_with_96_and_reversals_and_repeats_never",
+        ],
+    ),
+    (
+        "disk below its watermark",
+        &[
+            "disk_below_its_watermark_payments_are_refused_with_96_and_the_reserve_is_for_reversals",
+            "below_the_watermark_payments_are_refused_and_reversals_are_not",
+        ],
+    ),
     (
         "bad configuration on reload",
         &["n_a_bad_configuration_on_reload_is_refused_whole_and_the_old_one_kept"],
