@@ -227,16 +227,13 @@ impl Plan {
         }
         let crashes = dice.below(3) > 0;
         let mut moves = Vec::new();
-        // Some days a biller says nothing for long, and hundreds of payments come to be owed.
-        let outage = dice.one_in(60);
-        let payments = if outage { dice.between(150, 300) } else { dice.between(4, 40) };
+        let payments = dice.between(4, 40);
         let billers = if crashes { FORGETFUL } else { BILLERS };
-        let focus = (outage || dice.one_in(2)).then(|| dice.index(billers));
+        let focus = dice.one_in(2).then(|| dice.index(billers));
         let few_bills = dice.between(2, 12);
         let span = heal_at_ms.saturating_sub(2_000);
         // Some days everybody comes at once.
-        let opens =
-            if !outage && dice.one_in(3) { dice.between(300, span.saturating_sub(3_000)) } else { 300 };
+        let opens = if dice.one_in(3) { dice.between(300, span.saturating_sub(3_000)) } else { 300 };
         let closes = if opens > 300 { opens.saturating_add(3_000) } else { span };
         for number in 0..payments {
             let at = dice.between(opens, closes);
@@ -255,11 +252,6 @@ impl Plan {
                     moves.push((at.saturating_add(dice.between(20, 3_000)), crash(&mut dice)));
                 }
             }
-        }
-        if outage {
-            let biller = focus.unwrap_or_default();
-            let refuses = dice.one_in(4);
-            moves.push((opens, Move::BillerDies { biller, for_ms: span.saturating_sub(opens), refuses }));
         }
         moves.sort_by_key(|(at, _)| *at);
         let attempts_max = u16::try_from(dice.between(2, 7)).unwrap_or(4);

@@ -66,7 +66,7 @@ pub(super) const REPLY_TIMEOUT_MS: u64 = 2_000;
 /// Orders owed that are at a biller at once.
 pub(super) const FORWARD_IN_FLIGHT_MAX: u32 = 3;
 /// Orders owed that are given a second.
-pub(super) const FORWARD_PER_SECOND: u32 = 20;
+pub(super) const FORWARD_PER_SECOND: u32 = 5;
 /// Bills of a biller.
 pub(super) const BILLS: u64 = 12;
 const FIRST_DATE: i32 = 20_777;

@@ -1,5 +1,4 @@
-//! Trouble that does not hit single messages: billers that go and come, a disk that fills, links that flood, and a day on which
-//! hundreds of payments come to be owed.
+//! Trouble that does not hit single messages: billers that go and come, a disk that fills, links that flood.
 
 use super::daemon::Input;
 use super::{Happening, World};
