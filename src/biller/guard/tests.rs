@@ -18,7 +18,7 @@ fn gate() -> Gate {
 
 /// Lets one order pass and fail, each about another bill.
 fn fail(gate: &mut Gate, at: u64) -> Option<Reach> {
-    let subject = gate.failed_last.map_or(100, |last| last + 1);
+    let subject = gate.failed_last.map_or(100, |last| last.saturating_add(1));
     let pass = gate.admit(Ticks(at), Urgency::New, subject).unwrap();
     gate.settle(Ticks(at), pass, FAILED)
 }
