@@ -78,7 +78,7 @@ impl Contract {
     pub fn read_inquiry(&self, body: &[u8]) -> Outcome {
         let Some(fields) = Fields::read(body) else { return Outcome::Unknown };
         match self.inquiry.meaning(&fields) {
-            None => Outcome::Unknown,
+            None | Some((Told::Unknown, _)) => Outcome::Unknown,
             Some((Told::Refused(reason), _)) => Outcome::Declined(reason),
             Some((Told::Found, None)) => Outcome::Unknown,
             Some((Told::Found, Some(status))) => match (self.inquiry.bill(&fields, status), status) {
@@ -105,9 +105,8 @@ impl Contract {
                 PaidBy::Us => PaidBy::Us,
                 PaidBy::Another | PaidBy::NotTold | PaidBy::Nobody | PaidBy::Unknown => PaidBy::NotTold,
             },
-            Some((Told::Found, Some(Status::Blocked) | None) | (Told::Refused(_), _)) | None => {
-                PaidBy::Unknown
-            }
+            Some((Told::Found, Some(Status::Blocked) | None) | (Told::Refused(_) | Told::Unknown, _))
+            | None => PaidBy::Unknown,
         }
     }
 

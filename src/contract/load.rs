@@ -220,9 +220,11 @@ impl Check<'_> {
         let lower = |key: Option<String>| key.map(|key| key.to_ascii_lowercase());
         let word = |word: &str| match word {
             "found" => Some(Told::Found),
+            "unknown" => Some(Told::Unknown),
             word => refusal(word).map(Told::Refused),
         };
-        let codes = self.codes(table.codes.get_ref(), &word, "`found`, or an outcome of the switch")?;
+        let codes =
+            self.codes(table.codes.get_ref(), &word, "`found`, `unknown`, or an outcome of the switch")?;
         if !codes.values().any(|told| *told == Told::Found) {
             return Err(self.fail(&table.codes.span(), ContractFault::Never("found")));
         }

@@ -98,6 +98,7 @@ struct InquiryKeys {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Told {
     Found,
+    Unknown,
     Refused(Reason),
 }
 

@@ -164,9 +164,7 @@ fn every_code_of_an_inquiry_means_what_the_table_says() {
         ("01", "B", Some(Reason::Expired)),
         ("02", "B", Some(Reason::Blocked)),
         ("02", "", Some(Reason::Blocked)),
-        ("03", "", Some(Reason::BillerUnavailable)),
         ("04", "", Some(Reason::BillerUnavailable)),
-        ("05", "", Some(Reason::BillerUnavailable)),
         ("06", "", Some(Reason::AlreadyPaid)),
     ];
     for (code, status, want) in table {
@@ -208,6 +206,8 @@ fn who_has_paid_too_much_owes_nothing_and_an_overdue_bill_may_have_no_amount_wit
 #[test]
 fn an_inquirys_answer_that_cannot_be_read_is_unknown() {
     let spoilt = [
+        ("response_Code", json!("03")),
+        ("response_Code", json!("05")),
         ("response_Code", json!("7")),
         ("response_Code", json!(0)),
         ("response_Code", json!("")),
@@ -304,7 +304,7 @@ fn a_fault_in_a_contract_is_told_by_line_and_reason() {
     let table = [
         ("path = \"/BillInquiry\"", "path = \"BillInquiry\"", "a path begins with"),
         ("\"02\" = \"blocked\"", "\"02\" = \"held\"", "`held` is not `found`"),
-        ("\"05\" = \"unknown\"", "\"05\" = \"in_doubt\"", "`in_doubt` is not `posted`"),
+        ("\"02\" = \"unknown\"", "\"02\" = \"in_doubt\"", "`in_doubt` is not `posted`"),
         ("amount_digits = 12", "amount_digits = 0", "1 to 18 digits"),
         ("refused_http = [401]", "refused_http = [500]", "400 to 499"),
         ("password = \"password\"", "password = \"pass word\"", "cannot be the name of a header"),

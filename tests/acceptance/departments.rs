@@ -135,8 +135,8 @@ async fn an_operator_sees_the_breaker_open_and_payments_are_refused_unsent_until
     let lines = "breaker_failures = 2\nbreaker_pause_ms = 60000\n";
     let stand = Stand::with(&["inquiry:status=500:100%"], lines).await;
     let mut peer = stand.site.atmnet().await;
-    for stan in 1..3 {
-        assert_eq!(peer.ask(&Outgoing::inquiry_at(DEPT, stan, DUE)).await.code(), "91");
+    for (stan, bill) in [(1, DUE), (2, "10010000000002")] {
+        assert_eq!(peer.ask(&Outgoing::inquiry_at(DEPT, stan, bill)).await.code(), "91");
     }
     assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 3, DUE, 10_000)).await.code(), "91");
     assert_eq!(stand.entries(), []);

@@ -42,6 +42,7 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Pass {
     probe: bool,
+    subject: u64,
 }
 
 impl Pass {
@@ -65,6 +66,8 @@ pub(super) struct Gate {
     in_flight: u32,
     state: State,
     failures_in_a_row: u32,
+    /// What the last failure was about: of one bill that always fails nothing follows for the others.
+    pub(super) failed_last: Option<u64>,
     /// The last [`WINDOW`] orders, one bit each, set if it failed; and how many there have been, up to that.
     window: u32,
     seen: u32,
@@ -79,6 +82,7 @@ impl Gate {
             in_flight: 0,
             state: State::Closed,
             failures_in_a_row: 0,
+            failed_last: None,
             window: 0,
             seen: 0,
             refused_full: 0,
@@ -86,8 +90,8 @@ impl Gate {
         }
     }
 
-    /// Lets an order pass, or says why not.
-    pub(super) fn admit(&mut self, now: Ticks, urgency: Urgency) -> Result<Pass, Refused> {
+    /// Lets an order about `subject` pass, or says why not.
+    pub(super) fn admit(&mut self, now: Ticks, urgency: Urgency, subject: u64) -> Result<Pass, Refused> {
         let probe = match self.state {
             State::Closed => false,
             State::Open { until, pause_ms } if now >= until => {
@@ -109,17 +113,18 @@ impl Gate {
             return Err(Refused::Full);
         }
         self.in_flight = self.in_flight.saturating_add(1);
-        Ok(Pass { probe })
+        Ok(Pass { probe, subject })
     }
 
     /// Takes an order's place back; says whether the department has come up or gone down by it.
     pub(super) fn settle(&mut self, now: Ticks, pass: Pass, verdict: Verdict) -> Option<Reach> {
         self.in_flight = self.in_flight.saturating_sub(1);
         match (self.state, verdict) {
-            (State::Closed, _) => self.note(now, verdict),
+            (State::Closed, _) => self.note(now, pass.subject, verdict),
             (State::Probing { .. }, Verdict::Answered) if pass.probe => {
                 self.state = State::Closed;
                 self.failures_in_a_row = 0;
+                self.failed_last = None;
                 self.window = 0;
                 self.seen = 0;
                 Some(Reach::Up)
@@ -133,8 +138,11 @@ impl Gate {
         }
     }
 
-    fn note(&mut self, now: Ticks, verdict: Verdict) -> Option<Reach> {
+    fn note(&mut self, now: Ticks, subject: u64, verdict: Verdict) -> Option<Reach> {
         let failed = matches!(verdict, Verdict::Failed(_));
+        if failed && self.failed_last.replace(subject) == Some(subject) {
+            return None;
+        }
         self.failures_in_a_row = if failed { self.failures_in_a_row.saturating_add(1) } else { 0 };
         self.window = (self.window << 1) | u32::from(failed);
         self.seen = self.seen.saturating_add(1).min(WINDOW);

@@ -3,6 +3,7 @@
 
 mod gate;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::{Adapter, Health, LastError, Reach, Reply, Signal};
 use crate::bounds::GuardBounds;
 use crate::clock::{Now, SystemClock};
 use crate::ids::BillerCode;
-use crate::switch::{LegId, Order, Outcome, Reason};
+use crate::switch::{LegId, Order, Outcome};
 use gate::{Gate, Pass, Urgency, Verdict};
 
 /// An adapter behind its guard.
@@ -63,7 +64,7 @@ impl<A: Adapter> Adapter for Guarded<A> {
 
     fn submit(&self, leg: LegId, order: Order, reply: Reply) {
         let now = self.shared.clock.now();
-        let admitted = self.shared.state().gate.admit(now.ticks, urgency(&order));
+        let admitted = self.shared.state().gate.admit(now.ticks, urgency(&order), subject(&order));
         let Ok(pass) = admitted else { return reply(leg, Outcome::NotSent) };
         if pass.is_probe() {
             // What is owed waits for what this one finds out.
@@ -174,14 +175,22 @@ const fn urgency(order: &Order) -> Urgency {
     }
 }
 
+/// The bill that an order is about.
+fn subject(order: &Order) -> u64 {
+    let consumer = match order {
+        Order::LookUp(bill) => &bill.consumer,
+        Order::Post { payment, .. } | Order::Reverse { payment, .. } => &payment.consumer,
+    };
+    let mut hasher = DefaultHasher::new();
+    consumer.hash(&mut hasher);
+    hasher.finish()
+}
+
 const fn verdict(outcome: &Outcome) -> Verdict {
     match outcome {
         Outcome::NotSent => Verdict::Failed("not sent"),
         Outcome::Unknown => Verdict::Failed("no answer that could be understood"),
-        // It says itself that it is not at work.
-        Outcome::Declined(Reason::BillerUnavailable | Reason::Internal) => {
-            Verdict::Failed("it says that it is not available")
-        }
+        // Refused, whatever for: it is at work.
         Outcome::Found(_) | Outcome::Posted(_) | Outcome::Reversed | Outcome::Declined(_) => {
             Verdict::Answered
         }

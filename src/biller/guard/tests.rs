@@ -16,36 +16,37 @@ fn gate() -> Gate {
     Gate::new(BOUNDS)
 }
 
-/// Lets one order pass and fail.
+/// Lets one order pass and fail, each about another bill.
 fn fail(gate: &mut Gate, at: u64) -> Option<Reach> {
-    let pass = gate.admit(Ticks(at), Urgency::New).unwrap();
+    let subject = gate.failed_last.map_or(100, |last| last.saturating_add(1));
+    let pass = gate.admit(Ticks(at), Urgency::New, subject).unwrap();
     gate.settle(Ticks(at), pass, FAILED)
 }
 
 #[test]
 fn new_orders_leave_a_quarter_of_the_places_to_those_that_are_owed() {
     let mut gate = gate();
-    let mut passes: Vec<Pass> = (0..6).map(|_| gate.admit(Ticks(0), Urgency::New).unwrap()).collect();
-    assert_eq!(gate.admit(Ticks(0), Urgency::New).unwrap_err(), Refused::Full);
-    passes.push(gate.admit(Ticks(0), Urgency::Owed).unwrap());
-    passes.push(gate.admit(Ticks(0), Urgency::Owed).unwrap());
-    assert_eq!(gate.admit(Ticks(0), Urgency::Owed).unwrap_err(), Refused::Full);
+    let mut passes: Vec<Pass> = (0..6).map(|_| gate.admit(Ticks(0), Urgency::New, 1).unwrap()).collect();
+    assert_eq!(gate.admit(Ticks(0), Urgency::New, 1).unwrap_err(), Refused::Full);
+    passes.push(gate.admit(Ticks(0), Urgency::Owed, 1).unwrap());
+    passes.push(gate.admit(Ticks(0), Urgency::Owed, 1).unwrap());
+    assert_eq!(gate.admit(Ticks(0), Urgency::Owed, 1).unwrap_err(), Refused::Full);
     assert_eq!((gate.health().in_flight, gate.health().refused_full), (8, 2));
     for pass in passes.drain(..3) {
         gate.settle(Ticks(0), pass, Verdict::Answered);
     }
-    gate.admit(Ticks(0), Urgency::New).unwrap();
+    gate.admit(Ticks(0), Urgency::New, 1).unwrap();
 }
 
 #[test]
 fn so_many_failures_in_a_row_open_the_breaker_and_an_answer_between_them_does_not() {
     let mut gate = gate();
     assert_eq!((fail(&mut gate, 0), fail(&mut gate, 0)), (None, None));
-    let pass = gate.admit(Ticks(0), Urgency::New).unwrap();
+    let pass = gate.admit(Ticks(0), Urgency::New, 1).unwrap();
     gate.settle(Ticks(0), pass, Verdict::Answered);
     assert_eq!((fail(&mut gate, 0), fail(&mut gate, 0)), (None, None));
     assert_eq!(fail(&mut gate, 0), Some(Reach::Down));
-    assert_eq!(gate.admit(Ticks(999), Urgency::Owed).unwrap_err(), Refused::Open);
+    assert_eq!(gate.admit(Ticks(999), Urgency::Owed, 1).unwrap_err(), Refused::Open);
     assert_eq!((gate.reach(), gate.health().refused_open), (Reach::Down, 1));
 }
 
@@ -55,11 +56,11 @@ fn after_the_pause_one_order_finds_out_and_its_answer_closes_the_breaker() {
     (0..3).for_each(|_| {
         fail(&mut gate, 0);
     });
-    let probe = gate.admit(Ticks(1000), Urgency::New).unwrap();
+    let probe = gate.admit(Ticks(1000), Urgency::New, 1).unwrap();
     assert_eq!(gate.health().breaker, Breaker::Probing);
-    assert_eq!(gate.admit(Ticks(1000), Urgency::New).unwrap_err(), Refused::Open, "one at a time");
+    assert_eq!(gate.admit(Ticks(1000), Urgency::New, 1).unwrap_err(), Refused::Open, "one at a time");
     assert_eq!(gate.settle(Ticks(1010), probe, Verdict::Answered), Some(Reach::Up));
-    gate.admit(Ticks(1010), Urgency::New).unwrap();
+    gate.admit(Ticks(1010), Urgency::New, 1).unwrap();
 }
 
 #[test]
@@ -70,9 +71,9 @@ fn a_probe_that_fails_doubles_the_pause_up_to_a_minute() {
     });
     let mut at = 1000;
     for pause in [2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000] {
-        let probe = gate.admit(Ticks(at), Urgency::New).unwrap();
+        let probe = gate.admit(Ticks(at), Urgency::New, 1).unwrap();
         assert_eq!(gate.settle(Ticks(at), probe, FAILED), None, "it was down already");
-        assert_eq!(gate.admit(Ticks(at + pause - 1), Urgency::New).unwrap_err(), Refused::Open);
+        assert_eq!(gate.admit(Ticks(at + pause - 1), Urgency::New, 1).unwrap_err(), Refused::Open);
         at += pause;
     }
 }
@@ -80,11 +81,11 @@ fn a_probe_that_fails_doubles_the_pause_up_to_a_minute() {
 #[test]
 fn what_was_sent_before_the_breaker_opened_neither_closes_it_nor_keeps_it_open() {
     let mut gate = gate();
-    let before: Vec<Pass> = (0..2).map(|_| gate.admit(Ticks(0), Urgency::New).unwrap()).collect();
+    let before: Vec<Pass> = (0..2).map(|_| gate.admit(Ticks(0), Urgency::New, 1).unwrap()).collect();
     (0..3).for_each(|_| {
         fail(&mut gate, 0);
     });
-    let probe = gate.admit(Ticks(1000), Urgency::New).unwrap();
+    let probe = gate.admit(Ticks(1000), Urgency::New, 1).unwrap();
     let verdicts = [Verdict::Answered, FAILED];
     for (pass, verdict) in before.into_iter().zip(verdicts) {
         assert_eq!(gate.settle(Ticks(1001), pass, verdict), None);
@@ -98,7 +99,7 @@ fn more_than_half_of_the_last_thirty_two_failing_opens_the_breaker_though_answer
     let mut gate = Gate::new(GuardBounds { failures_max: 100, ..BOUNDS });
     let mut failed = 0;
     for turn in 0..1000 {
-        let pass = gate.admit(Ticks(0), Urgency::New).unwrap();
+        let pass = gate.admit(Ticks(0), Urgency::New, turn).unwrap();
         // Two of three fail.
         let verdict = if turn % 3 == 0 { Verdict::Answered } else { FAILED };
         failed += u32::from(verdict == FAILED);
@@ -132,15 +133,15 @@ async fn a_reply_let_go_without_a_word_frees_its_place_and_counts_as_a_failure()
     let hearing = Arc::clone(&heard);
     let reply: Reply =
         Arc::new(move |leg, outcome| hearing.lock().unwrap().push((leg, format!("{outcome:?}"))));
-    let order = || Order::LookUp(BillRef { biller, consumer: "7001".into() });
+    let order = |leg: u64| Order::LookUp(BillRef { biller, consumer: leg.to_string().into() });
     for leg in 0..3 {
-        guarded.submit(LegId(leg), order(), Arc::clone(&reply));
+        guarded.submit(LegId(leg), order(leg), Arc::clone(&reply));
         assert_eq!(guarded.health().in_flight, 1);
         held.0.lock().unwrap().clear();
         assert_eq!(guarded.health().in_flight, 0);
     }
     assert_eq!(*told.lock().unwrap(), [false]);
-    guarded.submit(LegId(3), order(), reply);
+    guarded.submit(LegId(3), order(3), reply);
     assert_eq!(*heard.lock().unwrap(), [(LegId(3), "NotSent".to_owned())], "refused without being sent");
     let health = guarded.health();
     assert_eq!((health.reach, health.breaker, health.refused_open), (Reach::Down, Breaker::Open, 1));
@@ -164,7 +165,16 @@ async fn after_its_pause_the_switch_is_told_to_find_out_and_by_the_answer_that_a
     guarded.submit(LegId(2), order(), ignored);
     assert_eq!(told.recv().await, Some(false), "one is enough to find out");
     let (leg, reply) = held.0.lock().unwrap().pop().unwrap();
-    reply(leg, Outcome::Declined(Reason::NoSuchBill));
+    reply(leg, Outcome::Declined(crate::switch::Reason::NoSuchBill));
     assert_eq!(told.recv().await, Some(true));
     assert_eq!(guarded.health().reach, Reach::Up);
+}
+
+#[test]
+fn one_bill_that_always_fails_closes_the_department_to_nobody() {
+    let mut gate = gate();
+    for _ in 0..1000 {
+        let pass = gate.admit(Ticks(0), Urgency::Owed, 7).unwrap();
+        assert_eq!(gate.settle(Ticks(0), pass, FAILED), None);
+    }
 }
