@@ -183,7 +183,7 @@ async fn n33_a_host_that_declines_too_late_leaves_nothing_to_undo() {
 }
 
 #[tokio::test]
-async fn n34_n07_a_host_that_drops_the_connection_after_the_send_is_dialled_again_and_then_told_to_undo() {
+async fn n7_a_host_that_drops_the_connection_after_the_send_is_dialled_again_and_then_told_to_undo() {
     let stand = Stand::with(EBIPP, &["payment:drop:nth=1"], HASTY).await;
     let mut peer = stand.site.atmnet().await;
     stand.reached(&mut peer, 100).await;
