@@ -47,7 +47,7 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::DateOfToday
         | Defect::ShedReversals
         | Defect::IgnoreDisk => 80,
-        Defect::ForgetLateApproval | Defect::ForwardAtOnce => 500,
+        Defect::ForgetLateApproval => 500,
         Defect::ReuseLegNumbers => 1_000,
     }
 }

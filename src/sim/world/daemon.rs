@@ -16,7 +16,7 @@ use crate::iso8583::{Mirror, decode};
 use crate::journal::{
     JournalError, MemoryDisk, Sealer, Sluice, Step, Store, Turn, Unloading, Write, open_memory,
 };
-use crate::switch::{Ask, BillerTerms, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
+use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
 
 /// Turns that may wait for the journal, as in the server.
 const TURNS_WAITING_MAX: usize = 2;
@@ -82,12 +82,7 @@ impl Daemon {
         let (store, writer) = open_memory(disk)?;
         let standing = Standing::load(&store, Site::first_date)?;
         let blocked = standing.blocked.iter().copied();
-        let terms = site.biller_terms(attempts_max).map(|terms| match defect {
-            Some(Defect::ForwardAtOnce) => {
-                BillerTerms { forward_in_flight_max: 1_000, forward_per_second: 100_000, ..terms }
-            }
-            Some(_) | None => terms,
-        });
+        let terms = site.biller_terms(attempts_max);
         let switch = Switch::new(site.link_terms(), terms, blocked, standing.date)
             .numbering_from(store.next_sequence());
         let switch = standing.resume(switch, wall);

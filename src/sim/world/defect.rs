@@ -56,8 +56,6 @@ pub enum Defect {
     DateOfToday,
     /// Reversals are refused while much is open.
     ShedReversals,
-    /// All that is owed goes out at once.
-    ForwardAtOnce,
     /// New payments are taken on a disk that is almost full.
     IgnoreDisk,
     /// Anybody may reverse a payment whose numbers he knows.
@@ -93,7 +91,6 @@ impl Defect {
         Self::HeadsDoNotSum,
         Self::DateOfToday,
         Self::ShedReversals,
-        Self::ForwardAtOnce,
         Self::IgnoreDisk,
         Self::ReverseForAnybody,
     ];
