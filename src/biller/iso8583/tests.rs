@@ -280,6 +280,13 @@ async fn an_answer_that_differs_in_time_terminal_institution_or_kind_is_never_ma
     }
     let advice = Frame([b"0220", &frame.0[4..]].concat());
     peer.answer(&advice, "00", &[]).await;
+    let counted = async {
+        while site.adapter.host.health().unmatched < 5 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, counted).await.expect("each of the five is counted");
+    assert!(site.replies.try_recv().is_err(), "none of them is an answer to it");
     // Filled up with zeros, as some do, it is ours all the same.
     peer.answer(&frame, "00", &[(32, "27000000000")]).await;
     assert!(matches!(site.outcome().await, (1, Outcome::Posted(_))));
