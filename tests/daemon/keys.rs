@@ -32,7 +32,7 @@ fn a_store_is_served_with_its_own_keys_only_and_with_newer_ones_beside_them() {
     refused("put the store's own key file back");
     // A key file made anew in place of a lost one is no help either.
     std::fs::remove_file(&file).unwrap();
-    refused("put the store's own key file back");
+    refused("own key file back");
 
     put(&file, &format!("{own}2 {}\n", "cd".repeat(32)));
     let daemon = site.serve(&[]);

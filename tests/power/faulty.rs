@@ -69,7 +69,8 @@ fn ends_and_recovers(fault: &Fault, dice: &mut Dice) {
         }
     }
     let noted = std::fs::read_to_string(&log).unwrap_or_default();
-    assert!(noted.starts_with("failed\n"), "{what}: it did not fail");
+    // Another thread's call may be noted first.
+    assert!(noted.lines().any(|line| line == "failed"), "{what}: it did not fail");
     if *call == "fdatasync" {
         // One that another thread had begun meanwhile may still have come.
         assert!(noted.matches("again").count() <= 1, "{what}: it was tried again");
