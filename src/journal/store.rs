@@ -318,6 +318,13 @@ impl Store {
         self.legs(self.next_sequence().saturating_sub(count))
     }
 
+    /// Says, whenever it is called, whether a sync of this store has failed; none once the store is closed, which it does
+    /// not hinder.
+    pub fn sync_failure(&self) -> impl Fn() -> Option<bool> + Send + use<> {
+        let shared = Arc::downgrade(&self.0);
+        move || shared.upgrade().map(|shared| shared.medium.sync_failed())
+    }
+
     /// The sequence of the leg that will be committed next; the first leg of a store is 1.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {

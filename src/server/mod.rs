@@ -24,6 +24,7 @@ mod peers;
 mod release;
 mod reload;
 mod seal;
+mod sync;
 mod totals;
 
 use std::collections::BTreeMap;
@@ -231,6 +232,7 @@ impl Server {
         control::serve(&shared, control);
         shared.tasks.spawn(disk::watch(Arc::clone(&shared), free));
         seal::serve(&shared);
+        sync::watch(&shared.store).map_err(StartError::Engine)?;
         Ok(Self { shared, addresses, engine: Some(engine) })
     }
 

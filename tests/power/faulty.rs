@@ -72,8 +72,8 @@ fn ends_and_recovers(fault: &Fault, dice: &mut Dice) {
     // Another thread's call may be noted first.
     assert!(noted.lines().any(|line| line == "failed"), "{what}: it did not fail");
     if *call == "fdatasync" {
-        // One that another thread had begun meanwhile may still have come.
-        assert!(noted.matches("again").count() <= 1, "{what}: it was tried again");
+        // Those that the engine's other threads had begun meanwhile may still come, of eight batches at most.
+        assert!(noted.matches("again").count() <= 8, "{what}: it was tried again");
     }
     let daemon = site.serve(&[]);
     settle(&daemon, &mut deals);
