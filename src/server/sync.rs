@@ -14,7 +14,7 @@ pub(super) fn watch(store: &Store) -> std::io::Result<()> {
     let failed = store.sync_failure();
     let watching = move || {
         while let Some(has_failed) = failed() {
-            std::thread::sleep(EVERY);
+            std::thread::park_timeout(EVERY);
             if has_failed {
                 tracing::error!("a sync of the store failed: nothing leaves any more, the process ends");
                 std::process::exit(exit::JOURNAL_FAILED);
