@@ -9,6 +9,8 @@ impl World<'_> {
         let until = self.now_ms.saturating_add(for_ms);
         let says = self.dice(&[10, u64::try_from(place).unwrap_or_default(), for_ms]).one_in(2);
         let Some(biller) = self.billers.get_mut(place) else { return };
+        // What was said to be gone is said to be back, too, however often it goes meanwhile.
+        let says = says || biller.said_down;
         (biller.down_until_ms, biller.refuses, biller.said_down) = (until, refuses, says);
         self.note(|| format!("biller {place} cannot be reached for {for_ms} ms"));
         if says {
