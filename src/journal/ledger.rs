@@ -3,6 +3,9 @@
 //! `T` + payment key → state and the sequence of the payment's latest leg, which holds it whole; `D` + due time + payment
 //! key → nothing, for what is open. Both can be made anew from the legs.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::clock::UnixMillis;
@@ -208,12 +211,17 @@ pub fn payment_keys(store: &Store) -> impl Iterator<Item = Result<PaymentKey, Jo
     working.chain(sealed.map(|entry| entry.map(|(_, key, _)| key)))
 }
 
-/// All payments whose legs are here, each once with the sequence of its latest leg. One that is sealed meanwhile may come
-/// twice.
+/// All payments whose legs are here, each once with the sequence of its latest leg, also while they are being sealed. One
+/// that changes meanwhile may come with an earlier leg. It remembers a number for each payment of the working store, of which
+/// there is a bounded number.
 pub fn payments(store: &Store) -> impl Iterator<Item = Result<(PaymentKey, u64), JournalError>> + use<> {
-    let working = store.scan(&[PAYMENT_PREFIX]).map(|entry| {
+    // What the working store has when it is asked, and a segment has when that is asked behind it, is one leg.
+    let told = Rc::new(RefCell::new(HashSet::new()));
+    let telling = Rc::clone(&told);
+    let working = store.scan(&[PAYMENT_PREFIX]).map(move |entry| {
         let (key, value) = entry?;
         let (_, sequence) = tag_and_sequence(&value)?;
+        telling.borrow_mut().insert(sequence);
         Ok((PaymentKey::from_stored(key.get(1..).unwrap_or_default()), sequence))
     });
     let store = store.clone();
@@ -221,9 +229,10 @@ pub fn payments(store: &Store) -> impl Iterator<Item = Result<(PaymentKey, u64),
         let days = store.shared().days();
         sealed_entries(&days).filter_map(move |entry| {
             let newest = |(at, key, (_, sequence)): (usize, PaymentKey, Entry)| {
-                let later =
-                    store.get(&payment_key(&key))?.is_some() || days.is_in_later(at, key.as_bytes())?;
-                Ok((!later).then_some((key, sequence)))
+                let elsewhere = told.borrow().contains(&sequence)
+                    || store.get(&payment_key(&key))?.is_some()
+                    || days.is_in_later(at, key.as_bytes())?;
+                Ok((!elsewhere).then_some((key, sequence)))
             };
             entry.and_then(newest).transpose()
         })
