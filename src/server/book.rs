@@ -124,8 +124,7 @@ impl BookDesk {
             BookRequest::Search { biller, query, after, limit } => {
                 let limit = limit.min(LIST_MAX);
                 let found = settle::find_bills(&self.store, biller, &query, after.as_deref(), limit, date);
-                let (bills, more) = found.map_err(|error| error.to_string())?;
-                let next = bills.last().filter(|_| more).map(|bill| bill.psid.clone());
+                let (bills, next) = found.map_err(|error| error.to_string())?;
                 Ok(BookReply::Bills { bills, next })
             }
         }

@@ -45,8 +45,7 @@ impl Operator {
                 let (limit, date) = (limit.min(LIST_MAX), self.inspect().await?.date);
                 let find =
                     move |store: &_| settle::find_bills(store, biller, &query, after.as_deref(), limit, date);
-                let (bills, more) = self.read(find).await?.map_err(|error| error.to_string())?;
-                let next = bills.last().filter(|_| more).map(|bill| bill.psid.clone());
+                let (bills, next) = self.read(find).await?.map_err(|error| error.to_string())?;
                 Ok(BookReply::Bills { bills, next })
             }
         }

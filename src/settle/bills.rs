@@ -128,7 +128,7 @@ pub fn bill(
     Ok(Some(BillFound::new(psid, decoded(biller, &stored)?, date)))
 }
 
-/// The first `limit` bills that fit, in order of their PSIDs from behind `after`; and whether there may be more.
+/// The first `limit` bills that fit, in order of their PSIDs from behind `after`; and behind which to go on, if there are more.
 ///
 /// # Errors
 ///
@@ -140,11 +140,11 @@ pub fn find_bills(
     after: Option<&str>,
     limit: usize,
     date: BusinessDate,
-) -> Result<(Vec<BillFound>, bool), AuditError> {
+) -> Result<(Vec<BillFound>, Option<Box<str>>), AuditError> {
     let all = book::bills_prefix(biller);
     let prefix = query.psid.as_ref().map_or_else(|| all.clone(), |psid| book::bill_key(biller, psid));
     let after = after.map(|psid| book::bill_key(biller, psid));
-    let mut found = Vec::new();
+    let mut found: Vec<BillFound> = Vec::new();
     for entry in store.scan_behind(&prefix, after.as_deref()) {
         let (key, value) = entry?;
         let psid = key.get(all.len()..).unwrap_or_default();
@@ -154,11 +154,12 @@ pub fn find_bills(
             continue;
         }
         if found.len() >= limit {
-            return Ok((found, true));
+            let next = found.last().map(|bill| bill.psid.clone());
+            return Ok((found, next));
         }
         found.push(BillFound::new(&psid, held, date));
     }
-    Ok((found, false))
+    Ok((found, None))
 }
 
 fn decoded(biller: BillerCode, stored: &[u8]) -> Result<BookBill, AuditError> {

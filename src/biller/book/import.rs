@@ -10,7 +10,7 @@ use crate::money::MinorUnits;
 use crate::switch::{Bill, BillStatus, HeadAmount, Reference};
 
 /// The columns of a bill file. Amounts are in minor units, `heads` is `head:amount|head:amount`, status U, P or B.
-const COLUMNS: [&str; 9] = [
+pub const COLUMNS: [&str; 9] = [
     "psid",
     "name",
     "billing_month",

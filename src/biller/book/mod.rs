@@ -8,7 +8,7 @@ mod receipt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use import::{Change, LineFault, Row, RowFault, RowReader, merge, parse_amount, parse_heads};
+pub use import::{COLUMNS, Change, LineFault, Row, RowFault, RowReader, merge, parse_amount, parse_heads};
 pub use listing::{Act, ActFault, Correction, Did, Listing, Note, heads_text};
 pub use receipt::Receipts;
 

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use jiff::tz::TimeZone;
 
 use super::Books;
-use crate::biller::book::heads_text;
+use crate::biller::book::{COLUMNS, heads_text};
 use crate::cli::CliError;
 use crate::cli::tables::{pairs, table};
 use crate::control::{BookReply, BookRequest, ControlError, LIST_MAX};
@@ -116,19 +116,7 @@ pub(super) fn write(books: &mut Books, query: &BillQuery, json: bool) -> Result<
         })?;
     } else {
         let mut csv = csv::Writer::from_writer(&mut out);
-        let header = [
-            "psid",
-            "name",
-            "billing_month",
-            "due_date",
-            "expiry_date",
-            "amount_within_due",
-            "amount_after_due",
-            "heads",
-            "status",
-            "due_now",
-            "state",
-        ];
+        let header = COLUMNS.into_iter().chain(["due_now", "state"]);
         csv.write_record(header).map_err(std::io::Error::from).map_err(CliError::io("writing"))?;
         walk(books, query, usize::MAX, &mut |found| {
             let (bill, minor) = (&found.bill, |amount: MinorUnits| amount.minor().to_string());

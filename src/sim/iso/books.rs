@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::biller::book::RowReader;
 use crate::clock::UnixMillis;
 use crate::ids::{BusinessDate, PaymentKey};
 use crate::sim::rest::ledger::Ledger;
-use crate::sim::rest::office::millis;
+use crate::sim::rest::office::{bills_of, millis};
 use crate::sim::rest::{Entry, OfficeError};
 use crate::switch::{
     About, Answer, Bill, BillRef, BillStatus, PaymentRequest, Posting, Reason, ReversalRequest,
@@ -49,11 +48,7 @@ impl Books {
     ///
     /// [`OfficeError`].
     pub fn open(bills: &Path, ledger: &Path, today: Option<BusinessDate>) -> Result<Self, OfficeError> {
-        let fault = |source| OfficeError::Bills { path: bills.to_path_buf(), source };
-        let file = std::fs::File::open(bills).map_err(fault)?;
-        let mut reader = RowReader::new(&bills.display().to_string(), std::io::BufReader::new(file));
-        let rows = std::iter::from_fn(|| reader.next_row());
-        let bills = rows.map(|row| row.map(|row| (row.psid, row.bill))).collect::<Result<_, _>>()?;
+        let bills = bills_of(bills)?;
         let (ledger, entries) = Ledger::open(ledger)?;
         let mut state = State::default();
         entries.into_iter().for_each(|entry| state.take(entry));

@@ -51,6 +51,15 @@ struct Paid {
     receipts: u64,
 }
 
+/// The bills of a file in the columns of `billswitch book import`.
+pub(in crate::sim) fn bills_of(path: &Path) -> Result<HashMap<Box<str>, Bill>, OfficeError> {
+    let fault = |source| OfficeError::Bills { path: path.to_path_buf(), source };
+    let file = std::fs::File::open(path).map_err(fault)?;
+    let mut reader = RowReader::new(&path.display().to_string(), std::io::BufReader::new(file));
+    let rows = std::iter::from_fn(|| reader.next_row());
+    Ok(rows.map(|row| row.map(|row| (row.psid, row.bill))).collect::<Result<_, _>>()?)
+}
+
 impl Office {
     /// Opens a department with the bills of a file, in the columns of `billswitch book import`, and a ledger.
     /// `today` is what bills expire by; the calendar's if none.
@@ -59,11 +68,7 @@ impl Office {
     ///
     /// [`OfficeError`].
     pub fn open(bills: &Path, ledger: &Path, today: Option<BusinessDate>) -> Result<Self, OfficeError> {
-        let fault = |source| OfficeError::Bills { path: bills.to_path_buf(), source };
-        let file = std::fs::File::open(bills).map_err(fault)?;
-        let mut reader = RowReader::new(&bills.display().to_string(), std::io::BufReader::new(file));
-        let rows = std::iter::from_fn(|| reader.next_row());
-        let bills = rows.map(|row| row.map(|row| (row.psid, row.bill))).collect::<Result<_, _>>()?;
+        let bills = bills_of(bills)?;
         let (ledger, held) = Ledger::open(ledger)?;
         let mut paid = Paid { receipts: u64::try_from(held.len()).unwrap_or(0), ..Paid::default() };
         paid.by_consumer.extend(held.into_iter().map(|entry| (entry.consumer.as_str().into(), entry)));
