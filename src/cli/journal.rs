@@ -22,8 +22,8 @@ use crate::server::control_socket;
 use crate::settle;
 
 const AFTER_HELP: &str = "\
-Legs of a business date that is over are sealed: they lie in files of their own under `days/` in the store, and are
-read there like all others. A date can be archived (one file, checked, for another machine), pruned here (its legs go,
+Legs of a business date that is over are sealed: they lie in files of their own under `days/` in the store, and are \
+read there like all others. A date can be archived (one file, checked, for another machine), pruned here (its legs go, \
 what proves them stays) and restored, here or into an empty directory.
 
   billswitch journal list
@@ -33,7 +33,7 @@ what proves them stays) and restored, here or into an empty directory.
   billswitch journal restore /backup/2026-11-20.bsa --store /tmp/looked-at
   billswitch journal scroll KPEXCISE --date 2026-11-20 --store /tmp/looked-at
 
-`list`, `archive`, `prune` and `restore` work with the daemon running or without; what reads a store works without, or on
+`list`, `archive`, `prune` and `restore` work with the daemon running or without; what reads a store works without, or on \
 restored days; with the daemon running see `billswitch ctl journal`.
 
 Exit status: 0 done, 1 refused or at fault, 2 it cannot be asked so, 4 another process has the store.";
