@@ -197,7 +197,7 @@ fn billers_text(billers: &[BillerReply], zone: &TimeZone) -> String {
             &format!("{} of {}", grouped(health.in_flight.into()), grouped(health.in_flight_max.into())),
             &grouped(health.refused_full),
             &grouped(health.refused_open),
-            &error.map_or_else(String::new, |error| format!("{} {}", error.at.civil(zone), error.what)),
+            &error.map_or_else(String::new, |error| format!("{} {}", error.at.text(zone), error.what)),
         ]);
     }
     if any { format!("{table}\n{ways}") } else { table.to_string() }
@@ -248,7 +248,7 @@ pub(super) fn legs_table(legs: &[LegReply], zone: &TimeZone) -> Table {
     for leg in legs {
         rows.add_row([
             leg.sequence.to_string().as_str(),
-            &leg.at.civil(zone).to_string(),
+            &leg.at.text(zone),
             &leg.date.to_string(),
             leg.link.as_str(),
             leg.stan.as_str(),
@@ -269,7 +269,7 @@ fn exceptions_text(found: &[ExceptionReply], zone: &TimeZone) -> String {
             ("bill", format!("{} {}", payment.biller, payment.consumer)),
             ("amount", format!("{} on {}", payment.amount, payment.date)),
             ("acquirer", payment.link.to_string()),
-            ("since", it.at.civil(zone).to_string()),
+            ("since", it.at.text(zone)),
             ("why", it.why.clone()),
             ("next", it.next.clone()),
         ])
