@@ -308,8 +308,16 @@ pub(super) fn verified_text(verified: &VerifyReply) -> String {
         0 => String::new(),
         legs => format!("; {} legs are pruned here, and only their chain was checked", grouped(legs)),
     };
+    let totals = match (verified.totals_uncheckable, verified.totals_pruned_to) {
+        (0, _) | (_, None) => format!("all {} are what the legs add up to", grouped(verified.totals)),
+        (more, Some(to)) => format!(
+            "{} are what the legs add up to; {} up to {to} cannot be checked, legs of theirs are pruned here",
+            grouped(verified.totals),
+            grouped(more)
+        ),
+    };
     format!(
-        "the journal is whole: {} legs in {} blocks, {} of them sealed, head {}{pruned}\n{keys}\njournal and books agree: {} payments stand, {} bills paid by them",
+        "the journal is whole: {} legs in {} blocks, {} of them sealed, head {}{pruned}\n{keys}\njournal and books agree: {} payments stand, {} bills paid by them\ntotals of links and dates: {totals}",
         grouped(verified.legs),
         grouped(verified.blocks),
         grouped(verified.sealed),

@@ -80,7 +80,7 @@ enum JournalCommand {
         #[arg(long, group = "safety")]
         without_archive: bool,
     },
-    /// Check every block, the chain of all, and the bill book against it
+    /// Check every block, the chain of all, and the bill books and totals against it
     Verify,
     /// Show the latest legs
     Tail {
@@ -240,10 +240,10 @@ fn verify(config: &Config, json: bool) -> Result<ExitCode, CliError> {
     let verified = store.verify(&mut |leg| bar.at(leg, all))?;
     drop(bar);
     let billers: Vec<BillerCode> = config.billers.iter().map(|biller| biller.code).collect();
-    // Restored days have no book to be held against.
+    // Restored days have no book and no totals to be held against.
     let audited =
         if is_store(&config.store) { settle::audit(&store, &billers)? } else { settle::Audited::default() };
-    let reply = VerifyReply::new(&verified, audited.posted, audited.paid_bills);
+    let reply = VerifyReply::new(&verified, &audited);
     say(json, &reply, || verified_text(&reply))
 }
 

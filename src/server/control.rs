@@ -274,7 +274,7 @@ impl Operator {
         let check = move |store: &Store| {
             let verified = verify(store).map_err(|error| error.to_string())?;
             let audited = settle::audit(store, &billers).map_err(|error| error.to_string())?;
-            Ok(Reply::Verified(VerifyReply::new(&verified, audited.posted, audited.paid_bills)))
+            Ok(Reply::Verified(VerifyReply::new(&verified, &audited)))
         };
         self.read(check).await?
     }
