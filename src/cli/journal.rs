@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::ctl::{legs_table, payment_text, verified_text};
+use super::ctl::{legs_table, payment_text, verified_text, whole_text};
 use super::tables::{grouped, table};
 use super::{CliError, Place};
 use crate::config::Config;
@@ -240,11 +240,14 @@ fn verify(config: &Config, json: bool) -> Result<ExitCode, CliError> {
     let verified = store.verify(&mut |leg| bar.at(leg, all))?;
     drop(bar);
     let billers: Vec<BillerCode> = config.billers.iter().map(|biller| biller.code).collect();
-    // Restored days have no book and no totals to be held against.
-    let audited =
-        if is_store(&config.store) { settle::audit(&store, &billers)? } else { settle::Audited::default() };
-    let reply = VerifyReply::new(&verified, &audited);
-    say(json, &reply, || verified_text(&reply))
+    if is_store(&config.store) {
+        let reply = VerifyReply::new(&verified, &settle::audit(&store, &billers, crate::desk::all_totals)?);
+        return say(json, &reply, || verified_text(&reply));
+    }
+    let reply = VerifyReply::new(&verified, &settle::Audited::default());
+    say(json, &reply, || {
+        format!("{}\nrestored days have no keys, books or totals beside them", whole_text(&reply))
+    })
 }
 
 fn say(json: bool, reply: &impl Serialize, people: impl FnOnce() -> String) -> Result<ExitCode, CliError> {
@@ -257,7 +260,7 @@ fn say(json: bool, reply: &impl Serialize, people: impl FnOnce() -> String) -> R
 
 fn days_table(days: &[SealedDay]) -> String {
     if days.is_empty() {
-        return "no legs are sealed yet: they are when their business date is over".to_owned();
+        return "no legs are sealed yet: they are soon after their business date is over".to_owned();
     }
     let mut rows =
         table(&["date", "state", ">segments", ">first leg", ">last leg", ">legs", ">payments", ">bytes"]);
