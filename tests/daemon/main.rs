@@ -19,7 +19,6 @@ mod drain;
 mod hunt;
 mod keys;
 mod kill;
-mod ledger;
 mod record;
 mod reload;
 mod soak;
