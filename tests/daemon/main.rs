@@ -24,4 +24,5 @@ mod reload;
 mod soak;
 #[path = "../support/mod.rs"]
 mod support;
+mod ten_thousand;
 mod three_ledgers;
