@@ -26,3 +26,4 @@ mod soak;
 mod support;
 mod ten_thousand;
 mod three_ledgers;
+mod wired;

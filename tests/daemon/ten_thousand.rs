@@ -3,7 +3,7 @@
 //! switch's and each department's say the same, or people have been told.
 
 use crate::support::bills::{Bill, bills, import};
-use crate::support::department::{Department, ISO, REST, configure, seed};
+use crate::support::department::{Department, HASTY, ISO, REST, configure, seed};
 use crate::support::ledger::{Deal, compare_scrolls};
 use crate::support::site::Site;
 use crate::support::three_ledgers::{ask_again, compare, compare_by_program, journal_counts};
@@ -47,7 +47,7 @@ fn n60_after_ten_thousand_payments_with_faults_all_ledgers_say_the_same_or_peopl
     let mut dice = Dice::seeded();
     let site = Site::new();
     let ways = [(OVER_HTTP, REST), (HOST, ISO)].map(|(biller, way)| {
-        let port = configure(&way, &site, biller);
+        let port = configure(&way, &site, biller, HASTY);
         (biller, way, port)
     });
     let (own, contested) = deal_out(&site, &mut dice);

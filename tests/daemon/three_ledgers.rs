@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::support::bills::{Bill, bills};
-use crate::support::department::{Department, ISO, REST, Way, configure, seed};
+use crate::support::department::{Department, HASTY, ISO, REST, Way, configure, seed};
 use crate::support::ledger::Deal;
 use crate::support::site::{Daemon, Site};
 use crate::support::three_ledgers::{ask_again, compare, compare_by_program, journal_counts};
@@ -49,7 +49,7 @@ fn round(
 fn killed_fifty_times(way: &Way) {
     let mut dice = Dice::seeded();
     let site = Site::new();
-    let port = configure(way, &site, BILLER);
+    let port = configure(way, &site, BILLER, HASTY);
     let (mut all, file) = bills(BILLER, u64::try_from(OWN * CONNECTIONS + CONTESTED).unwrap());
     site.file(&format!("{BILLER}.csv"), &file);
     let contested = all.split_off(OWN * CONNECTIONS);

@@ -106,16 +106,15 @@ pub(crate) fn ledger_file(site: &Site, biller: &str) -> PathBuf {
     site.path(&format!("{biller}.jsonl"))
 }
 
-/// Adds such a department to a site's configuration, soon found silent and soon asked again. Gives the port it is expected at.
-pub(crate) fn configure(way: &Way, site: &Site, biller: &str) -> u16 {
+/// Terms of a department that is soon found silent and soon asked again.
+pub(crate) const HASTY: &str =
+    "reply_timeout_ms = 400\nretry_ms = 50\nattempts_max = 1000\nbreaker_pause_ms = 100";
+
+/// Adds such a department to a site's configuration, on these terms. Gives the port it is expected at.
+pub(crate) fn configure(way: &Way, site: &Site, biller: &str, terms: &str) -> u16 {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    site.edit(|text| {
-        format!(
-            "{text}\n[[biller]]\ncode = \"{biller}\"\nname = \"Wired\"\nreply_timeout_ms = 400\nretry_ms = 50\n\
-             attempts_max = 1000\nbreaker_pause_ms = 100\n{}",
-            (way.config)(port)
-        )
-    });
+    let way = (way.config)(port);
+    site.edit(|text| format!("{text}\n[[biller]]\ncode = \"{biller}\"\nname = \"Wired\"\n{terms}\n{way}"));
     port
 }
 

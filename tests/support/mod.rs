@@ -8,6 +8,7 @@
 pub(crate) mod bank;
 pub(crate) mod bills;
 pub(crate) mod department;
+pub(crate) mod host;
 pub(crate) mod ledger;
 pub(crate) mod site;
 pub(crate) mod three_ledgers;
