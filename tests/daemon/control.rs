@@ -6,10 +6,10 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
 
-use crate::ledger::scroll;
 use crate::support::DEADLINE;
 use crate::support::bank::{Bank, Slip, network};
 use crate::support::bills::{DATE, import};
+use crate::support::ledger::scroll;
 use crate::support::site::Site;
 
 /// The one with this name or code in a list.
