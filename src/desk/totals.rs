@@ -1,7 +1,8 @@
 //! The totals of each link and date, as they stand in the store: a leg that adds to them does so in its own turn, so that
 //! they are there after a restart without the journal being read. Beside them what the link last said it had.
 //!
-//! `Ototals` and `Oreconciled`, each followed by the day's number and the link's name; `Oclosed`: the date last closed.
+//! `Ototals`, `Oreconciled` and `Osent`, each followed by the day's number and the link's name; `Oclosed`: the date last
+//! closed.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,12 @@ use super::{Desk, Entry};
 use crate::biller::book::Shelf;
 use crate::ids::{BusinessDate, LinkName};
 use crate::journal::{JournalError, Store};
-use crate::switch::{Counted, Reconciled, Record, Totals, TotalsRequest, What, reconciled_date};
+use crate::switch::{Closing, Counted, Reconciled, Record, Totals, TotalsRequest, What, reconciled_date};
 
 const TOTALS_PREFIX: &[u8] = b"Ototals";
 const RECONCILED_PREFIX: &[u8] = b"Oreconciled";
+/// Ours, as they were sent or are to be.
+const CLOSING_PREFIX: &[u8] = b"Osent";
 /// The date that was last closed by a cutover.
 const CLOSED_KEY: &[u8] = b"Oclosed";
 
@@ -35,7 +38,7 @@ impl Desk {
         Ok(())
     }
 
-    fn totals(&self, link: LinkName, date: BusinessDate) -> Result<Totals, JournalError> {
+    pub(super) fn totals(&self, link: LinkName, date: BusinessDate) -> Result<Totals, JournalError> {
         self.read(&key(TOTALS_PREFIX, date, link))?.map_or(Ok(Totals::default()), |totals| read(&totals))
     }
 
@@ -54,6 +57,8 @@ pub(super) fn entry(record: &Record) -> Option<Entry> {
         Some((CLOSED_KEY.to_vec(), written(&record.date.previous())))
     } else if let What::Reconciled(reconciled) = &record.what {
         Some((key(RECONCILED_PREFIX, reconciled.date, record.link), written(&**reconciled)))
+    } else if let What::Closing(closing) = &record.what {
+        Some((key(CLOSING_PREFIX, closing.date, record.link), written(&**closing)))
     } else {
         None
     }
@@ -88,6 +93,34 @@ pub fn all_totals(store: &Store) -> Result<BTreeMap<(BusinessDate, LinkName), To
         all.insert(of.ok_or(JournalError::Leg { sequence: None })?, read(&value)?);
     }
     Ok(all)
+}
+
+/// How our own totals of a date stand with a link; none if it is not to have them.
+///
+/// # Errors
+///
+/// [`JournalError`] if that cannot be read.
+pub fn stored_closing(
+    store: &Store,
+    link: LinkName,
+    date: BusinessDate,
+) -> Result<Option<Closing>, JournalError> {
+    store.get(&key(CLOSING_PREFIX, date, link))?.map(|closing| read(&closing)).transpose()
+}
+
+/// Our own totals that are still owed to their links, from the oldest on.
+pub(super) fn open_closings(store: &Store) -> Result<Vec<(LinkName, Closing)>, JournalError> {
+    let mut open = Vec::new();
+    for entry in store.scan(CLOSING_PREFIX) {
+        let (key, value) = entry?;
+        let of = date_and_link(key.get(CLOSING_PREFIX.len()..).unwrap_or_default());
+        let (_, link) = of.ok_or(JournalError::Leg { sequence: None })?;
+        let closing: Closing = read(&value)?;
+        if closing.end.is_none() {
+            open.push((link, closing));
+        }
+    }
+    Ok(open)
 }
 
 /// What stands in a key behind its prefix.
