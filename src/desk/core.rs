@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::totals::open_closings;
 use super::{Desk, Standing};
 use crate::biller::book::{self, Receipts};
 use crate::clock::{Now, UnixMillis};
 use crate::ids::{BillerCode, LinkName, PaymentKey};
+use crate::journal::totals::open_closings;
 use crate::journal::{JournalError, Store, Turn, ledger};
 use crate::switch::{
     Action, Alarm, Answer, Ask, AskId, Event, LegId, NewKeys, Operation, Order, Outcome, Output, Payment,

@@ -2,8 +2,8 @@
 
 use super::Shared;
 use crate::control::TotalsReply;
-use crate::desk::{stored_closing, stored_totals};
 use crate::ids::{BusinessDate, LinkName};
+use crate::journal::totals::{stored_closing, stored_totals};
 use crate::journal::{JournalError, Store};
 use crate::switch::Closing;
 
