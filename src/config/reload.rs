@@ -19,6 +19,9 @@ const LINK_KEYS: &[&str] = &[
     "unanswerable_max",
     "connections_max",
     "second_connection",
+    "totals",
+    "totals_wait_ms",
+    "totals_retry_ms",
 ];
 /// Keys of a biller. What its adapter was made with is not among them, nor how long that waits.
 const BILLER_KEYS: &[&str] = &[

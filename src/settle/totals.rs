@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::AuditError;
 use crate::ids::{BusinessDate, LinkName};
+use crate::journal::totals::all_totals;
 use crate::journal::{JournalError, Store, ledger};
 use crate::switch::{Tally, Totals};
 
