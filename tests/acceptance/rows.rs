@@ -73,6 +73,8 @@ const FAULTS: &[(&str, &[&str])] = &[
         &[
             "requests_waiting_for_a_biller_are_bounded_and_reversals_still_get_in",
             "queues_full_new_requests_are_shed_with_96_and_reversals_and_repeats_never",
+            "n_while_one_link_floods_anothers_payments_are_answered_in_their_turn",
+            "n_where_a_flood_waits_too_long_its_payments_are_shed_and_nobodys_reversals",
         ],
     ),
     (
