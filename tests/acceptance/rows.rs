@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Where those tests are.
-const PLACES: [&str; 3] = ["acceptance", "daemon", "power"];
+const PLACES: [&str; 4] = ["acceptance", "daemon", "heap", "power"];
 
 /// The numbered rows: `17` has a test called `n17_…`.
 const NUMBERED: &[&str] = &[
