@@ -13,7 +13,7 @@ pub use self::core::{Core, Leaving, Watch};
 pub use bills::{BookDone, BookWork, import_rows, work};
 pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
-pub use totals::stored_totals;
+pub use totals::{all_totals, stored_totals};
 
 use crate::biller::book::Shelf;
 use crate::ids::PaymentKey;

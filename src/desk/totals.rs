@@ -3,6 +3,8 @@
 //!
 //! `Ototals` and `Oreconciled`, each followed by the day's number and the link's name; `Oclosed`: the date last closed.
 
+use std::collections::BTreeMap;
+
 use super::{Desk, Entry};
 use crate::biller::book::Shelf;
 use crate::ids::{BusinessDate, LinkName};
@@ -71,6 +73,28 @@ pub fn stored_totals(
     let reconciled = store.get(&key(RECONCILED_PREFIX, date, link))?;
     let totals = totals.map_or(Ok(Totals::default()), |totals| read(&totals))?;
     Ok((totals, reconciled.map(|reconciled| read(&reconciled)).transpose()?))
+}
+
+/// What a store has for every link and date.
+///
+/// # Errors
+///
+/// [`JournalError`] if it cannot be read, or holds what is none of it.
+pub fn all_totals(store: &Store) -> Result<BTreeMap<(BusinessDate, LinkName), Totals>, JournalError> {
+    let mut all = BTreeMap::new();
+    for entry in store.scan(TOTALS_PREFIX) {
+        let (key, value) = entry?;
+        let of = date_and_link(key.get(TOTALS_PREFIX.len()..).unwrap_or_default());
+        all.insert(of.ok_or(JournalError::Leg { sequence: None })?, read(&value)?);
+    }
+    Ok(all)
+}
+
+/// What stands in a key behind its prefix.
+fn date_and_link(rest: &[u8]) -> Option<(BusinessDate, LinkName)> {
+    let (day, link) = rest.split_first_chunk()?;
+    let date = BusinessDate::from_day_number(i32::from_be_bytes(*day)).ok()?;
+    Some((date, LinkName::new(link).ok()?))
 }
 
 fn key(prefix: &[u8], date: BusinessDate, link: LinkName) -> Vec<u8> {

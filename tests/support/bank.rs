@@ -90,14 +90,14 @@ impl Slip {
         self.request("0200", "500000")
     }
 
-    /// 0220: it is made already.
-    pub(crate) fn advice(&self) -> Vec<u8> {
-        self.request("0220", "500000")
-    }
-
     /// 0201 of the payment.
     pub(crate) fn repeat(&self) -> Vec<u8> {
         self.request("0201", "500000")
+    }
+
+    /// 0220: it was made without asking.
+    pub(crate) fn advice(&self) -> Vec<u8> {
+        self.request("0220", "500000")
     }
 
     /// 0420 of the payment, or 0421.
