@@ -185,12 +185,17 @@ pub struct HostConfig {
     pub name: String,
     /// Host name or address, and port.
     pub address: String,
+    /// The address that it is dialled from; the system's choice if none.
+    pub source: Option<IpAddr>,
     /// What is said to it, and what its answers mean; has an outward side.
     pub profile: Arc<Profile>,
     /// How frames stand on a connection; never [`Framing::NONE`].
     pub framing: Framing,
     /// What it knows us by; has all that the profile asks for.
     pub own: Own,
+    /// The key file that messages get their MACs by, relative to the store; none if they have none. With one, every message
+    /// about bills and payments has a MAC.
+    pub key_file: Option<PathBuf>,
     /// Bounds of its connections.
     pub bounds: HostBounds,
 }
