@@ -17,60 +17,73 @@ use crate::sim::iso::{self, Books};
 use crate::sim::rest::{Department, FaultRule, Office, OfficeError, Settings};
 
 const REST_HELP: &str = "\
-Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment or any. WHEN: a rate (5%), a consumer (consumer=7001) or once (nth=3).
-  refuse        the connection is reset before anything is read       (only by rate or nth; CALLS does not matter)
-  reset         it is reset once the request is read; nothing is done
-  drop          carried out, and reset instead of an answer
-  cut           carried out, and reset in the middle of the answer
-  hang          nothing is done, and nothing answered
-  late=MS       carried out, answered after that                      delay=MS   carried out after that
-  slow=MS       carried out, answered a byte at a time, that apart
-  garbage       carried out, answered with no JSON                    html       in another content type
-  huge          carried out, answered with a megabyte
-  status=HTTP   not carried out, answered with an HTTP status         status-after=HTTP   carried out
-  code=NN       not carried out, answered with a response code        duplicate  a payment is posted and called a duplicate
-  wrong-amount  an inquiry tells another amount, a payment is booked with another
+Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment or any. WHEN: a rate (5%), a consumer (consumer=7001) or \
+once (nth=3).
+  refuse             reset before anything is read (by rate or nth; CALLS does not matter)
+  reset              reset once the request is read; nothing is done
+  drop               carried out, and reset instead of an answer
+  cut                carried out, and reset in the middle of the answer
+  hang               nothing is done, and nothing answered
+  late=MS            carried out, answered after that
+  delay=MS           carried out after that
+  slow=MS            carried out, answered a byte at a time, that apart
+  garbage            carried out, answered with no JSON
+  html               carried out, answered in another content type
+  huge               carried out, answered with a megabyte
+  status=HTTP        not carried out, answered with an HTTP status
+  status-after=HTTP  carried out, answered with an HTTP status
+  code=NN            not carried out, answered with a response code
+  duplicate          a payment is posted and called a duplicate
+  wrong-amount       an inquiry tells another amount, a payment is booked with another
 
-The ledger is a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), on disk before it is
-answered: it outlives kill -9, and is taken up again. Bills are in the columns of `billswitch book import`.
+The ledger is a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), on disk before it \
+is answered: it outlives kill -9, and is taken up again. Bills are in the columns of `billswitch book import`.
 
 Examples:
-  billswitch sim rest --listen 127.0.0.1:8090 --bills fixtures/billers/certification.csv --ledger department.jsonl
-  billswitch sim rest --listen 127.0.0.1:8090 --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:delay=200:1%";
+  billswitch sim rest --listen 127.0.0.1:8090 --bills bills.csv --ledger department.jsonl
+  billswitch sim rest --listen 127.0.0.1:8090 --bills fixtures/billers/certification.csv \\
+    --ledger department.jsonl --fault payment:drop:5% --fault any:delay=200:1%";
 
 const ISO_HELP: &str = "\
-The host speaks the profile as its [classes] and [answer] say, so that the switch reaches it by the same file's [outward].
-Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment, reversal or any. WHEN: a rate (5%), a consumer (consumer=7001) or once
-(nth=3).
-  refuse        the connection is closed at once                      (only by rate or nth; CALLS does not matter)
-  reset         it is closed once the request is read; nothing is done
+The host speaks the profile as its [classes] and [answer] say, so that the switch reaches it by the same file's \
+[outward].
+
+Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment, reversal or any. WHEN: a rate (5%), a consumer \
+(consumer=7001) or once (nth=3).
+  refuse        closed at once (by rate or nth; CALLS does not matter)
+  reset         closed once the request is read; nothing is done
   drop          carried out, and closed instead of an answer
   cut           carried out, and closed in the middle of the answer
   hang          nothing is done, and nothing answered
-  late=MS       carried out, answered after that                      delay=MS   carried out after that
-  garbage       carried out, answered with a broken message           duplicate  carried out, answered twice
+  late=MS       carried out, answered after that
+  delay=MS      carried out after that
+  garbage       carried out, answered with a broken message
+  duplicate     carried out, answered twice
   code=NN       not carried out, answered with a response code
   wrong-amount  an inquiry tells another amount, a payment's answer confirms another
 
-The ledger is that of `sim rest`: a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), and one
-with `undone` for each that is given back; on disk before it is answered, and taken up again. The identity is DE 7, 11, 37, 32
-and 41, or what stands for them. Bills are in the columns of `billswitch book import`.
+The ledger is that of `sim rest`: a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), \
+and one with `undone` for each that is given back; on disk before it is answered, and taken up again. The identity is \
+DE 7, 11, 37, 32 and 41, or what stands for them. Bills are in the columns of `billswitch book import`.
 
 Examples:
   billswitch sim iso --listen 127.0.0.1:7001 --profile ebipp --bills bills.csv --ledger host.jsonl
-  billswitch sim iso --listen 127.0.0.1:7002 --profile pln --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:late=300:1%";
+  billswitch sim iso --listen 127.0.0.1:7002 --profile pln --bills bills.csv --ledger host.jsonl \\
+    --fault payment:drop:5% --fault any:late=300:1%";
 
 const ACQUIRER_HELP: &str = "\
-Each bill is asked for and paid. What is not answered, or answered as in doubt, is taken back (0420, then 0421s) until that is
-heard; an approval is in the ledger before anything else is done about it. Prints what came of it as JSON.
+Each bill is asked for and paid. What is not answered, or answered as in doubt, is taken back (0420, then 0421s) until \
+that is heard; an approval is in the ledger before anything else is done about it. Prints what came of it as JSON.
 
 Example:
-  billswitch sim acquirer --connect 127.0.0.1:8583 --profile onelink --own acquirer=27 --own terminal=SIM00001 --biller WATER \\
-    --bills deploy/examples/water.csv --ledger acquirer.jsonl --currency 360";
+  billswitch sim acquirer --connect 127.0.0.1:8583 --profile onelink --own acquirer=27 \\
+    --own terminal=SIM00001 --biller WATER --bills deploy/examples/water.csv \\
+    --ledger acquirer.jsonl --currency 360";
 
 const COMPARE_HELP: &str = "\
-Ledgers are those of `sim rest`, `sim iso` and `sim acquirer`; a scroll is that of `billswitch book export`. Compared is what stands
-on each bill, in minor units. What differs when all has come to an end should be in `billswitch ctl exceptions`.
+Ledgers are those of `sim rest`, `sim iso` and `sim acquirer`; a scroll is that of `billswitch book export`. Compared is \
+what stands on each bill, in minor units. What differs when all has come to an end should be in `billswitch ctl \
+exceptions`.
 
 Example:
   billswitch sim compare acquirer.jsonl water.jsonl";

@@ -35,6 +35,8 @@ pub(super) enum Input {
     Book(BookWork, oneshot::Sender<Result<BookDone, String>>),
     /// Let go of what is sealed, and carry over what is still owed something; answered once that is in the store.
     Unload(Unloading, oneshot::Sender<()>),
+    /// Tell when all that was taken in before is durable.
+    Durable(oneshot::Sender<()>),
     /// A question about the switch's state.
     Inspect(oneshot::Sender<Status>),
     /// Tell when nothing is open and nobody waits.

@@ -118,11 +118,14 @@ impl Switch {
 
     /// It is not posted, and will not be. Where the acquirer has kept the money all the same, people must decide.
     fn refused(&mut self, now: Now, open: Open, reason: Reason, out: &mut Output) {
-        if open.payment.reversal.is_some() {
+        // "Already paid" may be our own posting under another name, unless nothing was sent before this order: who paid,
+        // only people find out. To an acquirer that wants it back it must not be called undone.
+        let sent_before = !open.payment.advice || open.payment.confirmations > 1;
+        let perhaps_ours = reason == Reason::AlreadyPaid && sent_before;
+        if open.payment.reversal.is_some() && !perhaps_ours {
             return self.reversed(now, open, out);
         }
-        // "Already paid" may be our own posting under another name: who paid, only people find out.
-        if open.payment.advice || reason == Reason::AlreadyPaid {
+        if open.payment.advice || perhaps_ours {
             return self.give_up(now, open, reason, out);
         }
         self.decline(now, open, Answer::plain(reason), out);

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use billswitch::journal::{self, Options, Turn, Write};
 
-use crate::ledger::{Deal, Undo, compare, settle};
 use crate::support::Dice;
 use crate::support::bank::{Bank, Slip};
 use crate::support::bills::import;
+use crate::support::ledger::{Deal, Undo, compare, settle};
 use crate::support::site::Site;
 
 /// Places that are tried in the file that holds nearly everything, and in each of those beside it.
@@ -56,7 +56,7 @@ fn stopped_store(site: &Site) -> (PathBuf, Vec<Deal>) {
         .zip(1..)
         .map(|(bill, number)| {
             let slip = Slip { bill: bill.clone(), number };
-            Deal { link: 1, slip, answer: None, undo: Undo::None }
+            Deal::new(1, slip)
         })
         .collect();
     settle(&daemon, &mut deals);

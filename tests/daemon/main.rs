@@ -19,10 +19,11 @@ mod drain;
 mod hunt;
 mod keys;
 mod kill;
-mod ledger;
 mod record;
 mod reload;
 mod soak;
 #[path = "../support/mod.rs"]
 mod support;
+mod ten_thousand;
 mod three_ledgers;
+mod wired;

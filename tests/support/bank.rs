@@ -95,6 +95,11 @@ impl Slip {
         self.request("0201", "500000")
     }
 
+    /// 0220: it was made without asking.
+    pub(crate) fn advice(&self) -> Vec<u8> {
+        self.request("0220", "500000")
+    }
+
     /// 0420 of the payment, or 0421.
     pub(crate) fn reversal(&self, mti: &str) -> Vec<u8> {
         let (stan, amount) = (format!("{:06}", self.number + 500_000), format!("{:012}", self.bill.amount));
