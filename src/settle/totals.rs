@@ -8,12 +8,6 @@ use crate::journal::totals::all_totals;
 use crate::journal::{JournalError, Store, ledger};
 use crate::switch::{Tally, Totals};
 
-/// Totals by business date and link.
-pub type ByDateAndLink = BTreeMap<(BusinessDate, LinkName), Totals>;
-
-/// How the totals that a store keeps are read from it: whoever keeps them there stands on the same floor.
-pub type TotalsKept = fn(&Store) -> Result<ByDateAndLink, JournalError>;
-
 /// What came of holding the totals that the store keeps against its legs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct TotalsAudited {
@@ -31,10 +25,10 @@ pub struct TotalsAudited {
 /// # Errors
 ///
 /// [`AuditError`]: the first totals that disagree.
-pub(super) fn audit_totals(store: &Store, kept: TotalsKept) -> Result<TotalsAudited, AuditError> {
-    let before = kept(store)?;
+pub(super) fn audit_totals(store: &Store) -> Result<TotalsAudited, AuditError> {
+    let before = all_totals(store)?;
     let legs = totals_of_legs(store)?;
-    let after = kept(store)?;
+    let after = all_totals(store)?;
     // After they were read, lest they be pruned meanwhile. A message may count for the date after the one it came on.
     let pruned = store.sealed_days().into_iter().filter(|day| day.pruned > 0).map(|day| day.date.next());
     let mut audited = TotalsAudited { pruned_to: pruned.max(), ..TotalsAudited::default() };
@@ -72,8 +66,8 @@ const fn covers(more: &Totals, less: &Totals) -> bool {
 /// # Errors
 ///
 /// [`JournalError`] if the journal cannot be read.
-pub fn totals_of_legs(store: &Store) -> Result<ByDateAndLink, JournalError> {
-    let mut all = ByDateAndLink::new();
+pub fn totals_of_legs(store: &Store) -> Result<BTreeMap<(BusinessDate, LinkName), Totals>, JournalError> {
+    let mut all: BTreeMap<(BusinessDate, LinkName), Totals> = BTreeMap::new();
     for leg in store.legs_left() {
         let (sequence, leg) = leg?;
         let record = ledger::from_leg(sequence, &leg)?;

@@ -43,7 +43,7 @@ impl World<'_> {
         }
         let books = self.site.billers.iter().filter(|biller| biller.manner == Manner::Book);
         let books: Vec<_> = books.map(|biller| biller.code).collect();
-        if let Err(error) = settle::audit(&store, &books, crate::desk::all_totals) {
+        if let Err(error) = settle::audit(&store, &books) {
             self.auditor.object(4, || format!("journal and book disagree: {error}"));
         }
         for (key, value) in self.disk.durable(b"T") {
