@@ -31,3 +31,4 @@ mod rules;
 mod site;
 mod timeouts;
 mod totals;
+mod unasked;
