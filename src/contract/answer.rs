@@ -1,10 +1,10 @@
 //! Bodies of calls, and what their answers mean.
 
 use super::fields::Fields;
-use super::{Contract, Done, Identity, Inquiry, Is, Part, Status, Told};
+use super::{Contract, Done, Identity, Inquiry, Is, Part, Place, Status, Told};
 use crate::ids::{BusinessDate, Short};
 use crate::money::MinorUnits;
-use crate::switch::{Bill, BillStatus, Outcome, Payment, Reason, Reference};
+use crate::switch::{Bill, BillStatus, Limits, Outcome, Payment, Reason, Reference};
 
 /// Longest name of a person that is passed on, in characters.
 const NAME_CHARS_MAX: usize = 100;
@@ -178,7 +178,11 @@ impl Inquiry {
         Some(Bill {
             name: name.chars().take(NAME_CHARS_MAX).map(printable).collect(),
             status: match status {
-                Status::Unpaid | Status::Partial => BillStatus::Unpaid,
+                Status::Unpaid => BillStatus::Unpaid,
+                Status::Partial => BillStatus::Partial(Limits {
+                    min: keys.minimum.as_ref().and_then(|place| place.limit(fields)),
+                    max: keys.maximum.as_ref().and_then(|place| place.limit(fields)),
+                }),
                 Status::Paid => BillStatus::Paid,
                 Status::Blocked => BillStatus::Blocked,
             },
@@ -224,6 +228,14 @@ impl Inquiry {
         } else {
             PaidBy::Another
         }
+    }
+}
+
+impl Place {
+    /// The limit that stands there; none where there are blanks, zeros or other text.
+    fn limit(&self, fields: &Fields) -> Option<MinorUnits> {
+        let text: String = fields.raw(&self.key)?.chars().skip(self.skip).take(self.width).collect();
+        minor(text.trim().as_bytes()).filter(|limit| *limit != MinorUnits::ZERO)
     }
 }
 

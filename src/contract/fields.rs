@@ -24,6 +24,14 @@ impl Fields {
         serde_json::from_slice(body).ok()
     }
 
+    /// The text under a key as it came, blanks and all; none if there is none, or something else than text.
+    pub(super) fn raw(&self, key: &str) -> Option<&str> {
+        match self.0.get(key)? {
+            Value::Text(text) => Some(text),
+            Value::Unreadable => None,
+        }
+    }
+
     /// The text under a key without the spaces around it; empty if there is none. None if it is something else than text.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         match self.0.get(key) {

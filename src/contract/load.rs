@@ -7,7 +7,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::Spanned;
 
-use super::{Codes, Contract, Done, Inquiry, InquiryKeys, Is, Part, Payment, Status, Told};
+use super::{Codes, Contract, Done, Inquiry, InquiryKeys, Is, Part, Payment, Place, Status, Told};
 use crate::switch::Reason;
 
 /// A contract file that cannot be used: where, and why.
@@ -59,6 +59,9 @@ pub enum ContractFault {
     /// An HTTP status that cannot refuse.
     #[error("only a status of 400 to 499 can say that nothing was posted")]
     Status,
+    /// A place that no answer has.
+    #[error("a place is counted `from` 1, and is 1 to 18 characters wide")]
+    Place,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +106,17 @@ struct InquiryAnswerTable {
     date_paid: Option<String>,
     amount_paid: Option<String>,
     authorisation: Option<String>,
+    minimum: Option<Spanned<PlaceTable>>,
+    maximum: Option<Spanned<PlaceTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlaceTable {
+    key: String,
+    /// Its first character, from 1.
+    from: usize,
+    width: usize,
 }
 
 #[derive(Deserialize)]
@@ -215,6 +229,14 @@ impl Check<'_> {
         Ok(parts)
     }
 
+    fn place(&self, table: Option<Spanned<PlaceTable>>) -> Result<Option<Place>, ContractError> {
+        let Some(table) = table else { return Ok(None) };
+        let (span, PlaceTable { key, from, width }) = (table.span(), table.into_inner());
+        let skip = from.checked_sub(1).filter(|_| (1..=18).contains(&width));
+        let skip = skip.ok_or_else(|| self.fail(&span, ContractFault::Place))?;
+        Ok(Some(Place { key: key.to_ascii_lowercase(), skip, width }))
+    }
+
     fn inquiry(&self, table: InquiryTable) -> Result<Inquiry, ContractError> {
         let keys = table.answer;
         let lower = |key: Option<String>| key.map(|key| key.to_ascii_lowercase());
@@ -243,6 +265,8 @@ impl Check<'_> {
                 date_paid: lower(keys.date_paid),
                 amount_paid: lower(keys.amount_paid),
                 authorisation: lower(keys.authorisation),
+                minimum: self.place(keys.minimum)?,
+                maximum: self.place(keys.maximum)?,
             },
             codes,
             statuses: table.statuses,

@@ -92,6 +92,19 @@ struct InquiryKeys {
     date_paid: Option<String>,
     amount_paid: Option<String>,
     authorisation: Option<String>,
+    /// Of a bill with [`Status::Partial`] alone.
+    minimum: Option<Place>,
+    maximum: Option<Place>,
+}
+
+/// Characters of a member's text.
+#[derive(Clone, Debug)]
+struct Place {
+    /// In lower case.
+    key: String,
+    /// Characters before them.
+    skip: usize,
+    width: usize,
 }
 
 /// What a code of an inquiry means.

@@ -140,7 +140,34 @@ fn an_unpaid_bill_is_found_and_its_paid_fields_are_not_read() {
         ("tran_auth_id", json!(77)),
     ]);
     assert_eq!(bill(quirky).status, BillStatus::Unpaid);
-    assert_eq!(bill(inquire(&[("bill_status", json!("T"))])).status, BillStatus::Unpaid);
+}
+
+#[test]
+fn a_bill_that_takes_parts_says_in_reserved_how_much_one_payment_may_be() {
+    let limits = |reserved: Value| {
+        let told = inquire(&[("bill_status", json!("T")), ("reserved", reserved)]);
+        let BillStatus::Partial(limits) = bill(told).status else { panic!("payable in parts") };
+        (limits.min.map(MinorUnits::minor), limits.max.map(MinorUnits::minor))
+    };
+    // Total 900.00, outstanding 120.00, fee 1.50, at most 500.00, at least 10.00.
+    let reserved = "000000090000000000012000000000000150000000050000000000001000";
+    let table = [
+        (json!(reserved), (Some(1000), Some(50_000))),
+        (json!(format!("{reserved}PAY IN PARTS")), (Some(1000), Some(50_000))),
+        // What is not told is blank, also at the beginning.
+        (json!(format!("{}000000050000000000001000  ", " ".repeat(36))), (Some(1000), Some(50_000))),
+        (json!(format!("{}            000000001000", &reserved[..36])), (Some(1000), None)),
+        (json!(format!("{}000000000000000000000000", &reserved[..36])), (None, None)),
+        (json!(&reserved[..48]), (None, Some(50_000))),
+        (json!(""), (None, None)),
+        (json!("PARTIAL PAYMENT IS ALLOWED AT ALL COUNTERS UNTIL THE END OF THE YEAR"), (None, None)),
+        (json!(60), (None, None)),
+    ];
+    for (reserved, want) in table {
+        assert_eq!(limits(reserved.clone()), want, "{reserved}");
+    }
+    let exact = inquire(&[("reserved", json!(reserved))]);
+    assert_eq!(bill(exact).status, BillStatus::Unpaid, "of another bill it is not read");
 }
 
 #[test]
@@ -309,6 +336,8 @@ fn a_fault_in_a_contract_is_told_by_line_and_reason() {
         ("refused_http = [401]", "refused_http = [500]", "400 to 499"),
         ("password = \"password\"", "password = \"pass word\"", "cannot be the name of a header"),
         ("content_types", "content_kinds", "unknown field"),
+        ("from = 49", "from = 0", "counted `from` 1"),
+        ("from = 37, width = 12", "from = 37, width = 19", "1 to 18 characters"),
     ];
     for (from, to, want) in table {
         let line = text[..text.find(from).unwrap()].matches('\n').count() + 1;

@@ -6,7 +6,8 @@ use super::totals::TotalTold;
 use super::{Fact, From, Profile, Step, Told};
 use crate::ids::BusinessDate;
 use crate::iso8583::{EncodeError, Message, Seal, Writer};
-use crate::switch::{About, Answer, Bill, HeadAmount, Posting};
+use crate::money::MinorUnits;
+use crate::switch::{About, Answer, Bill, BillStatus, HeadAmount, Limits, Posting};
 
 impl Profile {
     /// Appends the answer to `request` to `out`.
@@ -236,6 +237,8 @@ impl Fact {
         match self {
             Self::AmountWithinDue
             | Self::AmountAfterDue
+            | Self::Minimum
+            | Self::Maximum
             | Self::Bills
             | Self::BillAmount(_)
             | Self::Splits
@@ -267,6 +270,8 @@ impl Fact {
                 | Self::BillingMonth
                 | Self::AmountWithinDue
                 | Self::AmountAfterDue
+                | Self::Minimum
+                | Self::Maximum
                 | Self::Heads
                 | Self::Receipt
                 | Self::Total(_)
@@ -298,6 +303,8 @@ impl Fact {
             Self::BillingMonth => put(bill.billing_month.as_bytes()),
             Self::AmountWithinDue => put(Digits::of(bill.amount_within_due.minor()).as_bytes()),
             Self::AmountAfterDue => put(Digits::of(bill.amount_after_due.minor()).as_bytes()),
+            Self::Minimum => limit(bill, |limits| limits.min, put),
+            Self::Maximum => limit(bill, |limits| limits.max, put),
             Self::Heads => tell_heads(&bill.heads, put),
             Self::Receipt | Self::DatePaid | Self::Authorisation | Self::Total(_) => {}
             Self::Bills
@@ -320,6 +327,8 @@ impl Fact {
             | Self::BillingMonth
             | Self::AmountWithinDue
             | Self::AmountAfterDue
+            | Self::Minimum
+            | Self::Maximum
             | Self::Total(_)
             | Self::DatePaid
             | Self::Bills
@@ -329,6 +338,14 @@ impl Fact {
             | Self::SplitMinor(_)
             | Self::SplitAmount(_) => {}
         }
+    }
+}
+
+fn limit(bill: &Bill, which: fn(&Limits) -> Option<MinorUnits>, put: &mut dyn FnMut(&[u8])) {
+    if let BillStatus::Partial(limits) = bill.status
+        && let Some(limit) = which(&limits)
+    {
+        put(Digits::of(limit.minor()).as_bytes());
     }
 }
 
@@ -347,8 +364,8 @@ pub(super) fn tell_heads(heads: &[HeadAmount], put: &mut dyn FnMut(&[u8])) {
 }
 
 impl Fact {
-    pub(super) const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, heads, \
-                                 receipt, date_paid, authorisation, bills, bill_1_period, bill_1_amount, splits, \
+    pub(super) const KNOWN: &'static str = "name, status, due_date, billing_month, amount_within_due, amount_after_due, minimum, \
+                                 maximum, heads, receipt, date_paid, authorisation, bills, bill_1_period, bill_1_amount, splits, \
                                  split_1_minor or split_1_amount; of totals settlement_code, credits_number, \
                                  credit_reversals_number, debits_number, debit_reversals_number, the same four with \
                                  _amount, or net";
@@ -361,6 +378,8 @@ impl Fact {
             "billing_month" => Self::BillingMonth,
             "amount_within_due" => Self::AmountWithinDue,
             "amount_after_due" => Self::AmountAfterDue,
+            "minimum" => Self::Minimum,
+            "maximum" => Self::Maximum,
             "heads" => Self::Heads,
             "receipt" => Self::Receipt,
             "date_paid" => Self::DatePaid,

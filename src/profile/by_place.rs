@@ -59,6 +59,8 @@ impl Fact {
             | Self::BillingMonth
             | Self::AmountWithinDue
             | Self::AmountAfterDue
+            | Self::Minimum
+            | Self::Maximum
             | Self::Heads
             | Self::Receipt
             | Self::DatePaid

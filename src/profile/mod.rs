@@ -192,6 +192,9 @@ enum Fact {
     BillingMonth,
     AmountWithinDue,
     AmountAfterDue,
+    /// The least and the most that one payment may be, where the department says so.
+    Minimum,
+    Maximum,
     /// Repeats: head code, `=`, minor units.
     Heads,
     Receipt,

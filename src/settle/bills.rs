@@ -88,9 +88,13 @@ fn state(held: &BookBill, date: BusinessDate) -> BillState {
         (_, Listing::Withdrawn) => BillState::Withdrawn,
         (_, Listing::Cancelled | Listing::Replaced(_)) => BillState::Cancelled,
         (BillStatus::Blocked, _) | (_, Listing::Held) => BillState::Blocked,
-        (BillStatus::Unpaid, Listing::Listed) if date > held.bill.expiry_date => BillState::Expired,
-        (BillStatus::Unpaid, Listing::Listed) if date > held.bill.due_date => BillState::Overdue,
-        (BillStatus::Unpaid, Listing::Listed) => BillState::Unpaid,
+        (BillStatus::Unpaid | BillStatus::Partial(_), Listing::Listed) if date > held.bill.expiry_date => {
+            BillState::Expired
+        }
+        (BillStatus::Unpaid | BillStatus::Partial(_), Listing::Listed) if date > held.bill.due_date => {
+            BillState::Overdue
+        }
+        (BillStatus::Unpaid | BillStatus::Partial(_), Listing::Listed) => BillState::Unpaid,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::Reason;
+use super::{Limits, Reason};
 use crate::ids::{BillerCode, BusinessDate, Short};
 use crate::money::{AmountError, MinorUnits};
 
@@ -33,6 +33,8 @@ pub enum BillStatus {
     Paid,
     /// `B`: held back by the department.
     Blocked,
+    /// `T`: payable, in parts, several times or in excess; each payment within what the department says of this bill.
+    Partial(Limits),
 }
 
 impl BillStatus {
@@ -43,6 +45,7 @@ impl BillStatus {
             Self::Unpaid => "U",
             Self::Paid => "P",
             Self::Blocked => "B",
+            Self::Partial(_) => "T",
         }
     }
 }
@@ -131,9 +134,9 @@ impl Bill {
         match self.status {
             BillStatus::Paid => Err(Reason::AlreadyPaid),
             BillStatus::Blocked => Err(Reason::Blocked),
-            BillStatus::Unpaid if date > self.expiry_date => Err(Reason::Expired),
-            BillStatus::Unpaid if date > self.due_date => Ok(self.amount_after_due),
-            BillStatus::Unpaid => Ok(self.amount_within_due),
+            BillStatus::Unpaid | BillStatus::Partial(_) if date > self.expiry_date => Err(Reason::Expired),
+            BillStatus::Unpaid | BillStatus::Partial(_) if date > self.due_date => Ok(self.amount_after_due),
+            BillStatus::Unpaid | BillStatus::Partial(_) => Ok(self.amount_within_due),
         }
     }
 
@@ -207,6 +210,9 @@ pub(crate) mod tests {
             ("2026-12-26", BillStatus::Unpaid, Err(Reason::Expired)),
             ("2026-12-26", BillStatus::Paid, Err(Reason::AlreadyPaid)),
             ("2026-11-20", BillStatus::Blocked, Err(Reason::Blocked)),
+            ("2026-11-20", BillStatus::Partial(Limits::default()), Ok(1000)),
+            ("2026-12-25", BillStatus::Partial(Limits::default()), Ok(1100)),
+            ("2026-12-26", BillStatus::Partial(Limits::default()), Err(Reason::Expired)),
         ];
         for (date, status, want) in table {
             let bill = Bill { status, ..bill() };

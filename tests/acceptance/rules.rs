@@ -1,6 +1,7 @@
 //! The rules of a department, each over TCP: which bills are its own, which amounts it takes, when, and how they split.
 
-use billswitch::switch::{Order, Outcome, Reason};
+use billswitch::money::MinorUnits;
+use billswitch::switch::{Bill, BillStatus, Limits, Order, Outcome, Reason};
 
 use crate::peer::{NORTHBANK, Outgoing, Peer};
 use crate::site::{EXPIRED, LATE, Ordered, Setup, Site, UNPAID, WIRED, posting, rows};
@@ -77,6 +78,41 @@ async fn n19_more_than_is_due_is_taken_where_the_department_says_so() {
             post.approve("R1");
         }
         assert_eq!(peer.receive().await.code(), if taken { "00" } else { "13" });
+    }
+}
+
+#[tokio::test]
+async fn n14_n19_a_bill_that_takes_parts_is_told_with_its_limits_and_each_payment_is_held_against_them() {
+    let limits = Limits { min: MinorUnits::new(200).ok(), max: MinorUnits::new(5000).ok() };
+    let bill = Bill { status: BillStatus::Partial(limits), ..rows().remove(0).bill };
+    // Whatever the department's rules are: where they say how exact an amount must be, that holds as well.
+    let within = [(199, "61"), (200, "00"), (1000, "00"), (5000, "00"), (5001, "61")];
+    let exact = [(999, "13"), (1000, "00"), (1001, "13")];
+    let more = [(999, "13"), (1000, "00"), (5000, "00"), (5001, "61")];
+    let table: [(&str, &[(u64, &str)]); 3] = [
+        ("expiry = \"payment\"", &within),
+        ("exactness = \"exact\"", &exact),
+        ("exactness = \"exact-up\"", &more),
+    ];
+    for (rules, payments) in table {
+        let mut site = wired(format!("[biller.rules]\n{rules}").leak()).await;
+        let mut peer = site.atmnet().await;
+        peer.send(&Outgoing::inquiry_at(WIRED, 1, "1")).await;
+        site.wired.order().await.answer(Outcome::Found(Box::new(bill.clone())));
+        let told = peer.receive().await;
+        let facts = ["ST", "AW", "MN", "MX"].map(|tag| told.fact(tag));
+        assert_eq!((told.code(), facts.each_ref().map(String::as_str)), ("00", ["T", "1000", "200", "5000"]));
+        for (stan, (amount, code)) in (2..).zip(payments) {
+            peer.send(&Outgoing::payment_at(WIRED, stan, "1", *amount)).await;
+            site.wired.order().await.answer(Outcome::Found(Box::new(bill.clone())));
+            if *code == "00" {
+                let post = site.wired.post().await;
+                assert_eq!(heads(&post).iter().map(|(_, part)| part).sum::<u64>(), *amount);
+                post.approve("R1");
+            }
+            assert_eq!(peer.receive().await.code(), *code, "{rules}: {amount}");
+        }
+        assert!(site.wired.is_idle());
     }
 }
 

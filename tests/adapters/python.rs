@@ -68,7 +68,7 @@ async fn every_quirk_of_an_inquiry_is_understood() {
         ("108", "overdue, the amount within zeroed", found("U", 0, 13_000)),
         ("109", "overdue, both amounts filled", found("U", 12_000, 13_000)),
         ("110", "a body of a code only", declined(Reason::BillerUnavailable)),
-        ("111", "partial payments allowed", found("U", 12_000, 13_000)),
+        ("111", "partial payments allowed", found("T", 12_000, 13_000)),
         ("112", "code 01", declined(Reason::NoSuchBill)),
         ("113", "code 02", declined(Reason::Blocked)),
         ("114", "code 03", Came::Unknown),

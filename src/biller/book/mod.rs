@@ -89,7 +89,8 @@ pub fn post<S: Shelf>(shelf: &mut S, payment: &Payment, at: UnixMillis, receipts
         (Some(_), _) | (None, Some(BillStatus::Paid)) => return Outcome::Declined(Reason::AlreadyPaid),
         (None, Some(BillStatus::Blocked)) => return Outcome::Declined(Reason::Blocked),
         (None, None) => return Outcome::Declined(Reason::NoSuchBill),
-        (None, Some(BillStatus::Unpaid)) => {}
+        // No file of bills can say `T`.
+        (None, Some(BillStatus::Unpaid | BillStatus::Partial(_))) => {}
     }
     let (receipt, authorisation) = receipts.issue(payment.date);
     let posting = Posting { receipt, authorisation, at, heads: payment.heads.clone() };

@@ -226,6 +226,9 @@ impl Loader<'_, '_> {
                 .map(|amount| self.amount(&amount.span(), amount.get_ref()))
                 .collect::<Result<Vec<_>, _>>()
         };
+        let limit = |table: Option<&Spanned<AmountTable>>| {
+            table.map(|amount| self.amount(&amount.span(), amount.get_ref())).transpose()
+        };
         let heads = table.heads.as_ref().map(|heads| self.check.path(heads)).transpose()?;
         let head = table.head.iter().map(|head| self.head(head)).collect::<Result<Vec<_>, _>>()?;
         if table.amount_within_due.is_empty() && heads.is_none() && head.is_empty() {
@@ -240,6 +243,8 @@ impl Loader<'_, '_> {
             expiry_date: self.dates(table.expiry_date.as_ref())?,
             within_due: amounts(&table.amount_within_due)?,
             after_due: amounts(&table.amount_after_due)?,
+            minimum: limit(table.minimum.as_ref())?,
+            maximum: limit(table.maximum.as_ref())?,
             heads,
             head,
             agrees: amounts(&table.agrees)?,

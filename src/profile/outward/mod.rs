@@ -85,6 +85,9 @@ struct Finds {
     expiry_date: Dates,
     within_due: Vec<Amount>,
     after_due: Vec<Amount>,
+    /// Of one payment, where the bill takes several or other amounts than the one due.
+    minimum: Option<Amount>,
+    maximum: Option<Amount>,
     /// A TLV element, repeated: head of account, `=`, amount.
     heads: Option<FieldPath>,
     /// Heads by place.

@@ -6,7 +6,7 @@ use crate::ids::{BusinessDate, Short};
 use crate::iso8583::{CardNumbers, Decoded, FieldPath, Message};
 use crate::money::MinorUnits;
 use crate::profile::Profile;
-use crate::switch::{Bill, BillStatus, HeadAmount, Outcome, Posting, Reason, Reference};
+use crate::switch::{Bill, BillStatus, HeadAmount, Limits, Outcome, Posting, Reason, Reference};
 
 /// The longest name that is kept of a bill.
 const NAME_MAX: usize = 100;
@@ -94,7 +94,11 @@ impl Profile {
         let name = first(answer, &finds.name).unwrap_or_default();
         let name = name.get(..NAME_MAX).unwrap_or(name);
         let status = match first(answer, &finds.status) {
-            None | Some(b"U" | b"T") => BillStatus::Unpaid,
+            None | Some(b"U") => BillStatus::Unpaid,
+            Some(b"T") => BillStatus::Partial(Limits {
+                min: limit(finds.minimum.as_ref(), answer)?,
+                max: limit(finds.maximum.as_ref(), answer)?,
+            }),
             Some(b"P") => BillStatus::Paid,
             Some(b"B") => BillStatus::Blocked,
             Some(_) => return None,
@@ -113,6 +117,14 @@ impl Profile {
             reference: Reference::new(&kept)?,
         })
     }
+}
+
+/// A limit of one payment, if there is one; `None` outside if it cannot be read.
+#[expect(clippy::option_option, reason = "not there, and not readable, are two things")]
+fn limit(place: Option<&Amount>, answer: &Message<'_, '_>) -> Option<Option<MinorUnits>> {
+    place
+        .map_or(Some(None), |place| place.get(answer))
+        .map(|limit| limit.filter(|limit| *limit != MinorUnits::ZERO))
 }
 
 /// Whether a refusal is one of the moment, and not of the payment.

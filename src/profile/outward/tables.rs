@@ -51,6 +51,8 @@ pub(super) struct FindsTable {
     pub(super) amount_within_due: Vec<Spanned<AmountTable>>,
     #[serde(default)]
     pub(super) amount_after_due: Vec<Spanned<AmountTable>>,
+    pub(super) minimum: Option<Spanned<AmountTable>>,
+    pub(super) maximum: Option<Spanned<AmountTable>>,
     pub(super) heads: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) head: Vec<Spanned<HeadTable>>,

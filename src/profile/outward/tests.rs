@@ -10,8 +10,8 @@ use crate::ids::{BusinessDate, KeyParts, PaymentKey};
 use crate::iso8583::{Mirror, decode, from_json};
 use crate::profile::shipped;
 use crate::switch::{
-    About, Answer, Bill, BillRef, BillStatus, CountedAs, Digest, Outcome, Posting, Reference, Request,
-    Reversal, State,
+    About, Answer, Bill, BillRef, BillStatus, CountedAs, Digest, Limits, Outcome, Posting, Reference,
+    Request, Reversal, State,
 };
 
 fn profile(name: &str) -> Profile {
@@ -162,6 +162,15 @@ fn what_is_said_in_the_words_of_a_profile_is_what_its_other_side_hears() {
             (&*told.name, told.amount_within_due, told.status),
             ("Ayesha Bibi", bill().amount_within_due, BillStatus::Unpaid)
         );
+        if name == "onelink" {
+            let limits = Limits { min: MinorUnits::new(100).ok(), max: MinorUnits::new(50_000).ok() };
+            for status in [BillStatus::Partial(limits), BillStatus::Partial(Limits::default())] {
+                let in_parts = About::Bill(Box::new(Bill { status, ..bill() }));
+                let found = Answer { about: in_parts, ..Answer::plain(Reason::Approved) };
+                let told = ear.answered(&frame, &found, &Asked::LookUp);
+                assert!(matches!(told, Outcome::Found(told) if told.status == status), "{status:?}");
+            }
+        }
 
         let mut payment = Payment { reference: Some(told.reference), ..payment(biller) };
         let order = Order::Post { payment: Box::new(payment.clone()), again: false };

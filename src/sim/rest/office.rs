@@ -105,8 +105,8 @@ impl Office {
         let (response, letter) = match (&paid, bill.status) {
             (Some(_), _) | (None, BillStatus::Paid) => ("00", "P"),
             (None, BillStatus::Blocked) => ("02", "B"),
-            (None, BillStatus::Unpaid) if expired => ("01", "B"),
-            (None, BillStatus::Unpaid) => ("00", "U"),
+            (None, BillStatus::Unpaid | BillStatus::Partial(_)) if expired => ("01", "B"),
+            (None, BillStatus::Unpaid | BillStatus::Partial(_)) => ("00", "U"),
         };
         let more = u64::from(wrong_amount).saturating_mul(100);
         let signed = |amount: MinorUnits| format!("+{:013}", amount.minor().saturating_add(more));
@@ -150,8 +150,10 @@ impl Office {
         let Some(bill) = self.bills.get(consumer) else { return Some(code("01")) };
         let due = match (bill.due_on(self.today()), bill.status) {
             (_, BillStatus::Paid) => return Some(code("06")),
-            (Ok(due), BillStatus::Unpaid) => due,
-            (_, BillStatus::Blocked | BillStatus::Unpaid) => return Some(code("04")),
+            (Ok(due), BillStatus::Unpaid | BillStatus::Partial(_)) => due,
+            (_, BillStatus::Blocked | BillStatus::Unpaid | BillStatus::Partial(_)) => {
+                return Some(code("04"));
+            }
         };
         let more = u64::from(wrong_amount).saturating_mul(100);
         let booked = amount.minor().saturating_add(more);

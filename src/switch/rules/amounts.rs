@@ -1,11 +1,11 @@
 //! Which amounts are accepted.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use crate::ids::{BusinessDate, Short};
 use crate::money::{AmountError, MinorUnits};
-use crate::switch::{Bill, HeadAmount, Reason};
+use crate::switch::{Bill, BillStatus, HeadAmount, Reason};
 
 /// Which amount is accepted for a bill on which another is due.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -35,7 +35,7 @@ impl Exactness {
 }
 
 /// Smallest and largest payment; none where there is no such limit.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Limits {
     /// Nothing below it is taken.
     pub min: Option<MinorUnits>,
@@ -128,8 +128,18 @@ impl Rules {
     ) -> Result<Vec<HeadAmount>, Reason> {
         let bill = self.applied(bill.clone(), Stage::Payment).map_err(|_| Reason::Internal)?;
         let due = bill.due_on(date)?;
-        if !self.exactness.unwrap_or(Exactness::Exact).accepts(amount, due) {
+        let (own, limits) = match bill.status {
+            // The department itself says that it takes other amounts of this bill.
+            BillStatus::Partial(limits) => (Exactness::Any, limits),
+            BillStatus::Unpaid | BillStatus::Paid | BillStatus::Blocked => {
+                (Exactness::Exact, Limits::default())
+            }
+        };
+        if !self.exactness.unwrap_or(own).accepts(amount, due) {
             return Err(Reason::AmountNotAccepted);
+        }
+        if !limits.hold(amount) {
+            return Err(Reason::OutsideLimits);
         }
         if !self.heads.is_empty() {
             return super::heads::split(&self.heads, amount);

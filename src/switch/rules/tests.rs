@@ -9,6 +9,7 @@ use crate::clock::{Ticks, UnixMillis};
 use crate::ids::BusinessDate;
 use crate::money::MinorUnits;
 use crate::switch::bill::tests::bill;
+use crate::switch::{Bill, BillStatus};
 
 fn amount(minor: u64) -> MinorUnits {
     MinorUnits::new(minor).unwrap()
@@ -68,6 +69,32 @@ fn exactness_says_which_amounts_are_taken() {
             }
         }
         assert!(rules.accept(&bill(), MinorUnits::ZERO, on("2026-11-20"), None).is_err(), "{exactness:?}");
+    }
+}
+
+#[test]
+fn a_bill_that_takes_parts_is_paid_within_its_own_limits_and_as_exactly_as_the_department_wants() {
+    let limits = Limits { min: Some(amount(200)), max: Some(amount(5000)) };
+    let (exact, outside) = (Err(Reason::AmountNotAccepted), Err(Reason::OutsideLimits));
+    let table = [
+        (None, [outside, Ok(()), Ok(()), Ok(()), outside]),
+        (Some(Exactness::Any), [outside, Ok(()), Ok(()), Ok(()), outside]),
+        (Some(Exactness::Exact), [exact, exact, Ok(()), exact, exact]),
+        (Some(Exactness::ExactDown), [outside, Ok(()), Ok(()), exact, exact]),
+        (Some(Exactness::ExactUp), [exact, exact, Ok(()), Ok(()), outside]),
+    ];
+    for (exactness, wanted) in table {
+        let rules = Rules { exactness, ..Rules::default() };
+        for (paid, want) in [199, 200, 1000, 5000, 5001].into_iter().zip(wanted) {
+            let in_parts = Bill { status: BillStatus::Partial(limits), ..bill() };
+            let heads = rules.accept(&in_parts, amount(paid), on("2026-11-20"), None);
+            assert_eq!(heads.as_ref().map(|_| ()).map_err(|reason| *reason), want, "{exactness:?} {paid}");
+            let sum = heads.map(|heads| MinorUnits::sum(heads.iter().map(|head| head.amount)));
+            assert!(sum.is_err() || sum == Ok(Ok(amount(paid))), "{exactness:?} {paid}");
+        }
+        let unlimited = Bill { status: BillStatus::Partial(Limits::default()), ..bill() };
+        let one = rules.accept(&unlimited, amount(1), on("2026-11-20"), None);
+        assert_eq!(one.is_ok(), matches!(exactness, None | Some(Exactness::Any | Exactness::ExactDown)));
     }
 }
 
