@@ -26,7 +26,13 @@ impl Ticks {
 pub struct UnixMillis(pub u64);
 
 impl UnixMillis {
-    /// The same moment in `zone`, as `2026-11-20T09:00:07.123`.
+    /// The same moment in `zone`, as `2026-11-20T09:00:07.120`: always as wide, so that tables and columns stand.
+    #[must_use]
+    pub fn text(self, zone: &jiff::tz::TimeZone) -> String {
+        format!("{:.3}", self.civil(zone))
+    }
+
+    /// The same moment in `zone`.
     #[must_use]
     pub fn civil(self, zone: &jiff::tz::TimeZone) -> jiff::civil::DateTime {
         let ms = i64::try_from(self.0).unwrap_or(i64::MAX);
@@ -70,4 +76,17 @@ impl SystemClock {
 /// Whole milliseconds, saturating.
 fn millis(span: std::time::Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UnixMillis;
+
+    #[test]
+    fn a_time_is_always_as_wide() {
+        let zone = jiff::tz::TimeZone::UTC;
+        let texts = [0, 120, 1_000, 61_001].map(|ms| UnixMillis(ms).text(&zone));
+        let wanted = ["00:00:00.000", "00:00:00.120", "00:00:01.000", "00:01:01.001"];
+        assert_eq!(texts, wanted.map(|time| format!("1970-01-01T{time}")));
+    }
 }

@@ -197,7 +197,7 @@ fn billers_text(billers: &[BillerReply], zone: &TimeZone) -> String {
             &format!("{} of {}", grouped(health.in_flight.into()), grouped(health.in_flight_max.into())),
             &grouped(health.refused_full),
             &grouped(health.refused_open),
-            &error.map_or_else(String::new, |error| format!("{} {}", error.at.civil(zone), error.what)),
+            &error.map_or_else(String::new, |error| format!("{} {}", error.at.text(zone), error.what)),
         ]);
     }
     if any { format!("{table}\n{ways}") } else { table.to_string() }
@@ -248,7 +248,7 @@ pub(super) fn legs_table(legs: &[LegReply], zone: &TimeZone) -> Table {
     for leg in legs {
         rows.add_row([
             leg.sequence.to_string().as_str(),
-            &leg.at.civil(zone).to_string(),
+            &leg.at.text(zone),
             &leg.date.to_string(),
             leg.link.as_str(),
             leg.stan.as_str(),
@@ -269,7 +269,7 @@ fn exceptions_text(found: &[ExceptionReply], zone: &TimeZone) -> String {
             ("bill", format!("{} {}", payment.biller, payment.consumer)),
             ("amount", format!("{} on {}", payment.amount, payment.date)),
             ("acquirer", payment.link.to_string()),
-            ("since", it.at.civil(zone).to_string()),
+            ("since", it.at.text(zone)),
             ("why", it.why.clone()),
             ("next", it.next.clone()),
         ])
@@ -304,17 +304,33 @@ pub(super) fn verified_text(verified: &VerifyReply) -> String {
         || "keys: not checked, they changed meanwhile; ask again in a quiet moment".to_owned(),
         |keys| format!("keys: all {} are there", grouped(keys)),
     );
+    let totals = match (verified.totals_uncheckable, verified.totals_pruned_to) {
+        (0, _) | (_, None) => format!("all {} are what the legs add up to", grouped(verified.totals)),
+        (more, Some(to)) => format!(
+            "{} are what the legs add up to; {} up to {to} cannot be checked, legs of theirs are pruned here",
+            grouped(verified.totals),
+            grouped(more)
+        ),
+    };
+    format!(
+        "{}\n{keys}\njournal and books agree: {} payments stand, {} bills paid by them\ntotals of links and dates: {totals}",
+        whole_text(verified),
+        grouped(verified.posted),
+        grouped(verified.paid_bills),
+    )
+}
+
+/// The journal alone, as it can be said of restored days too.
+pub(super) fn whole_text(verified: &VerifyReply) -> String {
     let pruned = match verified.pruned {
         0 => String::new(),
         legs => format!("; {} legs are pruned here, and only their chain was checked", grouped(legs)),
     };
     format!(
-        "the journal is whole: {} legs in {} blocks, {} of them sealed, head {}{pruned}\n{keys}\njournal and books agree: {} payments stand, {} bills paid by them",
+        "the journal is whole: {} legs in {} blocks, {} of them sealed, head {}{pruned}",
         grouped(verified.legs),
         grouped(verified.blocks),
         grouped(verified.sealed),
         verified.head_hash,
-        grouped(verified.posted),
-        grouped(verified.paid_bills),
     )
 }

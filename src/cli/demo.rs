@@ -23,8 +23,8 @@ use crate::switch::{Reason, What};
 use crate::telemetry::start_logs;
 
 const AFTER_HELP: &str = "\
-Makes a store of its own, imports the departments' bills, serves on loopback, replays the morning against it over TCP as
-fast as the answers come, and then checks: every answer, the journal, the books against the journal, and the bills that are
+Makes a store of its own, imports the departments' bills, serves on loopback, replays the morning against it over TCP as \
+fast as the answers come, and then checks: every answer, the journal, the books against the journal, and the bills that are \
 paid in the end against the list of those that should be.
 
 Examples:

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::ctl::{legs_table, payment_text, verified_text};
+use super::ctl::{legs_table, payment_text, verified_text, whole_text};
 use super::tables::{grouped, table};
 use super::{CliError, Place};
 use crate::config::Config;
@@ -22,8 +22,8 @@ use crate::server::control_socket;
 use crate::settle;
 
 const AFTER_HELP: &str = "\
-Legs of a business date that is over are sealed: they lie in files of their own under `days/` in the store, and are
-read there like all others. A date can be archived (one file, checked, for another machine), pruned here (its legs go,
+Legs of a business date that is over are sealed: they lie in files of their own under `days/` in the store, and are \
+read there like all others. A date can be archived (one file, checked, for another machine), pruned here (its legs go, \
 what proves them stays) and restored, here or into an empty directory.
 
   billswitch journal list
@@ -33,7 +33,7 @@ what proves them stays) and restored, here or into an empty directory.
   billswitch journal restore /backup/2026-11-20.bsa --store /tmp/looked-at
   billswitch journal scroll KPEXCISE --date 2026-11-20 --store /tmp/looked-at
 
-`list`, `archive`, `prune` and `restore` work with the daemon running or without; what reads a store works without, or on
+`list`, `archive`, `prune` and `restore` work with the daemon running or without; what reads a store works without, or on \
 restored days; with the daemon running see `billswitch ctl journal`.
 
 Exit status: 0 done, 1 refused or at fault, 2 it cannot be asked so, 4 another process has the store.";
@@ -80,7 +80,7 @@ enum JournalCommand {
         #[arg(long, group = "safety")]
         without_archive: bool,
     },
-    /// Check every block, the chain of all, and the bill book against it
+    /// Check every block, the chain of all, and the bill books and totals against it
     Verify,
     /// Show the latest legs
     Tail {
@@ -240,11 +240,14 @@ fn verify(config: &Config, json: bool) -> Result<ExitCode, CliError> {
     let verified = store.verify(&mut |leg| bar.at(leg, all))?;
     drop(bar);
     let billers: Vec<BillerCode> = config.billers.iter().map(|biller| biller.code).collect();
-    // Restored days have no book to be held against.
-    let audited =
-        if is_store(&config.store) { settle::audit(&store, &billers)? } else { settle::Audited::default() };
-    let reply = VerifyReply::new(&verified, audited.posted, audited.paid_bills);
-    say(json, &reply, || verified_text(&reply))
+    if is_store(&config.store) {
+        let reply = VerifyReply::new(&verified, &settle::audit(&store, &billers)?);
+        return say(json, &reply, || verified_text(&reply));
+    }
+    let reply = VerifyReply::new(&verified, &settle::Audited::default());
+    say(json, &reply, || {
+        format!("{}\nrestored days have no keys, books or totals beside them", whole_text(&reply))
+    })
 }
 
 fn say(json: bool, reply: &impl Serialize, people: impl FnOnce() -> String) -> Result<ExitCode, CliError> {
@@ -257,7 +260,7 @@ fn say(json: bool, reply: &impl Serialize, people: impl FnOnce() -> String) -> R
 
 fn days_table(days: &[SealedDay]) -> String {
     if days.is_empty() {
-        return "no legs are sealed yet: they are when their business date is over".to_owned();
+        return "no legs are sealed yet: they are soon after their business date is over".to_owned();
     }
     let mut rows =
         table(&["date", "state", ">segments", ">first leg", ">last leg", ">legs", ">payments", ">bytes"]);

@@ -28,14 +28,14 @@ pub use error::CliError;
 
 const AFTER_HELP: &str = "\
 Begin with:
-  billswitch demo                                   a recorded morning, replayed and checked from end to end
-  billswitch serve                                  the switch itself, on the built-in configuration
-  billswitch ctl status                             how it is doing
-  billswitch doctor FILE                            what speaks in a capture, a log or a message
+  billswitch demo          a recorded morning, replayed and checked
+  billswitch serve         the switch, on the built-in configuration
+  billswitch ctl status    how it is doing
+  billswitch doctor FILE   what speaks in a capture, a log or a message
 
 Exit status, where a command says nothing else:
   0   done, and all is as it should be
-  1   done, and something is not as it should be: a difference, a refused line, a journal at fault
+  1   done, and something is not as it should be: a difference, a refused line
   2   the command, the configuration or a file cannot be used
   3   no daemon answers
   4   another process has the store
@@ -145,4 +145,49 @@ pub fn main() -> ExitCode {
         Command::Sim(args) => sim::run(args),
     };
     done.unwrap_or_else(|error| error.report())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// Columns that help is wrapped to where the terminal does not say how many it has.
+    const COLUMNS: usize = 100;
+
+    fn badly_wrapped(command: &clap::Command, path: &str, faults: &mut Vec<String>) {
+        let path = format!("{path} {}", command.get_name());
+        let texts = [command.get_after_help(), command.get_after_long_help(), command.get_long_about()];
+        for text in texts.into_iter().flatten().map(ToString::to_string) {
+            let mut before = "";
+            for line in text.lines() {
+                let table = line.starts_with(' ');
+                // A message in hex cannot be broken.
+                let hex = line.split(' ').any(|word| word.len() > COLUMNS / 2);
+                if table && !hex && line.chars().count() > COLUMNS {
+                    faults.push(format!("{path}: too wide for a table: {line}"));
+                }
+                if !table
+                    && !line.is_empty()
+                    && before.chars().count() > COLUMNS / 2
+                    && !before.starts_with(' ')
+                {
+                    faults.push(format!("{path}: a paragraph broken by hand before: {line}"));
+                }
+                before = line;
+            }
+        }
+        for sub in command.get_subcommands() {
+            badly_wrapped(sub, &path, faults);
+        }
+    }
+
+    /// A line that is wider than the terminal is wrapped, and its rest stands where the next row of the table should.
+    #[test]
+    fn help_keeps_its_shape_on_a_hundred_columns() {
+        let mut faults = Vec::new();
+        badly_wrapped(&Cli::command(), "", &mut faults);
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
 }

@@ -21,8 +21,8 @@ use crate::sim::replay::{
 };
 
 const AFTER_HELP: &str = "\
-Each TCP connection of the capture is played on a connection of its own, from the loopback address that ends like the
-recorded one (10.0.1.2 is played from 127.0.1.2) if the switch is on loopback, so that the switch tells the links apart.
+Each TCP connection of the capture is played on a connection of its own, from the loopback address that ends like the \
+recorded one (10.0.1.2 is played from 127.0.1.2) if the switch is on loopback, so that the switch tells the links apart. \
 Only what clients sent is played. Captures are classic pcap or pcapng, whole or joined in the middle of a stream.
 
 Examples:

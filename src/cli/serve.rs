@@ -19,7 +19,7 @@ Examples:
   billswitch serve --config deploy/billswitch.toml --store /var/lib/billswitch
   billswitch serve --record morning.pcap            record the traffic, card data masked
 
-SIGTERM and SIGINT drain: new work is refused, what is in flight is finished or kept in the store, exit status 0.
+SIGTERM and SIGINT drain: new work is refused, what is in flight is finished or kept in the store, exit status 0. \
 SIGHUP reads the configuration again, as `billswitch ctl reload` does.";
 
 /// What `serve` takes.

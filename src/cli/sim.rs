@@ -1,7 +1,9 @@
 //! `billswitch sim`: the other sides of the switch, simulated.
 
+mod wire;
+
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,68 +11,82 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::wire::WireArgs;
 use super::CliError;
 use crate::ids::{BillerCode, BusinessDate};
 use crate::profile::Own;
-use crate::sim::acquirer::Plan;
+use crate::sim::acquirer::{Plan, Way};
 use crate::sim::iso::{self, Books};
 use crate::sim::rest::{Department, FaultRule, Office, OfficeError, Settings};
 
 const REST_HELP: &str = "\
-Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment or any. WHEN: a rate (5%), a consumer (consumer=7001) or once (nth=3).
-  refuse        the connection is reset before anything is read       (only by rate or nth; CALLS does not matter)
-  reset         it is reset once the request is read; nothing is done
-  drop          carried out, and reset instead of an answer
-  cut           carried out, and reset in the middle of the answer
-  hang          nothing is done, and nothing answered
-  late=MS       carried out, answered after that                      delay=MS   carried out after that
-  slow=MS       carried out, answered a byte at a time, that apart
-  garbage       carried out, answered with no JSON                    html       in another content type
-  huge          carried out, answered with a megabyte
-  status=HTTP   not carried out, answered with an HTTP status         status-after=HTTP   carried out
-  code=NN       not carried out, answered with a response code        duplicate  a payment is posted and called a duplicate
-  wrong-amount  an inquiry tells another amount, a payment is booked with another
+Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment or any. WHEN: a rate (5%), a consumer (consumer=7001) or \
+once (nth=3).
+  refuse             reset before anything is read (by rate or nth; CALLS does not matter)
+  reset              reset once the request is read; nothing is done
+  drop               carried out, and reset instead of an answer
+  cut                carried out, and reset in the middle of the answer
+  hang               nothing is done, and nothing answered
+  late=MS            carried out, answered after that
+  delay=MS           carried out after that
+  slow=MS            carried out, answered a byte at a time, that apart
+  garbage            carried out, answered with no JSON
+  html               carried out, answered in another content type
+  huge               carried out, answered with a megabyte
+  status=HTTP        not carried out, answered with an HTTP status
+  status-after=HTTP  carried out, answered with an HTTP status
+  code=NN            not carried out, answered with a response code
+  duplicate          a payment is posted and called a duplicate
+  wrong-amount       an inquiry tells another amount, a payment is booked with another
 
-The ledger is a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), on disk before it is
-answered: it outlives kill -9, and is taken up again. Bills are in the columns of `billswitch book import`.
+The ledger is a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), on disk before it \
+is answered: it outlives kill -9, and is taken up again. Bills are in the columns of `billswitch book import`.
 
 Examples:
-  billswitch sim rest --listen 127.0.0.1:8090 --bills fixtures/billers/certification.csv --ledger department.jsonl
-  billswitch sim rest --listen 127.0.0.1:8090 --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:delay=200:1%";
+  billswitch sim rest --listen 127.0.0.1:8090 --bills bills.csv --ledger department.jsonl
+  billswitch sim rest --listen 127.0.0.1:8090 --bills fixtures/billers/certification.csv \\
+    --ledger department.jsonl --fault payment:drop:5% --fault any:delay=200:1%";
 
 const ISO_HELP: &str = "\
-The host speaks the profile as its [classes] and [answer] say, so that the switch reaches it by the same file's [outward].
-Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment, reversal or any. WHEN: a rate (5%), a consumer (consumer=7001) or once
-(nth=3).
-  refuse        the connection is closed at once                      (only by rate or nth; CALLS does not matter)
-  reset         it is closed once the request is read; nothing is done
+The host speaks the profile as its [classes] and [answer] say, so that the switch reaches it by the same file's \
+[outward].
+
+Faults are `CALLS:FAULT:WHEN`. CALLS: inquiry, payment, reversal or any. WHEN: a rate (5%), a consumer \
+(consumer=7001) or once (nth=3).
+  refuse        closed at once (by rate or nth; CALLS does not matter)
+  reset         closed once the request is read; nothing is done
   drop          carried out, and closed instead of an answer
   cut           carried out, and closed in the middle of the answer
   hang          nothing is done, and nothing answered
-  late=MS       carried out, answered after that                      delay=MS   carried out after that
-  garbage       carried out, answered with a broken message           duplicate  carried out, answered twice
+  late=MS       carried out, answered after that
+  delay=MS      carried out after that
+  garbage       carried out, answered with a broken message
+  duplicate     carried out, answered twice
   code=NN       not carried out, answered with a response code
   wrong-amount  an inquiry tells another amount, a payment's answer confirms another
 
-The ledger is that of `sim rest`: a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), and one
-with `undone` for each that is given back; on disk before it is answered, and taken up again. The identity is DE 7, 11, 37, 32
-and 41, or what stands for them. Bills are in the columns of `billswitch book import`.
+The ledger is that of `sim rest`: a line of JSON a posting (consumer, identity, amount in minor units, receipt, at), \
+and one with `undone` for each that is given back; on disk before it is answered, and taken up again. The identity is \
+DE 7, 11, 37, 32 and 41, or what stands for them. Bills are in the columns of `billswitch book import`.
 
 Examples:
   billswitch sim iso --listen 127.0.0.1:7001 --profile ebipp --bills bills.csv --ledger host.jsonl
-  billswitch sim iso --listen 127.0.0.1:7002 --profile pln --bills bills.csv --ledger l.jsonl --fault payment:drop:5% --fault any:late=300:1%";
+  billswitch sim iso --listen 127.0.0.1:7002 --profile pln --bills bills.csv --ledger host.jsonl \\
+    --fault payment:drop:5% --fault any:late=300:1%";
 
 const ACQUIRER_HELP: &str = "\
-Each bill is asked for and paid. What is not answered, or answered as in doubt, is taken back (0420, then 0421s) until that is
-heard; an approval is in the ledger before anything else is done about it. Prints what came of it as JSON.
+Each bill is asked for and paid. What is not answered, or answered as in doubt, is taken back (0420, then 0421s) until \
+that is heard; an approval is in the ledger before anything else is done about it. Prints what came of it as JSON.
 
 Example:
-  billswitch sim acquirer --connect 127.0.0.1:8583 --profile onelink --own acquirer=27 --own terminal=SIM00001 --biller WATER \\
-    --bills deploy/examples/water.csv --ledger acquirer.jsonl --currency 360";
+  billswitch sim acquirer --connect 127.0.0.1:8583 --profile onelink --own acquirer=27 \\
+    --own terminal=SIM00001 --biller WATER --bills deploy/examples/water.csv \\
+    --ledger acquirer.jsonl --currency 360";
 
 const COMPARE_HELP: &str = "\
-Ledgers are those of `sim rest`, `sim iso` and `sim acquirer`; a scroll is that of `billswitch book export`. Compared is what stands
-on each bill, in minor units. What differs when all has come to an end should be in `billswitch ctl exceptions`.
+Ledgers are those of `sim rest`, `sim iso` and `sim acquirer`; a scroll is that of `billswitch book export`. Compared is \
+what stands on each bill, in minor units. What differs when all has come to an end should be in `billswitch ctl \
+exceptions`.
 
 Example:
   billswitch sim compare acquirer.jsonl water.jsonl";
@@ -109,6 +125,11 @@ struct AcquirerArgs {
     /// Folder with dialects/ and profiles/, instead of those that are built in
     #[arg(long, value_name = "DIR")]
     specs: Option<PathBuf>,
+    /// The address to connect from, where the switch tells its links by that
+    #[arg(long, value_name = "IP")]
+    source: Option<IpAddr>,
+    #[command(flatten)]
+    wire: WireArgs,
     /// What the profile's own:NAME is, NAME=TEXT; may be given several times
     #[arg(long = "own", value_name = "NAME=TEXT")]
     own: Vec<String>,
@@ -168,6 +189,8 @@ struct IsoArgs {
     /// Folder with dialects/ and profiles/, instead of those that are built in
     #[arg(long, value_name = "DIR")]
     specs: Option<PathBuf>,
+    #[command(flatten)]
+    wire: WireArgs,
     /// Bills, in the columns of `book import`
     #[arg(long, value_name = "FILE.csv")]
     bills: PathBuf,
@@ -260,9 +283,14 @@ fn iso(args: IsoArgs) -> Result<ExitCode, CliError> {
     let profile = Arc::new(crate::config::Specs::new(args.specs).profile(&args.profile)?);
     let books = Arc::new(Books::open(&args.bills, &args.ledger, args.today)?);
     let (bills, paid) = books.counts();
-    let framing = profile.dialect().framing();
-    let settings =
-        iso::Settings { listen: args.listen, profile, framing, faults: args.faults, seed: args.seed };
+    let settings = iso::Settings {
+        listen: args.listen,
+        framing: args.wire.framing(&profile)?,
+        key: args.wire.key(&profile)?,
+        profile,
+        faults: args.faults,
+        seed: args.seed,
+    };
     serving(
         async {
             let listening = iso::Host::serve(books, settings).await;
@@ -309,6 +337,14 @@ fn acquirer(args: AcquirerArgs) -> Result<ExitCode, CliError> {
     if let Some(missing) = profile.own_words().iter().find(|name| !own.contains_key(*name)) {
         return Err(CliError::Usage(format!("the profile wants to know --own {missing}=…")));
     }
+    let way = Way {
+        address: args.connect,
+        source: args.source,
+        framing: args.wire.framing(&profile)?,
+        key: args.wire.key(&profile)?,
+        profile,
+        own,
+    };
     let plan = Plan {
         biller: args.biller,
         currency: args.currency,
@@ -323,7 +359,7 @@ fn acquirer(args: AcquirerArgs) -> Result<ExitCode, CliError> {
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
     runtime.block_on(async {
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let link = crate::sim::acquirer::link(args.connect, profile, own, stopped);
+        let link = crate::sim::acquirer::link(way, stopped);
         link.signed_on().await;
         let report = crate::sim::acquirer::run(link, &args.ledger, plan).await.map_err(OfficeError::from)?;
         stop.send_replace(true);

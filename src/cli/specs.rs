@@ -57,7 +57,7 @@ enum SpecsCommand {
         json: bool,
     },
     /// Read files whole and say what is wrong with them, by line
-    #[command(after_help = "Without a file, all of --specs are checked, or all that are built in.\n\
+    #[command(after_help = "Without a file, all of --specs are checked, or all that are built in. \
         What a file names (`extends`, `dialect`) is looked for beside it, then in --specs or among what is built in.")]
     Check {
         /// Files of dialects, profiles or contracts

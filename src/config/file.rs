@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::SecondConnection;
 use super::rules::RulesTable;
+use super::{SecondConnection, TotalsWay};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::switch::InDoubt;
 
@@ -90,6 +90,8 @@ defaults! {
     frame_timeout_ms = 10_000;
     write_timeout_ms = 10_000;
     echo_timeout_ms = 10_000;
+    totals_wait_ms = 600_000;
+    totals_retry_ms = 10_000;
     idle_timeout_ms = 600_000;
     in_flight_max = 1024;
     waiting_max = 512;
@@ -146,6 +148,11 @@ pub(super) struct LinkTable {
     pub(super) connections_max: Spanned<u32>,
     #[serde(default)]
     pub(super) second_connection: SecondConnection,
+    pub(super) totals: Option<Spanned<TotalsWay>>,
+    #[serde(default = "totals_wait_ms")]
+    pub(super) totals_wait_ms: Spanned<u32>,
+    #[serde(default = "totals_retry_ms")]
+    pub(super) totals_retry_ms: Spanned<u32>,
     pub(super) mac: Option<Spanned<MacTable>>,
 }
 
@@ -205,10 +212,12 @@ pub(super) struct IsoTable {
 pub(super) struct HostTable {
     pub(super) name: Spanned<String>,
     pub(super) address: Spanned<String>,
+    pub(super) source: Option<IpAddr>,
     pub(super) profile: Spanned<String>,
     pub(super) framing: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) own: BTreeMap<Spanned<String>, String>,
+    pub(super) mac: Option<Spanned<HostMacTable>>,
     #[serde(default = "host_connections")]
     pub(super) connections: Spanned<u32>,
     #[serde(default = "host_queue_max")]
@@ -231,6 +240,12 @@ pub(super) struct HostTable {
     pub(super) frame_timeout_ms: Spanned<u32>,
     #[serde(default = "write_timeout_ms")]
     pub(super) write_timeout_ms: Spanned<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HostMacTable {
+    pub(super) key_file: PathBuf,
 }
 
 #[derive(Deserialize)]

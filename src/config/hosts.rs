@@ -1,6 +1,7 @@
 //! Departments' hosts, checked: what is said to them can be said.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,7 +11,7 @@ use super::check::{COUNT, Check};
 use super::file::{BillerTable, DeadlinesTable, HostTable, IsoTable};
 use super::{ConfigError, ConfigFault, HostConfig, IsoConfig, Specs, Way};
 use crate::bounds::{HostBounds, LinkBounds};
-use crate::profile::{Facts, Say};
+use crate::profile::{Facts, Profile, Say};
 use crate::switch::{BillRef, Order};
 
 impl Check<'_> {
@@ -49,14 +50,29 @@ impl Check<'_> {
         let host = HostConfig {
             name: name.clone(),
             address: address.clone(),
+            source: table.source,
             framing: self.framing(name, table.framing.as_ref(), &table.profile, profile.dialect())?,
             own: self.own(table, profile.own_words())?,
-            profile,
             bounds: self.host_bounds(table)?,
+            key_file: self.host_key_file(table, &profile)?,
+            profile,
         };
         self.sayable(&host, "", Say::SignOn)
             .map_err(|why| self.fail(&table.name.span(), ConfigFault::Host(why)))?;
         Ok(host)
+    }
+
+    /// With keys nothing about bills and payments goes without a MAC: an answer without one could be anybody's.
+    fn host_key_file(&self, table: &HostTable, profile: &Profile) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(mac) = &table.mac else { return Ok(None) };
+        let fault = |why| Err(self.fail(&mac.span(), ConfigFault::Host(why)));
+        if profile.mac_rule().is_none() {
+            return Err(self.fail(&mac.span(), ConfigFault::NoMac(profile.name().to_owned())));
+        }
+        match profile.sent_without_mac() {
+            None => Ok(Some(mac.get_ref().key_file.clone())),
+            Some(mti) => fault(format!("profile `{}` has no MAC for {mti}: [mac] mti", profile.name())),
+        }
     }
 
     /// All that the profile asks for, and nothing that it does not.
@@ -139,7 +155,7 @@ impl Check<'_> {
     fn sayable(&self, host: &HostConfig, product: &str, say: Say<'_>) -> Result<(), String> {
         let at = jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0);
         let facts = Facts { own: &host.own, product, currency: "586", number: 1, utc: at, local: at };
-        let said = host.profile.say(say, &facts, &mut BytesMut::new());
+        let said = host.profile.say(say, &facts, None, &mut BytesMut::new());
         said.map_err(|error| format!("host `{}` cannot be told anything: {error}", host.name))
     }
 }

@@ -132,6 +132,17 @@ pub enum SecondConnection {
     Replace,
 }
 
+/// Which way totals go on a link.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum TotalsWay {
+    /// The acquirer's are answered.
+    #[default]
+    Answer,
+    /// That, and the acquirer is sent ours of each date that is closed.
+    Send,
+}
+
 /// One department.
 #[derive(Clone, Debug)]
 pub struct BillerConfig {
@@ -174,12 +185,17 @@ pub struct HostConfig {
     pub name: String,
     /// Host name or address, and port.
     pub address: String,
+    /// The address that it is dialled from; the system's choice if none.
+    pub source: Option<IpAddr>,
     /// What is said to it, and what its answers mean; has an outward side.
     pub profile: Arc<Profile>,
     /// How frames stand on a connection; never [`Framing::NONE`].
     pub framing: Framing,
     /// What it knows us by; has all that the profile asks for.
     pub own: Own,
+    /// The key file that messages get their MACs by, relative to the store; none if they have none. With one, every message
+    /// about bills and payments has a MAC.
+    pub key_file: Option<PathBuf>,
     /// Bounds of its connections.
     pub bounds: HostBounds,
 }
@@ -275,6 +291,9 @@ pub enum ConfigFault {
     /// An echo that the profile does not lay out.
     #[error("profile `{0}` has no [ours.echo]: leave idle_echo_ms out")]
     NoEcho(String),
+    /// Totals of ours that the profile does not lay out.
+    #[error("profile `{0}` has no [ours.totals]: leave `totals` out")]
+    NoTotals(String),
     /// Keys for MACs that the profile does not have.
     #[error("profile `{0}` has no [mac]: its messages have none to be checked")]
     NoMac(String),

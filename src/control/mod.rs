@@ -21,7 +21,7 @@ use crate::settle::ScrollLine;
 use crate::switch::Resolution;
 
 /// Version of the requests and replies; both sides must agree.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Longest request, its end of line included.
 pub const LINE_BYTES_MAX: u64 = 4 << 20;
@@ -115,7 +115,7 @@ pub enum JournalRequest {
         #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         legs: u32,
     },
-    /// Check every block, the chain of all, and the bill book against it
+    /// Check every block, the chain of all, and the bill books and totals against it
     Verify,
     /// Takes a sealed date away. The `journal prune` command sends this.
     #[command(skip)]

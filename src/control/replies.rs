@@ -7,7 +7,8 @@ use crate::biller::book::Change;
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Rrn, Stan};
 use crate::journal::Verified;
-use crate::switch::{Payment, Reconciled, Record, Totals};
+use crate::settle::Audited;
+use crate::switch::{Closing, Payment, Reconciled, Record, Totals};
 
 /// How the switch is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -151,6 +152,10 @@ pub struct TotalsReply {
     pub reconciled: Option<Reconciled>,
     /// Whether these two agreed.
     pub agree: Option<bool>,
+    /// How our own stand that this link is sent once the date is over; none if it is not.
+    pub closing: Option<Closing>,
+    /// Whether it has agreed to those; none as long as it has not said.
+    pub closing_agrees: Option<bool>,
 }
 
 /// One leg.
@@ -213,12 +218,18 @@ pub struct VerifyReply {
     pub posted: u64,
     /// Bills in the books that a payment of the journal has paid.
     pub paid_bills: u64,
+    /// Totals of a link and a date that are what its legs add up to.
+    pub totals: u64,
+    /// Totals of which legs are pruned here, so that they could not be checked.
+    pub totals_uncheckable: u64,
+    /// The last date of which that may be; none if nothing is pruned.
+    pub totals_pruned_to: Option<BusinessDate>,
 }
 
 impl VerifyReply {
-    /// Tells of a journal and a book that agree.
+    /// Tells of a journal with which books and totals agree.
     #[must_use]
-    pub fn new(verified: &Verified, posted: u64, paid_bills: u64) -> Self {
+    pub fn new(verified: &Verified, audited: &Audited) -> Self {
         Self {
             legs: verified.legs,
             blocks: verified.blocks,
@@ -226,8 +237,11 @@ impl VerifyReply {
             pruned: verified.pruned,
             keys: verified.keys,
             head_hash: hex::encode(verified.head_hash),
-            posted,
-            paid_bills,
+            posted: audited.posted,
+            paid_bills: audited.paid_bills,
+            totals: audited.totals.agree,
+            totals_uncheckable: audited.totals.uncheckable,
+            totals_pruned_to: audited.totals.pruned_to,
         }
     }
 }

@@ -310,6 +310,12 @@ impl Store {
         ranges.into_iter().flat_map(move |(from, end)| store.legs_between(from, end))
     }
 
+    /// All legs that are here, oldest first: those of pruned segments are not.
+    pub fn legs_left(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + use<> {
+        let whole: Vec<bool> = self.0.days().segments().iter().map(|segment| segment.is_whole).collect();
+        self.legs_where(&|number, _| whole.get(number) == Some(&true))
+    }
+
     /// The last `count` legs, oldest first.
     pub fn last_legs(
         &self,

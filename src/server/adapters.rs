@@ -1,6 +1,7 @@
 //! The departments on a wire: one adapter for each that the configuration names, each behind its guard.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,12 +11,14 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use super::keys::{KeyError, read_secret};
 use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583};
 use crate::biller::rest::{Credentials, Rest, RestError, RestSettings};
 use crate::biller::{Adapter, Guarded, Reply};
 use crate::clock::SystemClock;
 use crate::config::{BillerConfig, Config, CredentialSource, HostConfig, RestConfig, Way};
 use crate::ids::BillerCode;
+use crate::vault::{LinkKeyFile, MacKey};
 
 /// The adapters of departments on a wire, by code.
 pub(super) type Adapters = BTreeMap<BillerCode, Arc<dyn Adapter>>;
@@ -44,6 +47,12 @@ pub enum AdapterError {
         "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; is this run by systemd with LoadCredential=?"
     )]
     NoCredentials(String),
+    /// A host's key file cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A host's key file has no key for MACs.
+    #[error("{} has no `mac`: a host's messages get their MACs by it from the beginning", .0.display())]
+    NoMacKey(PathBuf),
     /// The adapter itself.
     #[error(transparent)]
     Rest(#[from] RestError),
@@ -72,7 +81,10 @@ pub(super) fn adapters(
             Way::Rest(rest) => guarded(biller, clock, self::rest(rest).map_err(fault)?),
             Way::Iso8583(behind) => {
                 let Some(host) = config.hosts.iter().find(|host| host.name == behind.host) else { continue };
-                let host = hosts.entry(&host.name).or_insert_with(|| hosting.host(host, &config.time_zone));
+                let host = match hosts.entry(&host.name) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(hosting.host(host, config).map_err(fault)?),
+                };
                 let department = Department {
                     product: behind.product.clone(),
                     currency: biller.terms.currency.to_string(),
@@ -95,19 +107,32 @@ pub(super) struct Hosting {
 }
 
 impl Hosting {
-    fn host(&self, config: &HostConfig, zone: &jiff::tz::TimeZone) -> Arc<Host> {
+    fn host(&self, config: &HostConfig, all: &Config) -> Result<Arc<Host>, AdapterError> {
         let settings = HostSettings {
             name: config.name.clone(),
             address: config.address.clone(),
+            source: config.source,
             profile: Arc::clone(&config.profile),
             framing: config.framing,
             own: config.own.clone(),
-            zone: zone.clone(),
+            key: host_key(config, &all.store)?,
+            zone: all.time_zone.clone(),
             bounds: config.bounds,
             late: Arc::clone(&self.late),
             stop: self.stop.clone(),
         };
-        Host::start(settings, &Handle::current())
+        Ok(Host::start(settings, &Handle::current()))
+    }
+}
+
+fn host_key(config: &HostConfig, store: &Path) -> Result<Option<Arc<MacKey>>, AdapterError> {
+    let Some((file, rule)) = config.key_file.as_ref().zip(config.profile.mac_rule()) else { return Ok(None) };
+    let path = store.join(file);
+    let text = read_secret(&path)?;
+    let keys = LinkKeyFile::parse(&path.display().to_string(), &text, rule.algorithm());
+    match keys.map_err(KeyError::from)?.mac {
+        Some(key) => Ok(Some(Arc::new(key))),
+        None => Err(AdapterError::NoMacKey(path)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::clock::Ticks;
 use crate::desk::{BookDone, BookWork};
 use crate::ids::{LinkName, PaymentKey};
 use crate::journal::Unloading;
-use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray};
+use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray, TotalsAnswer};
 use crate::vault::MacKey;
 
 /// Something for the engine to take in.
@@ -23,6 +23,8 @@ pub(super) enum Input {
     Disconnected(LinkName),
     /// An answer to nothing that we asked.
     Unasked(Box<Stray>),
+    /// An acquirer's answer to totals of ours.
+    TotalsAnswered(Box<TotalsAnswer>),
     /// A biller's outcome.
     Replied(LegId, Outcome),
     /// The operator's word; answered once it is durable.
@@ -33,6 +35,8 @@ pub(super) enum Input {
     Book(BookWork, oneshot::Sender<Result<BookDone, String>>),
     /// Let go of what is sealed, and carry over what is still owed something; answered once that is in the store.
     Unload(Unloading, oneshot::Sender<()>),
+    /// Tell when all that was taken in before is durable.
+    Durable(oneshot::Sender<()>),
     /// A question about the switch's state.
     Inspect(oneshot::Sender<Status>),
     /// Tell when nothing is open and nobody waits.

@@ -234,15 +234,18 @@ impl Operator {
         PaymentReply { payment, card, legs }
     }
 
-    /// Reads the store on a thread where that may take its time.
+    /// Reads the store on a thread where that may take its time. Keys show a turn before it is on disk: what was read is told
+    /// only when it is there.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, String> {
         let store = self.shared.store.clone();
-        tokio::task::spawn_blocking(move || read(&store))
-            .await
-            .map_err(|_| "reading the store failed".to_owned())
+        let found = tokio::task::spawn_blocking(move || read(&store)).await;
+        let (done, durable) = oneshot::channel();
+        self.say(Input::Durable(done)).await?;
+        durable.await.map_err(|_| GOING_DOWN.to_owned())?;
+        found.map_err(|_| "reading the store failed".to_owned())
     }
 
     pub(super) fn known(&self, biller: &BillerCode) -> Result<(), String> {
@@ -274,7 +277,7 @@ impl Operator {
         let check = move |store: &Store| {
             let verified = verify(store).map_err(|error| error.to_string())?;
             let audited = settle::audit(store, &billers).map_err(|error| error.to_string())?;
-            Ok(Reply::Verified(VerifyReply::new(&verified, audited.posted, audited.paid_bills)))
+            Ok(Reply::Verified(VerifyReply::new(&verified, &audited)))
         };
         self.read(check).await?
     }

@@ -166,15 +166,14 @@ impl Engine {
             Input::Connected(link) => written(self.core.connected(now, link)),
             Input::Disconnected(link) => written(self.core.disconnected(now, link)),
             Input::Unasked(stray) => written(self.core.step(now, Event::Unasked(stray))),
+            Input::TotalsAnswered(answer) => written(self.core.step(now, Event::TotalsAnswered(answer))),
             Input::Replied(leg, outcome) => {
                 written(self.core.step(now, Event::BillerReplied { leg, outcome }));
             }
             Input::Operate(operation, done) => {
                 written(self.core.step(now, Event::Operator(operation)));
                 if let Some(done) = done {
-                    self.tell.push(Box::new(move || {
-                        let _ = done.send(());
-                    }));
+                    self.tell_when_durable(done);
                 }
             }
             Input::Resolve(key, resolution, why, done) => {
@@ -192,14 +191,19 @@ impl Engine {
                     written(self.core.carry_over(now, &key));
                 }
                 self.core.desk.unload(writes);
-                self.tell.push(Box::new(move || {
-                    let _ = done.send(());
-                }));
+                self.tell_when_durable(done);
             }
+            Input::Durable(done) => self.tell_when_durable(done),
             Input::Inspect(done) => drop(done.send(inspect::inspect(self))),
             Input::WhenSettled(done) => self.when_settled.push(done),
             Input::Stop => self.stop = true,
         }
+    }
+
+    fn tell_when_durable(&mut self, done: oneshot::Sender<()>) {
+        self.tell.push(Box::new(move || {
+            let _ = done.send(());
+        }));
     }
 
     /// Hands the turn over. Waits while the valve is two turns behind: that is what bounds everything upstream.

@@ -1,14 +1,15 @@
 //! Whether the bill books say what the journal says: every payment that stands has paid its bill, and every bill that a
-//! payment has paid has a payment that stands.
+//! payment has paid has a payment that stands; and whether the totals of links and dates are what the legs add up to.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use super::totals::{TotalsAudited, audit_totals};
 use crate::biller::book;
-use crate::ids::{BillerCode, PaymentKey};
+use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey};
 use crate::journal::{JournalError, Store, ledger};
-use crate::switch::Payment;
+use crate::switch::{Payment, Totals};
 
 /// Times that something which disagrees is read again: live payments change both sides at once, but two reads do not
 /// happen at once.
@@ -51,6 +52,28 @@ pub enum AuditError {
         /// How many there are.
         found: u64,
     },
+    /// Totals are not what the legs add up to.
+    #[error(
+        "the totals of {link} on {date} are stored as {}, but its legs add up to {}: {ADVICE}",
+        words(.stored),
+        words(.counted)
+    )]
+    Totals {
+        /// The business date.
+        date: BusinessDate,
+        /// The link.
+        link: LinkName,
+        /// What the store keeps.
+        stored: Box<Totals>,
+        /// What the legs add up to.
+        counted: Box<Totals>,
+    },
+}
+
+/// Totals in a line, in minor units.
+fn words(Totals { debits, debit_reversals }: &Totals) -> String {
+    let (given_back, back) = (debit_reversals.number, debit_reversals.amount);
+    format!("{} paid ({} in all) and {given_back} given back ({back} in all)", debits.number, debits.amount)
 }
 
 /// What to do about a disagreement.
@@ -64,9 +87,11 @@ pub struct Audited {
     pub posted: u64,
     /// Bills paid by payments of the journal.
     pub paid_bills: u64,
+    /// The totals of links and dates.
+    pub totals: TotalsAudited,
 }
 
-/// Compares the books of `billers` with the journal.
+/// Compares the books of `billers`, and the totals of all links, with the journal.
 ///
 /// # Errors
 ///
@@ -86,6 +111,7 @@ pub fn audit(store: &Store, billers: &[BillerCode]) -> Result<Audited, AuditErro
         let paid = check_book(store, *biller)?;
         audited.paid_bills = audited.paid_bills.saturating_add(paid);
     }
+    audited.totals = audit_totals(store)?;
     Ok(audited)
 }
 

@@ -105,7 +105,7 @@ pub fn write_scroll(
         let heads: Vec<String> =
             line.heads.iter().map(|head| format!("{}:{}", head.head, head.amount.minor())).collect();
         csv.write_record([
-            line.at.civil(zone).to_string().as_str(),
+            line.at.text(zone).as_str(),
             &line.psid,
             &line.amount.minor().to_string(),
             &heads.join("|"),

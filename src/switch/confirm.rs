@@ -42,6 +42,7 @@ impl Switch {
     }
 
     fn post_again(&mut self, now: Now, open: &mut Open, out: &mut Output) {
+        open.payment.reference.get_or_insert_default();
         if !self.is_embedded(&open.payment.biller) {
             // Heads and all: asked again after a restart, it must be the same.
             let (due, what) = (open.due, What::Ordered(Ordered::Post, open.payment.biller));
@@ -118,11 +119,14 @@ impl Switch {
 
     /// It is not posted, and will not be. Where the acquirer has kept the money all the same, people must decide.
     fn refused(&mut self, now: Now, open: Open, reason: Reason, out: &mut Output) {
-        if open.payment.reversal.is_some() {
+        // "Already paid" may be our own posting under another name, unless nothing was sent before this order: who paid,
+        // only people find out. To an acquirer that wants it back it must not be called undone.
+        let sent_before = !open.payment.advice || open.payment.confirmations > 1;
+        let perhaps_ours = reason == Reason::AlreadyPaid && sent_before;
+        if open.payment.reversal.is_some() && !perhaps_ours {
             return self.reversed(now, open, out);
         }
-        // "Already paid" may be our own posting under another name: who paid, only people find out.
-        if open.payment.advice || reason == Reason::AlreadyPaid {
+        if open.payment.advice || perhaps_ours {
             return self.give_up(now, open, reason, out);
         }
         self.decline(now, open, Answer::plain(reason), out);

@@ -10,11 +10,12 @@ use crate::timeouts::until;
 
 /// A biller that is soon found silent, and then asked again: the same, until it says.
 const CONFIRMING: Setup = Setup {
-    reply_timeout_ms: 100,
+    reply_timeout_ms: 400,
     link_lines: "",
     book_lines: "",
     biller_lines: "in_doubt = \"confirm\"\nreversible = false\nretry_ms = 50\nattempts_max = 3",
     drain_timeout_ms: 200,
+    journal_lines: "",
     profile: "onelink",
     book: BOOK,
     bank: None,

@@ -9,11 +9,12 @@ use crate::timeouts::until;
 
 /// A biller that is soon found silent, and asked again soon.
 const HASTY: Setup = Setup {
-    reply_timeout_ms: 100,
+    reply_timeout_ms: 400,
     link_lines: "",
     book_lines: "",
     biller_lines: "retry_ms = 50\nattempts_max = 4\nforward_in_flight_max = 2\nforward_per_second = 1000",
     drain_timeout_ms: 200,
+    journal_lines: "",
     profile: "onelink",
     book: BOOK,
     bank: None,

@@ -8,11 +8,12 @@ use crate::site::{Ordered, Setup, Site, UNPAID, WIRED, posting};
 
 /// A biller that is soon found silent.
 const HASTY: Setup = Setup {
-    reply_timeout_ms: 100,
+    reply_timeout_ms: 400,
     link_lines: "",
     book_lines: "",
     biller_lines: "retry_ms = 50\nattempts_max = 3",
     drain_timeout_ms: 200,
+    journal_lines: "",
     profile: "onelink",
     book: crate::site::BOOK,
     bank: None,

@@ -6,10 +6,10 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
 
-use crate::ledger::scroll;
 use crate::support::DEADLINE;
 use crate::support::bank::{Bank, Slip, network};
 use crate::support::bills::{DATE, import};
+use crate::support::ledger::scroll;
 use crate::support::site::Site;
 
 /// The one with this name or code in a list.
@@ -221,21 +221,21 @@ fn who_speaks_garbage_to_the_control_socket_is_told_so_and_the_daemon_lives() {
         (&b"GET / HTTP/1.1\r\n"[..], "Version"),
         (b"\x00\xff\xfe\n", "Version"),
         (b"{}\n", "Version"),
-        (b"{\"version\":9,\"request\":\"Status\"}\n", "{\"Version\":{\"daemon\":3}}"),
-        (b"{\"version\":3,\"request\":\"Explode\"}\n", "not a request"),
-        (b"{\"version\":3}\n", "not a request"),
+        (b"{\"version\":9,\"request\":\"Status\"}\n", "{\"Version\":{\"daemon\":4}}"),
+        (b"{\"version\":4,\"request\":\"Explode\"}\n", "not a request"),
+        (b"{\"version\":4}\n", "not a request"),
         (
-            b"{\"version\":3,\"request\":{\"Import\":{\"biller\":\"KPEXCISE\",\"rows\":[7]}}}\n",
+            b"{\"version\":4,\"request\":{\"Import\":{\"biller\":\"KPEXCISE\",\"rows\":[7]}}}\n",
             "not a request",
         ),
-        (b"{\"version\":3,\"request\":\"Status\"}", "a request is one line"),
+        (b"{\"version\":4,\"request\":\"Status\"}", "a request is one line"),
     ] {
         let said = say(line);
         assert!(said.contains(want), "{}: {said}", line.escape_ascii());
     }
     // Many questions on one connection, a good one after bad ones.
     let mut stream = open();
-    stream.write_all(b"nonsense\n{\"version\":3,\"request\":\"Status\"}\n").unwrap();
+    stream.write_all(b"nonsense\n{\"version\":4,\"request\":\"Status\"}\n").unwrap();
     let mut lines = BufReader::new(stream).lines();
     assert!(lines.next().unwrap().unwrap().contains("Version"));
     assert!(lines.next().unwrap().unwrap().contains("business_date"));

@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ledger::{Deal, Undo, compare, settle};
+use billswitch::journal::{self, Options, Turn, Write};
+
 use crate::support::Dice;
 use crate::support::bank::{Bank, Slip};
 use crate::support::bills::import;
+use crate::support::ledger::{Deal, Undo, compare, settle};
 use crate::support::site::Site;
 
 /// Places that are tried in the file that holds nearly everything, and in each of those beside it.
@@ -54,7 +56,7 @@ fn stopped_store(site: &Site) -> (PathBuf, Vec<Deal>) {
         .zip(1..)
         .map(|(bill, number)| {
             let slip = Slip { bill: bill.clone(), number };
-            Deal { link: 1, slip, answer: None, undo: Undo::None }
+            Deal::new(1, slip)
         })
         .collect();
     settle(&daemon, &mut deals);
@@ -141,4 +143,31 @@ fn copy_store(from: &Path, site: &Site, flip: Option<(&Path, usize, u8)>) {
         bytes[at] ^= bits;
         std::fs::write(site.store().join(file), bytes).unwrap();
     }
+}
+
+/// Writes the totals of the site's only link and date as `by` more, in good order: only the legs can tell.
+fn miscount(site: &Site, by: i8) {
+    let (store, mut writer) = journal::open(&site.store(), &Options::default()).unwrap();
+    let (key, value) = store.scan(b"Ototals").next().unwrap().unwrap();
+    let (key, mut value) = (key.to_vec(), value.to_vec());
+    // The number of payments, its lowest bits first.
+    value[0] = value[0].wrapping_add_signed(by);
+    let (first_sequence, writes) = (store.next_sequence(), vec![Write::Put { key, value }]);
+    writer.commit(&[Turn { first_sequence, writes, moves_money: true, ..Turn::default() }]).unwrap();
+}
+
+#[test]
+fn totals_that_the_legs_do_not_bear_out_are_found_and_named() {
+    let site = Site::new();
+    let (whole, _) = stopped_store(&site);
+    std::fs::rename(&whole, site.store()).unwrap();
+    let agree = "all 1 are what the legs add up to";
+    assert!(site.run("journal", &["verify"]).ok().contains(agree));
+    for by in [1, -2] {
+        miscount(&site, by);
+        let found = site.run("journal", &["verify"]);
+        assert!(found.code == 1 && found.err.contains("the totals of atmnet on 2026-11-20 are"), "{found:?}");
+    }
+    miscount(&site, 1);
+    assert!(site.run("journal", &["verify"]).ok().contains(agree));
 }

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
-use crate::ledger::{Deal, Undo, compare, settle};
 use crate::support::DEADLINE;
 use crate::support::bank::{Bank, Slip};
 use crate::support::bills::{Bill, import};
+use crate::support::ledger::{Deal, compare, settle};
 use crate::support::site::{Daemon, Site};
 
 /// Answers after which the end is asked for.
@@ -23,7 +23,7 @@ fn pay(daemon: &Daemon, link: u8, bills: &[Bill], count: &dyn Fn()) -> (Vec<Deal
         for bill in some {
             let slip = Slip { bill: bill.clone(), number: NUMBERS.fetch_add(1, Ordering::Relaxed) };
             let sent = bank.send(&slip.payment());
-            deals.push(Deal { link, slip, answer: None, undo: Undo::None });
+            deals.push(Deal::new(link, slip));
             if sent.is_err() {
                 return (deals, refused);
             }

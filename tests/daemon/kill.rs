@@ -1,24 +1,20 @@
 //! SIGKILL under load at random moments: nothing acknowledged is lost, nothing is posted twice.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crate::ledger::{Deal, Undo, compare, settle};
-use crate::support::bank::{Bank, Slip, network};
+use crate::support::Dice;
+use crate::support::bank::{Bank, Slip};
 use crate::support::bills::{Bill, import};
+use crate::support::ledger::{Deal, Undo, compare, settle};
 use crate::support::site::{Daemon, Site};
-use crate::support::{DEADLINE, Dice};
+use crate::support::trade::{self, Trade, slip, until_killed};
 
 const ROUNDS: u64 = 10;
 /// Two on each of three links.
 const CONNECTIONS: usize = 6;
 /// Bills that everybody tries to pay.
 const CONTESTED: u64 = 40;
-
-/// The numbers of slips, for all connections and rounds.
-static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
 /// One connection that trades as fast as it is answered, until the daemon is gone.
 struct Trader {
@@ -32,37 +28,11 @@ struct Trader {
 }
 
 impl Trader {
-    fn trade(mut self, count: &mut dyn FnMut()) -> (Vec<Deal>, Vec<Bill>) {
-        // Only the end of the connection ends it.
-        while self.bout(count).is_ok() {}
-        (self.deals, self.own)
-    }
-
-    /// A few payments at once, then what follows from their answers.
-    fn bout(&mut self, count: &mut dyn FnMut()) -> std::io::Result<()> {
-        let first = self.deals.len();
-        for _ in 0..=self.dice.roll(8) {
-            self.pay()?;
-        }
-        let undone = self.deals[first..].iter().filter(|deal| !matches!(deal.undo, Undo::None)).count();
-        for _ in 0..self.deals.len() - first + undone {
-            self.take(first)?;
-            count();
-        }
-        for place in first..self.deals.len() {
-            self.follow_up(place)?;
-        }
-        Ok(())
-    }
-
     /// Sends one payment, and sometimes its reversal straight behind it.
     fn pay(&mut self) -> std::io::Result<()> {
-        let one = usize::try_from(self.dice.roll(CONTESTED)).unwrap();
         let own = if self.dice.one_in(4) { None } else { self.own.pop() };
-        let bill = own.unwrap_or_else(|| self.contested[one].clone());
-        let slip = Slip { bill, number: NUMBERS.fetch_add(1, Ordering::Relaxed) };
-        let deal = Deal { link: self.link, slip: slip.clone(), answer: None, undo: Undo::None };
-        self.deals.push(deal);
+        let slip = slip(own.unwrap_or_else(|| self.dice.pick(&self.contested).clone()));
+        self.deals.push(Deal::new(self.link, slip.clone()));
         self.bank.send(&slip.payment())?;
         if self.dice.one_in(16) {
             self.deals.last_mut().unwrap().undo = Undo::Asked;
@@ -97,8 +67,7 @@ impl Trader {
             );
         }
         if self.dice.one_in(10) {
-            let inquiry = Slip { number: NUMBERS.fetch_add(1, Ordering::Relaxed), ..slip.clone() };
-            self.bank.send(&inquiry.inquiry())?;
+            self.bank.send(&trade::slip(slip.bill.clone()).inquiry())?;
             let told = self.bank.receive()?;
             if self.deals[place].stands() {
                 assert_eq!((told.code().as_str(), told.at("120.ST").as_str()), ("21", "P"), "{told:?}");
@@ -120,46 +89,41 @@ impl Trader {
     }
 }
 
+impl Trade for Trader {
+    fn bout(&mut self, count: &mut dyn FnMut()) -> std::io::Result<()> {
+        let first = self.deals.len();
+        for _ in 0..=self.dice.roll(8) {
+            self.pay()?;
+        }
+        let undone = self.deals[first..].iter().filter(|deal| deal.taken_back()).count();
+        for _ in 0..self.deals.len() - first + undone {
+            self.take(first)?;
+            count();
+        }
+        (first..self.deals.len()).try_for_each(|place| self.follow_up(place))
+    }
+}
+
 /// Trades on six connections, and kills the daemon at a random moment. Gives what was asked, and what became of it.
 fn round(daemon: &mut Daemon, hands: &mut [Vec<Bill>], contested: &[Bill], dice: &mut Dice) -> Vec<Deal> {
-    let answered = AtomicU64::new(0);
-    let until = 20 + dice.roll(600);
+    let answers = 20 + dice.roll(600);
     // As soon as an answer is in, which is when it must be on disk; or anywhere between two syncs.
     let then = if dice.one_in(2) { Duration::ZERO } else { Duration::from_micros(dice.roll(5000)) };
-    let (loaded, load) = mpsc::channel();
-    let traders: Vec<Trader> = (0..CONNECTIONS)
-        .map(|place| Trader {
-            link: u8::try_from(place % 3).unwrap() + 1,
-            bank: Bank::connect(daemon.address, u8::try_from(place % 3).unwrap() + 1).unwrap(),
-            dice: Dice::new(dice.roll(u64::MAX)),
-            own: std::mem::take(&mut hands[place]),
-            contested: contested.to_vec(),
-            deals: Vec::new(),
-        })
-        .collect();
-    std::thread::scope(|scope| {
-        let trading = traders.into_iter().map(|mut trader| {
-            assert_eq!(trader.bank.ask(&network("001")).code(), "00");
-            let (answered, loaded) = (&answered, loaded.clone());
-            let mut count = move || {
-                if answered.fetch_add(1, Ordering::Relaxed) + 1 == until {
-                    loaded.send(()).unwrap();
-                }
-            };
-            scope.spawn(move || trader.trade(&mut count))
-        });
-        let trading: Vec<_> = trading.collect();
-        load.recv_timeout(DEADLINE).unwrap();
-        std::thread::sleep(then);
-        daemon.kill();
-        let mut deals = Vec::new();
-        for (place, thread) in trading.into_iter().enumerate() {
-            let (more, own) = thread.join().unwrap();
-            hands[place] = own;
-            deals.extend(more);
-        }
-        deals
-    })
+    let traders = hands.iter_mut().zip((1..=3).cycle()).map(|(hand, link)| Trader {
+        link,
+        bank: Bank::signed_on(daemon.address, link),
+        dice: Dice::new(dice.roll(u64::MAX)),
+        own: std::mem::take(hand),
+        contested: contested.to_vec(),
+        deals: Vec::new(),
+    });
+    let traders = until_killed(traders.collect(), answers, then, || daemon.kill());
+    let mut deals = Vec::new();
+    for (hand, trader) in hands.iter_mut().zip(traders) {
+        *hand = trader.own;
+        deals.extend(trader.deals);
+    }
+    deals
 }
 
 /// Starts again; sometimes it is killed while it opens the store.
@@ -178,9 +142,7 @@ fn look_at_bills(daemon: &Daemon, deals: &[Deal]) {
         deals.iter().filter(|deal| deal.stands()).map(|deal| deal.slip.bill.psid.as_str()).collect();
     let mut seen = BTreeSet::new();
     let touched = deals.iter().map(|deal| &deal.slip.bill).filter(|bill| seen.insert(bill.psid.clone()));
-    let slips = touched
-        .map(|bill| Slip { bill: bill.clone(), number: NUMBERS.fetch_add(1, Ordering::Relaxed) })
-        .collect::<Vec<_>>();
+    let slips: Vec<Slip> = touched.map(|bill| slip(bill.clone())).collect();
     let inquiries: Vec<Vec<u8>> = slips.iter().map(Slip::inquiry).collect();
     for (slip, told) in slips.iter().zip(Bank::signed_on(daemon.address, 1).ask_all(&inquiries)) {
         let psid = slip.bill.psid.as_str();
@@ -191,10 +153,7 @@ fn look_at_bills(daemon: &Daemon, deals: &[Deal]) {
 
 #[test]
 fn n38a_killed_at_random_moments_under_load_nothing_acknowledged_is_lost_or_posted_twice() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = std::env::var("BILLSWITCH_SEED").map_or(now.as_secs(), |seed| seed.parse().unwrap());
-    println!("random moments: BILLSWITCH_SEED={seed}");
-    let mut dice = Dice::new(seed);
+    let mut dice = Dice::seeded();
     let site = Site::new();
     let mut bills = import(&site, "KPEXCISE", 4000);
     let contested = bills.split_off(bills.len() - usize::try_from(CONTESTED).unwrap());

@@ -16,13 +16,15 @@ mod crowd;
 mod damage;
 mod days;
 mod drain;
+mod fair;
 mod hunt;
 mod keys;
 mod kill;
-mod ledger;
 mod record;
 mod reload;
 mod soak;
 #[path = "../support/mod.rs"]
 mod support;
+mod ten_thousand;
 mod three_ledgers;
+mod wired;

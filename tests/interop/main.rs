@@ -17,6 +17,7 @@ mod client;
 mod codec;
 mod daemon;
 mod dissector;
+mod hosts;
 mod mac;
 #[path = "../fuzz/mutate.rs"]
 #[allow(dead_code, reason = "only its dice are thrown here")]

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::disk::{Cache, Disk, ext4};
-use crate::ledger::{Deal, compare, settle};
 use crate::load::Load;
 use crate::mounts::{Mounted, skipped};
 use crate::support::Dice;
 use crate::support::bills::import;
+use crate::support::ledger::{Deal, compare, settle};
 use crate::support::site::Site;
 
 /// Bytes of the disk.

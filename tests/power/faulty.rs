@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::ledger::{compare, settle};
 use crate::load::Load;
 use crate::mounts::skipped;
 use crate::support::Dice;
 use crate::support::bills::import;
+use crate::support::ledger::{compare, settle};
 use crate::support::site::Site;
 
 /// As in the C library.

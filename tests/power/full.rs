@@ -1,10 +1,10 @@
 //! A file system without room: the daemon ends, and goes on where it was when there is some.
 
-use crate::ledger::{compare, settle};
 use crate::load::Load;
 use crate::mounts::{Mounted, skipped};
 use crate::support::Dice;
 use crate::support::bills::import;
+use crate::support::ledger::{compare, settle};
 use crate::support::site::Site;
 
 #[test]

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use crate::ledger::{Deal, Undo};
 use crate::support::bank::{Bank, Slip, network};
 use crate::support::bills::Bill;
+use crate::support::ledger::{Deal, Undo};
 use crate::support::{Dice, wait_for};
 
 /// Two on each of three links.
@@ -104,7 +104,7 @@ impl Trader {
             let slip = Slip { bill, number: NUMBERS.fetch_add(1, Ordering::Relaxed) };
             let payment = slip.payment();
             // Before it is sent: what may have arrived is in the ledger.
-            let deal = Deal { link: self.link, slip, answer: None, undo: Undo::None };
+            let deal = Deal::new(self.link, slip);
             self.ledger.lock().unwrap().push(deal);
             self.bank.send(&payment)?;
             sent += 1;

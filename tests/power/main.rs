@@ -13,8 +13,6 @@ mod cut;
 mod disk;
 mod faulty;
 mod full;
-#[path = "../daemon/ledger.rs"]
-mod ledger;
 mod load;
 mod mounts;
 #[path = "../support/mod.rs"]

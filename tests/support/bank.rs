@@ -95,6 +95,11 @@ impl Slip {
         self.request("0201", "500000")
     }
 
+    /// 0220: it was made without asking.
+    pub(crate) fn advice(&self) -> Vec<u8> {
+        self.request("0220", "500000")
+    }
+
     /// 0420 of the payment, or 0421.
     pub(crate) fn reversal(&self, mti: &str) -> Vec<u8> {
         let (stan, amount) = (format!("{:06}", self.number + 500_000), format!("{:012}", self.bill.amount));
@@ -188,6 +193,12 @@ impl Bank {
         let mut bank = Self::connect(to, link).unwrap();
         assert_eq!(bank.ask(&network("001")).code(), "00");
         bank
+    }
+
+    /// One half to receive with and one to send with.
+    pub(crate) fn split(self) -> (Self, Self) {
+        let stream = self.stream.try_clone().unwrap();
+        (self, Self { stream })
     }
 
     /// Sends a frame.

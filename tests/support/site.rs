@@ -102,9 +102,14 @@ impl Site {
         ran(&mut self.command(sub, args))
     }
 
-    /// Runs `billswitch replay ARGS`, which has no configuration.
+    /// Runs a command that has no configuration.
+    pub(crate) fn run_plain(&self, sub: &str, args: &[&str]) -> Ran {
+        ran(Command::new(env!("CARGO_BIN_EXE_billswitch")).arg(sub).args(args).stdin(Stdio::null()))
+    }
+
+    /// Runs `billswitch replay ARGS`.
     pub(crate) fn replay(&self, args: &[&str]) -> Ran {
-        ran(Command::new(env!("CARGO_BIN_EXE_billswitch")).arg("replay").args(args).stdin(Stdio::null()))
+        self.run_plain("replay", args)
     }
 
     /// `ctl … --json`, having succeeded.

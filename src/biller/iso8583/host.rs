@@ -1,6 +1,7 @@
 //! One host: its connections, and what has left by them.
 
 use std::hash::BuildHasher;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::clock::{SystemClock, Ticks};
 use crate::iso8583::Framing;
 use crate::profile::{Own, Profile};
 use crate::switch::Order;
+use crate::vault::MacKey;
 
 /// How often what is overdue is looked for.
 const OVERDUE_EVERY: Duration = Duration::from_millis(100);
@@ -27,12 +29,16 @@ pub struct HostSettings {
     pub name: String,
     /// Host name or address, and port.
     pub address: String,
+    /// The address that it is dialled from; the system's choice if none.
+    pub source: Option<IpAddr>,
     /// What is said, and what its answers mean; with an outward side.
     pub profile: Arc<Profile>,
     /// How frames stand on a connection.
     pub framing: Framing,
     /// What it knows us by.
     pub own: Own,
+    /// What messages get their MACs by, and answers are judged by; none if they have none.
+    pub key: Option<Arc<MacKey>>,
     /// Where the switch is: local times are told in it.
     pub zone: jiff::tz::TimeZone,
     /// Bounds.
@@ -52,6 +58,8 @@ pub struct HostHealth {
     pub in_flight: usize,
     /// Answers that were to nothing that was awaited.
     pub unmatched: u64,
+    /// Messages without a MAC where one is due, or with a wrong one: they may be anybody's, and nothing is taken from them.
+    pub mac_refused: u64,
     /// What went wrong last, and when.
     pub last_error: Option<(String, crate::clock::UnixMillis)>,
 }
@@ -74,6 +82,7 @@ pub(super) struct Shared {
     /// Numbers of connections.
     connections: AtomicU64,
     unmatched: AtomicU64,
+    mac_refused: AtomicU64,
     last_error: Mutex<Option<(String, crate::clock::UnixMillis)>>,
     told: Mutex<Vec<Signal>>,
 }
@@ -95,6 +104,7 @@ impl Host {
             numbers: AtomicU64::new(clock.now().wall.0),
             connections: AtomicU64::new(0),
             unmatched: AtomicU64::new(0),
+            mac_refused: AtomicU64::new(0),
             last_error: Mutex::new(None),
             told: Mutex::new(Vec::new()),
         });
@@ -128,6 +138,7 @@ impl Host {
             signed_on: self.shared.signed_on.load(Ordering::SeqCst),
             in_flight: self.shared.awaiting().live(),
             unmatched: self.shared.unmatched.load(Ordering::Relaxed),
+            mac_refused: self.shared.mac_refused.load(Ordering::Relaxed),
             last_error: lock(&self.shared.last_error).clone(),
         }
     }
@@ -184,6 +195,10 @@ impl Shared {
 
     pub(super) fn count_unmatched(&self) {
         self.unmatched.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_mac_refused(&self) {
+        self.mac_refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn note(&self, what: String) {

@@ -110,9 +110,11 @@ impl Site {
         let settings = HostSettings {
             name: "gas".to_owned(),
             address: listener.local_addr().unwrap().to_string(),
+            source: None,
             profile: profile(),
             framing: Framing::default(),
             own: own.into_iter().map(|(name, own)| (name.to_owned(), own.to_owned())).collect::<Own>(),
+            key: None,
             zone: jiff::tz::TimeZone::UTC,
             bounds,
             late: late_reply,

@@ -82,7 +82,7 @@ pub(super) fn show(books: &mut Books, psid: &str, json: bool, zone: &TimeZone) -
 fn bill_text(found: &BillFound, zone: &TimeZone) -> String {
     let bill = &found.bill;
     let paid = found.paid_by.as_ref().map_or_else(String::new, |(key, posting)| {
-        format!("{} by {key}, receipt {}", posting.at.civil(zone), posting.receipt)
+        format!("{} by {key}, receipt {}", posting.at.text(zone), posting.receipt)
     });
     let facts = pairs([
         ("PSID", found.psid.to_string()),
@@ -97,7 +97,7 @@ fn bill_text(found: &BillFound, zone: &TimeZone) -> String {
     ]);
     let mut rows = table(&["time", "what", "why"]);
     for note in &found.notes {
-        rows.add_row([note.at.civil(zone).to_string(), note.did.to_string(), note.why.to_string()]);
+        rows.add_row([note.at.text(zone), note.did.to_string(), note.why.to_string()]);
     }
     let dropped = match found.notes_dropped {
         0 => String::new(),

@@ -22,22 +22,24 @@ use acts::{BillAct, Changes};
 const AFTER_HELP: &str = "\
 Examples:
   billswitch book import KPEXCISE bills.csv             new and changed bills
-  billswitch book import KPEXCISE all.csv --full        the same, and unpaid bills not in the file are withdrawn
+  billswitch book import KPEXCISE all.csv --full        and unpaid bills not in it are withdrawn
   billswitch book search KPEXCISE --state overdue
   billswitch book show KPEXCISE 11011000000000000
-  billswitch book cancel KPEXCISE 11011000000000000 --why 'issued twice, letter 114 of the department'
-  billswitch book correct KPEXCISE 11011000000000000 --amount-within-due 90000 --heads B01401:90000 --why '…'
-  billswitch book reissue KPEXCISE 11011000000000000 --due-date 2027-01-15 --expiry-date 2027-02-15 --why '…'
+  billswitch book cancel KPEXCISE 11011000000000000 --why 'issued twice, letter 114'
+  billswitch book correct KPEXCISE 11011000000000000 --why 'letter 115' \\
+    --amount-within-due 90000 --heads B01401:90000
+  billswitch book reissue KPEXCISE 11011000000000000 --why 'letter 116' \\
+    --due-date 2027-01-15 --expiry-date 2027-02-15
   billswitch book export KPEXCISE --date 2026-11-20 > scroll.csv
   billswitch book export KPEXCISE --date 2026-11-20 --heads
   billswitch book unpaid KPEXCISE > unpaid.csv
 
 A bill file is CSV with the header
   psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,heads,status
-Amounts are in minor units, heads are head:amount|head:amount and sum to amount_within_due, status is U, P or B.
+Amounts are in minor units, heads are head:amount|head:amount and sum to amount_within_due, status is U, P or B. \
 Importing again updates what changed. It never un-pays a bill, and never brings back one that an operator cancelled.
 
-Exit status: 0 done, 1 a line is bad (nothing was imported, or with --skip-bad all the others were) or it was refused,
+Exit status: 0 done, 1 a line is bad (nothing was imported, or with --skip-bad all the others were) or it was refused, \
 2 it cannot be done.";
 
 /// What `book` takes.

@@ -22,7 +22,7 @@ use crate::iso8583::{self, Decoded, Dialect, Framing, JsonError, Message, Mirror
     after_long_help = "Examples:\n  \
         billswitch convert --dialect iso87-ascii --to iso87-bcd message.hex\n  \
         billswitch convert --dialect onelink --to iso87-ascii-binary-bitmap --drop-unknown message.hex\n  \
-        billswitch convert --dialect iso87-ascii --to tpdu-pos --framing 'binary 2' --raw message.hex > message.bin\n  \
+        billswitch convert --dialect iso87-ascii --to tpdu-pos --framing 'binary 2' --raw m.hex > m.bin\n  \
         billswitch convert --to iso87-ascii message.hex | billswitch decode --dialect iso87-ascii -\n\n\
         The output holds card data, as the input does.\n\n\
         Exit code: 0 if every message was written, 2 if one was refused or does not fit, 1 if there was nothing to convert."

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::bank::{Bank, Frame, Slip};
-use crate::support::bills::DATE;
-use crate::support::site::{Daemon, Site};
+use super::bank::{Bank, Frame, Slip};
+use super::bills::DATE;
+use super::site::{Daemon, Site};
 
 /// A reversal as the client knows it.
 #[derive(Clone, Debug)]
@@ -27,10 +27,41 @@ pub(crate) struct Deal {
 }
 
 impl Deal {
+    /// A payment that is about to be sent.
+    pub(crate) const fn new(link: u8, slip: Slip) -> Self {
+        Self { link, slip, answer: None, undo: Undo::None }
+    }
+
     /// Approved, and not taken back.
     pub(crate) fn stands(&self) -> bool {
         let approved = self.answer.as_ref().is_some_and(|answer| answer.code() == "00");
-        approved && matches!(self.undo, Undo::None)
+        approved && !self.taken_back()
+    }
+
+    /// Its reversal was sent.
+    pub(crate) const fn taken_back(&self) -> bool {
+        !matches!(self.undo, Undo::None)
+    }
+
+    /// DE 39 of its latest answer; empty without one.
+    pub(crate) fn code(&self) -> String {
+        self.answer.as_ref().map_or_else(String::new, Frame::code)
+    }
+
+    /// Notes an answer of a switch whose department may fail. An approval is for good, and so is a refusal that is the
+    /// payment's own.
+    pub(crate) fn hear(&mut self, answer: Frame) {
+        if let Some(before) = &self.answer {
+            let stays = !["68", "91", "96"].contains(&before.code().as_str());
+            assert!(!stays || *before == answer, "{self:?} is told {answer:?}");
+        }
+        self.answer = Some(answer);
+    }
+
+    /// Notes the answer to its reversal.
+    pub(crate) fn hear_undone(&mut self, answer: Frame) {
+        assert_eq!(answer.code(), "00", "a reversal is stored, whatever comes of it: {self:?}");
+        self.undo = Undo::Answered(answer);
     }
 }
 
@@ -71,6 +102,13 @@ type Line = (String, u64, String, String);
 
 /// Book, scroll, journal and the clients' ledger: exactly the payments that stand, one a bill.
 pub(crate) fn compare(site: &Site, billers: &[&str], deals: &[Deal]) {
+    let total = compare_scrolls(site, billers, deals);
+    let verified = site.ctl(&["journal", "verify"]);
+    assert_eq!((&verified["posted"], &verified["paid_bills"]), (&total.into(), &total.into()));
+}
+
+/// Scrolls of books and the clients' ledger: exactly the payments that stand, one a bill. Gives how many those are.
+pub(crate) fn compare_scrolls(site: &Site, billers: &[&str], deals: &[Deal]) -> u64 {
     let mut standing: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
     for deal in deals.iter().filter(|deal| deal.stands()) {
         let (bill, answer) = (&deal.slip.bill, deal.answer.as_ref().unwrap());
@@ -86,8 +124,7 @@ pub(crate) fn compare(site: &Site, billers: &[&str], deals: &[Deal]) {
         assert_eq!(bills.len(), ledger.len(), "a bill was paid twice");
         assert!(ledger == scroll(site, biller), "the scroll of {biller} is not what the clients were told");
     }
-    let verified = site.ctl(&["journal", "verify"]);
-    assert_eq!((&verified["posted"], &verified["paid_bills"]), (&total.into(), &total.into()));
+    u64::try_from(total).unwrap()
 }
 
 /// The scroll of the first business date, sorted; the heads of each line sum to its amount.
