@@ -154,7 +154,7 @@ impl World<'_> {
                 self.note(|| format!("the operator has this read anew: {file:?}"));
                 self.file = *file;
                 self.auditor.configured(file);
-                let billers = fresh.billers.into_iter().map(|biller| biller.terms).collect();
+                let billers = self.site.terms_in(&fresh).collect();
                 let links = fresh.links.iter().map(|link| link.terms).collect();
                 let links = if half { Vec::new() } else { links };
                 self.input(Input::Operate(Operation::Configure { links, billers }));

@@ -130,17 +130,24 @@ impl Site {
 
     /// The billers' terms, likewise.
     pub(super) fn biller_terms(&self, file: &File) -> Vec<BillerTerms> {
-        let terms = self.config.billers.iter().map(|biller| biller.terms.clone());
-        let terms = self.billers.iter().zip(terms).enumerate();
-        let terms = terms.map(|(place, (biller, terms))| BillerTerms {
-            // A host is asked for the bill first; so is only one of these.
-            looks_up_first: matches!(biller.manner, Manner::Book | Manner::LookedUp),
+        let terms = self.terms_in(&self.config).enumerate();
+        let terms = terms.map(|(place, terms)| BillerTerms {
             currency: short(file.currency(place)),
             attempts_max: file.attempts_max,
             forward_per_second: file.per_second,
             ..terms
         });
         terms.collect()
+    }
+
+    /// The billers' terms in a configuration. It says of a host that it is asked for the bill first; of these only one is.
+    pub(super) fn terms_in(&self, config: &Config) -> impl Iterator<Item = BillerTerms> {
+        let manners = self.billers.iter().map(|biller| biller.manner);
+        let terms = config.billers.iter().map(|biller| biller.terms.clone()).zip(manners);
+        terms.map(|(terms, manner)| BillerTerms {
+            looks_up_first: matches!(manner, Manner::Book | Manner::LookedUp),
+            ..terms
+        })
     }
 
     /// The place of a biller among the world's.
