@@ -47,7 +47,9 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::DateOfToday
         | Defect::ShedReversals
         | Defect::IgnoreDisk
-        | Defect::PutOff => 80,
+        | Defect::PutOff
+        | Defect::ReloadByHalves
+        | Defect::TakeFaultyFile => 80,
         Defect::ForgetLateApproval | Defect::ForwardAtOnce | Defect::BadRecordBlocks => 500,
         Defect::ReuseLegNumbers => 1_000,
     }

@@ -42,6 +42,7 @@ impl World<'_> {
                 self.input(Input::Operate(Operation::Block(code)));
                 self.after(for_ms, Happening::Unblock(code));
             }
+            Move::Reload(file) => self.reload(&file),
             Move::CutOver => {
                 self.note(|| "the operator moves the business date".to_owned());
                 self.input(Input::Operate(Operation::CutOver));
@@ -331,7 +332,7 @@ impl World<'_> {
         self.note(|| format!("the process starts for the {incarnation}. time"));
         self.auditor.restarted(&self.disk);
         let (plan, defect) = (self.plan, self.defect);
-        match Daemon::start(self.site, &self.disk, plan, incarnation, now_ms, wall, defect) {
+        match Daemon::start(self.site, &self.disk, (plan, &self.file), incarnation, now_ms, wall, defect) {
             Ok(daemon) => {
                 self.daemon = Some(daemon);
                 self.tell_of_outside();

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::defect::Defect;
+use super::file::File;
 use super::plan::Plan;
 use super::site::Site;
 use crate::biller::book::BookError;
@@ -70,7 +71,7 @@ impl Daemon {
     pub(super) fn start(
         site: &Site,
         disk: &MemoryDisk,
-        plan: &Plan,
+        (plan, file): (&Plan, &File),
         incarnation: u64,
         now_ms: u64,
         wall: UnixMillis,
@@ -80,9 +81,9 @@ impl Daemon {
         let standing = Standing::load(&store, Site::first_date)?;
         let blocked = standing.blocked.iter().copied();
         let hurries = defect == Some(Defect::ForwardAtOnce);
-        let terms =
-            site.biller_terms(plan.attempts_max).map(|terms| if hurries { at_once(terms) } else { terms });
-        let switch = Switch::new(site.link_terms(), terms, blocked, standing.date)
+        let terms = site.biller_terms(file).into_iter();
+        let terms = terms.map(|terms| if hurries { at_once(terms) } else { terms });
+        let switch = Switch::new(site.link_terms(file), terms, blocked, standing.date)
             .numbering_from(store.next_sequence());
         let switch = standing.resume(switch, wall);
         let mut core = Core::new(store.clone(), switch, &standing, Box::new(|_| ()));

@@ -40,6 +40,8 @@ impl World<'_> {
         let bought = Bought {
             number: intent.number,
             biller: biller.code,
+            place: intent.biller,
+            link: intent.link,
             embedded: biller.manner == Manner::Book,
             looked_up: biller.manner == Manner::LookedUp,
             consumer: consumer(intent.bill),

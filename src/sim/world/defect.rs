@@ -66,6 +66,10 @@ pub enum Defect {
     PutOff,
     /// Nothing goes out to a biller that has not answered the order before.
     BadRecordBlocks,
+    /// Of a new configuration only what it says of billers is taken over.
+    ReloadByHalves,
+    /// What can be understood of a faulty configuration is taken over.
+    TakeFaultyFile,
 }
 
 impl Defect {
@@ -102,5 +106,7 @@ impl Defect {
         Self::ForwardAtOnce,
         Self::PutOff,
         Self::BadRecordBlocks,
+        Self::ReloadByHalves,
+        Self::TakeFaultyFile,
     ];
 }

@@ -10,6 +10,7 @@ mod daemon;
 mod deals;
 mod defect;
 mod dice;
+mod file;
 mod frames;
 mod history;
 mod minimise;
@@ -43,6 +44,7 @@ use billers::Biller;
 use daemon::{Daemon, Input, Waiter};
 use deals::Deal;
 use dice::Dice;
+use file::File;
 use history::History;
 
 /// After the faults have stopped, everything must have come to its end within this.
@@ -166,6 +168,8 @@ struct World<'a> {
     waiting: Vec<Waiter>,
     outstanding: Vec<Sent>,
     auditor: Auditor,
+    /// The operator's file, as last taken over.
+    file: File,
     history: History,
     healed: bool,
     disk_low: bool,
@@ -207,11 +211,13 @@ impl<'a> World<'a> {
             waiting: Vec::new(),
             outstanding: Vec::new(),
             auditor: Auditor::default(),
+            file: File::plain(plan.attempts_max),
             history: History::new(keep_history),
             healed: false,
             disk_low: false,
             resolved: false,
         };
+        world.auditor.configured(&world.file);
         world.at(0, Happening::Start);
         for link in 0..site.links.len() {
             world.at(10, Happening::Connect(link));

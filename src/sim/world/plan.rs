@@ -2,6 +2,7 @@
 //! begins, so that a run can be repeated with some of it left out.
 
 use super::dice::{Dice, number_of};
+use super::file::{Blunder, File};
 use super::outage;
 use crate::bounds::Sealing;
 
@@ -188,6 +189,8 @@ pub(super) enum Move {
     NetworkCutsOver { link: usize },
     /// The operator moves the business date.
     CutOver,
+    /// The operator changes the file and has it read anew.
+    Reload(File),
     /// An acquirer sends what it has counted. `advice`: 0520 rather than 0500.
     Totals { link: usize, advice: bool },
 }
@@ -228,7 +231,7 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         if Dice::of(seed, &[11]).one_in(OUTAGES_ONE_IN) {
-            return outage::plan(seed);
+            return with_reloads(outage::plan(seed));
         }
         let mut dice = Dice::of(seed, &[1]);
         let heal_at_ms = dice.between(8_000, 30_000);
@@ -270,13 +273,36 @@ impl Plan {
         }
         moves.sort_by_key(|(at, _)| *at);
         let attempts_max = u16::try_from(dice.between(2, 7)).unwrap_or(4);
-        Self { seed, moves, rates, heal_at_ms, attempts_max, bad_records: false, sealing: SEALING }
+        let bad_records = false;
+        with_reloads(Self { seed, moves, rates, heal_at_ms, attempts_max, bad_records, sealing: SEALING })
     }
 
     /// Whether its biller says nothing about this payment, whatever it is told.
     pub(super) fn is_bad(&self, key: &[u8]) -> bool {
         self.bad_records && Dice::of(self.seed, &[13, number_of(key)]).one_in(20)
     }
+}
+
+/// On some days the operator changes the file while payments run, and does not always get it right.
+fn with_reloads(mut plan: Plan) -> Plan {
+    let mut dice = Dice::of(plan.seed, &[14]);
+    if !dice.one_in(6) {
+        return plan;
+    }
+    for _ in 0..dice.between(1, 3) {
+        let at = dice.between(300, plan.heal_at_ms.saturating_sub(2_000));
+        let faults = [Blunder::Cut, Blunder::OutOfBounds, Blunder::Elsewhere, Blunder::Gone];
+        let file = File {
+            attempts_max: u16::try_from(dice.between(2, 7)).unwrap_or(4),
+            per_second: u32::try_from(dice.between(3, 12)).unwrap_or(5),
+            foreign: dice.one_in(2).then(|| [1, 3, 4].get(dice.index(3)).copied().unwrap_or(1)),
+            narrow: dice.one_in(2).then(|| dice.index(LINKS)),
+            fault: faults.get(dice.index(8)).copied(),
+        };
+        plan.moves.push((at, Move::Reload(file)));
+    }
+    plan.moves.sort_by_key(|(at, _)| *at);
+    plan
 }
 
 /// A payment at one of the first so many billers; most are at the one in focus, if one is.

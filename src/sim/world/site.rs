@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
+use super::file::{File, read};
 use crate::biller::book::Row;
-use crate::config::{SpecError, Specs};
+use crate::config::{Config, ConfigError, SpecError, Specs, can_take_over};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::money::MinorUnits;
 use crate::profile::Profile;
-use crate::switch::{
-    Bill, BillStatus, BillerTerms, HeadAmount, HeadRule, InDoubt, LinkTerms, Part, Reference, Rules, Share,
-};
+use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, LinkTerms, Reference};
 use crate::vault::{Vault, VaultError};
 
 /// Why the world cannot be set up.
@@ -21,6 +20,9 @@ pub enum SiteError {
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The operator's file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 /// How a biller of the world behaves, faults apart.
@@ -49,6 +51,8 @@ pub(super) struct BillerSite {
 
 /// What all runs share.
 pub struct Site {
+    /// What it is started with.
+    config: Config,
     pub(super) profile: Profile,
     pub(super) vault: Vault,
     pub(super) links: Vec<LinkName>,
@@ -63,10 +67,6 @@ impl std::fmt::Debug for Site {
 
 /// How long a biller may take, in milliseconds.
 pub(super) const REPLY_TIMEOUT_MS: u64 = 2_000;
-/// Orders owed that are at a biller at once.
-pub(super) const FORWARD_IN_FLIGHT_MAX: u32 = 3;
-/// Orders owed that are given a second.
-pub(super) const FORWARD_PER_SECOND: u32 = 5;
 /// Bills that are asked for on most days, and all that there are in the book.
 pub(super) const BILLS: u64 = 12;
 const FIRST_DATE: i32 = 20_777;
@@ -82,18 +82,23 @@ impl Site {
         let specs = Specs::new(None);
         let profile = specs.profile("onelink")?;
         let biller = |code: &str, manner| BillerSite { code: code.parse().unwrap_or_default(), manner };
+        let links =
+            ["atmnet", "northbank", "southbank"].map(|name| name.parse().unwrap_or_default()).to_vec();
+        let billers = vec![
+            biller("BOOK", Manner::Book),
+            biller("PLAIN", Manner::Plain),
+            biller("LOOKEDUP", Manner::LookedUp),
+            biller("ONEWAY", Manner::OneWay),
+            biller("CONFIRMS", Manner::Confirms),
+            biller("FORGETFUL", Manner::Forgetful),
+        ];
+        let config = read(&File::plain(1), &links, &billers)?;
         Ok(Arc::new(Self {
+            config,
             profile,
             vault: Vault::parse("the simulation's keys", KEYS)?,
-            links: ["atmnet", "northbank", "southbank"].map(|name| name.parse().unwrap_or_default()).to_vec(),
-            billers: vec![
-                biller("BOOK", Manner::Book),
-                biller("PLAIN", Manner::Plain),
-                biller("LOOKEDUP", Manner::LookedUp),
-                biller("ONEWAY", Manner::OneWay),
-                biller("CONFIRMS", Manner::Confirms),
-                biller("FORGETFUL", Manner::Forgetful),
-            ],
+            links,
+            billers,
         }))
     }
 
@@ -103,29 +108,45 @@ impl Site {
             .unwrap_or_else(|_| BusinessDate::new(jiff::civil::Date::ZERO))
     }
 
-    /// The links' terms.
-    pub(super) fn link_terms(&self) -> impl Iterator<Item = LinkTerms> + '_ {
-        self.links.iter().map(|name| LinkTerms { name: *name, in_flight_max: 12, totals: None })
+    /// The configuration in a file, if it can be taken over.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub(super) fn take_over(&self, file: &File) -> Result<Config, String> {
+        let fresh = self.read(file).map_err(|error| error.to_string())?;
+        can_take_over(&self.config, &fresh).map(|()| fresh)
     }
 
-    /// The billers' terms.
-    pub(super) fn biller_terms(&self, attempts_max: u16) -> impl Iterator<Item = BillerTerms> + '_ {
-        self.billers.iter().map(move |biller| BillerTerms {
-            code: biller.code,
-            embedded: biller.manner == Manner::Book,
-            looks_up_first: matches!(biller.manner, Manner::Book | Manner::LookedUp),
-            currency: short("586"),
-            surcharge_head: None,
-            rules: Arc::new(rules(biller.manner)),
-            reply_timeout_ms: REPLY_TIMEOUT_MS,
-            reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
-            in_doubt: if biller.manner == Manner::Confirms { InDoubt::Confirm } else { InDoubt::Reverse },
-            retry_ms: 200,
-            attempts_max,
-            forward_age_max_ms: 3_600_000,
-            forward_in_flight_max: FORWARD_IN_FLIGHT_MAX,
-            forward_per_second: FORWARD_PER_SECOND,
-            in_doubt_max: 1_000,
+    fn read(&self, file: &File) -> Result<Config, ConfigError> {
+        read(file, &self.links, &self.billers)
+    }
+
+    /// The links' terms by a file, as far as it says other than that with which the world was set up.
+    pub(super) fn link_terms(&self, file: &File) -> Vec<LinkTerms> {
+        let terms = self.config.links.iter().map(|link| link.terms).enumerate();
+        terms.map(|(place, terms)| LinkTerms { in_flight_max: file.waiting_max(place), ..terms }).collect()
+    }
+
+    /// The billers' terms, likewise.
+    pub(super) fn biller_terms(&self, file: &File) -> Vec<BillerTerms> {
+        let terms = self.terms_in(&self.config).enumerate();
+        let terms = terms.map(|(place, terms)| BillerTerms {
+            currency: short(file.currency(place)),
+            attempts_max: file.attempts_max,
+            forward_per_second: file.per_second,
+            ..terms
+        });
+        terms.collect()
+    }
+
+    /// The billers' terms in a configuration. It says of a host that it is asked for the bill first; of these only one is.
+    pub(super) fn terms_in(&self, config: &Config) -> impl Iterator<Item = BillerTerms> {
+        let manners = self.billers.iter().map(|biller| biller.manner);
+        let terms = config.billers.iter().map(|biller| biller.terms.clone()).zip(manners);
+        terms.map(|(terms, manner)| BillerTerms {
+            looks_up_first: matches!(manner, Manner::Book | Manner::LookedUp),
+            ..terms
         })
     }
 
@@ -138,20 +159,6 @@ impl Site {
     pub(super) fn rows() -> Vec<Row> {
         (0..BILLS).map(|number| Row { psid: consumer(number).into(), bill: bill(0, number) }).collect()
     }
-}
-
-/// One department's heads come from a rule, which must sum to every amount, also of what is sent again.
-fn rules(manner: Manner) -> Rules {
-    let head = |name: &str, part| HeadRule { head: short(name), part };
-    let heads = match manner {
-        Manner::OneWay => vec![
-            head("B01401", Part::Fixed(minor_units(300))),
-            head("B02372", Part::Percent(Share(1_234))),
-            head("C03845", Part::Remainder),
-        ],
-        Manner::Book | Manner::Plain | Manner::LookedUp | Manner::Confirms | Manner::Forgetful => Vec::new(),
-    };
-    Rules { heads, ..Rules::default() }
 }
 
 /// What a bill is called.

@@ -7,12 +7,14 @@ mod pace;
 mod queue;
 mod seen;
 mod stored;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use closing::{Belief, Lines};
 pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
 
+use super::file::File;
 use super::frames::{Heard, Numbers};
 use crate::journal::MemoryDisk;
 use stored::{is_due, paid_in_book, tag};
@@ -88,6 +90,10 @@ pub(super) struct Auditor {
     owed: queue::Owed,
     drained: queue::Drained,
     owed_at_heal: usize,
+    /// The operator's files, by when each was read; the first is that of the start.
+    files: Vec<(u64, File)>,
+    /// Payments of each link that were begun at their billers and are not answered, by when.
+    waiting: BTreeMap<usize, BTreeMap<Vec<u8>, u64>>,
     clock_set: bool,
 }
 
@@ -166,6 +172,7 @@ impl Auditor {
     /// The links' sessions are over.
     pub(super) fn signed_off(&mut self, link: usize) {
         self.signed_on.remove(&link);
+        self.waiting.remove(&link);
     }
 
     /// An answer to request `number` leaves on a connection.
@@ -215,6 +222,9 @@ impl Auditor {
     }
 
     fn answers_payment(&mut self, asked: &Asked, code: &str, disk: &MemoryDisk) {
+        if let Some(key) = asked.key.as_deref() {
+            self.waits_no_more(asked.link, key);
+        }
         let gated = code == "91" && !self.signed_on.contains(&asked.link);
         let Some(key) = asked.key.as_deref() else { return };
         let Some(account) = self.accounts.get_mut(key) else { return };
@@ -254,6 +264,9 @@ impl Auditor {
                 }
             }
             _ => {
+                if first && code == "13" {
+                    self.refused_for_its_amount(&account);
+                }
                 let doubtful = account.posts_left > 0 && !account.refused && !account.wanted_back;
                 self.hold(3, !doubtful, || {
                     format!(
@@ -296,6 +309,9 @@ impl Auditor {
         self.paces(&ordered);
         if ordered.owed {
             self.is_in_turn(&ordered.key, disk);
+        }
+        if ordered.posts {
+            self.begins_at_its_biller(&ordered);
         }
         let Ordered { leg, key, posts, owed: _, amount, date, heads } = ordered;
         let once = self.orders.insert(leg);
@@ -363,6 +379,7 @@ impl Auditor {
     /// The process has started again: what had left must be there.
     pub(super) fn restarted(&mut self, disk: &MemoryDisk) {
         self.signed_on.clear();
+        self.waiting.clear();
         let lost = |(key, account): &(&Vec<u8>, &Account)| {
             let tag = tag(disk, key);
             let approval = account.approved && !tag.is_some_and(|tag| b"PvVXc".contains(&tag));

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use super::{Account, Auditor, Ordered};
 use crate::ids::BillerCode;
-use crate::sim::world::site::FORWARD_PER_SECOND;
 
 /// More may leave at once than the pace says, for a slow commit holds up some turns: as many as wait for it, and what is due
 /// when it is over.
@@ -46,7 +45,9 @@ impl Auditor {
             latest.pop_front();
         }
         latest.push_back(now_ms);
-        let (left, most) = (latest.len(), usize::try_from(FORWARD_PER_SECOND).unwrap_or_default());
+        let left = latest.len();
+        let most = self.files_since(now_ms.saturating_sub(1_000)).map(|file| file.per_second).max();
+        let most = usize::try_from(most.unwrap_or_default()).unwrap_or_default();
         self.hold(6, left <= most.saturating_add(HELD_UP), || {
             format!("{left} orders that were owed left for {biller} within a second")
         });

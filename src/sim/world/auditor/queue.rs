@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Account, Auditor, is_due};
 use crate::ids::BillerCode;
 use crate::journal::MemoryDisk;
-use crate::sim::world::site::{FORWARD_IN_FLIGHT_MAX, FORWARD_PER_SECOND, REPLY_TIMEOUT_MS};
+use crate::sim::world::file::FORWARD_IN_FLIGHT_MAX;
+use crate::sim::world::site::REPLY_TIMEOUT_MS;
 
 /// Beside the pace: pauses between orders that failed, and a process that is just starting.
 const SLACK_MS: u64 = 45_000;
@@ -64,7 +65,8 @@ impl Auditor {
         let silent = self.drained.iter().filter(|(key, _)| bad(key)).count();
         let (all, silent) = (count(self.drained.len()), count(silent));
         self.drained.retain(|(key, _)| !bad(key));
-        let paced = all.saturating_mul(1_000).div_ceil(FORWARD_PER_SECOND.into());
+        let per_second = self.files.last().map_or(1, |(_, file)| file.per_second);
+        let paced = all.saturating_mul(1_000).div_ceil(per_second.into());
         let held_up =
             silent.saturating_mul(REPLY_TIMEOUT_MS.saturating_mul(7)).div_ceil(FORWARD_IN_FLIGHT_MAX.into());
         paced.saturating_add(held_up).saturating_add(SLACK_MS)

@@ -8,6 +8,9 @@ use crate::sim::world::frames::Numbers;
 pub(in crate::sim::world) struct Bought {
     pub(in crate::sim::world) number: u64,
     pub(in crate::sim::world) biller: BillerCode,
+    /// The biller, and the acquirer's link, by place.
+    pub(in crate::sim::world) place: usize,
+    pub(in crate::sim::world) link: usize,
     /// Its bills are in our own book.
     pub(in crate::sim::world) embedded: bool,
     /// Its biller is asked for the bill first, also when the payment is made already.

@@ -1,0 +1,176 @@
+//! The operator's configuration file: read, checked and taken over as the server does it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::daemon::Input;
+use super::site::{BillerSite, Manner, REPLY_TIMEOUT_MS};
+use super::{Defect, World};
+use crate::config::{Config, ConfigError};
+use crate::ids::LinkName;
+use crate::switch::Operation;
+
+/// What an operator may have written into the file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct File {
+    /// Orders given before a payment is handed to people.
+    pub(super) attempts_max: u16,
+    /// Orders owed that are given a second, at every biller.
+    pub(super) per_second: u32,
+    /// The biller at this place takes another currency than all payments have.
+    pub(super) foreign: Option<usize>,
+    /// The link at this place may have one request waiting for a biller.
+    pub(super) narrow: Option<usize>,
+    /// What is wrong with the file.
+    pub(super) fault: Option<Blunder>,
+}
+
+/// Why a file must be refused whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Blunder {
+    /// The last line is cut off.
+    Cut,
+    /// A value is out of its bounds, in the last lines.
+    OutOfBounds,
+    /// A link is to listen elsewhere.
+    Elsewhere,
+    /// The last biller is gone.
+    Gone,
+}
+
+impl File {
+    /// What a run starts with.
+    pub(super) const fn plain(attempts_max: u16) -> Self {
+        Self { attempts_max, per_second: FORWARD_PER_SECOND, foreign: None, narrow: None, fault: None }
+    }
+
+    /// What stands in it.
+    fn text(&self, links: &[LinkName], billers: &[BillerSite]) -> String {
+        let mut text = HEAD.to_owned();
+        for (place, name) in links.iter().enumerate() {
+            let moved = if place == 0 && self.fault == Some(Blunder::Elsewhere) { 50 } else { 0 };
+            let (port, waiting) =
+                (place.saturating_add(7_001).saturating_add(moved), self.waiting_max(place));
+            // Writing to a string does not fail.
+            let _infallible = write!(
+                text,
+                "[[link]]\nname = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\nprofile = \"onelink\"\nwaiting_max = {waiting}\n"
+            );
+        }
+        let gone = usize::from(self.fault == Some(Blunder::Gone));
+        for (place, BillerSite { code, manner }) in
+            billers.iter().enumerate().take(billers.len().saturating_sub(gone))
+        {
+            let _infallible = write!(text, "[[biller]]\ncode = \"{code}\"\nname = \"{code}\"\n");
+            text.push_str(match manner {
+                Manner::Book => "adapter = \"book\"\n",
+                Manner::Plain | Manner::LookedUp | Manner::OneWay | Manner::Confirms | Manner::Forgetful => {
+                    "adapter = \"iso8583\"\niso8583 = { host = \"net\" }\n"
+                }
+            });
+            text.push_str(match manner {
+                Manner::OneWay => "reversible = false\n",
+                Manner::Confirms => "reversible = false\nin_doubt = \"confirm\"\n",
+                Manner::Book | Manner::Plain | Manner::LookedUp | Manner::Forgetful => "",
+            });
+            let (currency, attempts_max, per_second) =
+                (self.currency(place), self.attempts_max, self.per_second);
+            let _infallible = write!(
+                text,
+                "currency = \"{currency}\"\nreply_timeout_ms = {REPLY_TIMEOUT_MS}\nretry_ms = 200\nattempts_max = {attempts_max}\n\
+                 forward_age_max_ms = 3600000\nforward_in_flight_max = {FORWARD_IN_FLIGHT_MAX}\n\
+                 forward_per_second = {per_second}\nin_doubt_max = 1000\n"
+            );
+            if *manner == Manner::OneWay {
+                text.push_str(ONE_WAY_RULES);
+            }
+        }
+        match self.fault {
+            Some(Blunder::OutOfBounds) => text.push_str("[journal]\nworking_legs_max = 0\n"),
+            Some(Blunder::Cut) => text.push_str("[journal]\nworking_legs_max ="),
+            Some(Blunder::Elsewhere | Blunder::Gone) | None => {}
+        }
+        text
+    }
+
+    /// DE 49 of what the biller at this place takes.
+    pub(super) fn currency(&self, biller: usize) -> &'static str {
+        if self.foreign == Some(biller) { "840" } else { "586" }
+    }
+
+    /// Requests of the link at this place that may wait for billers.
+    pub(super) fn waiting_max(&self, link: usize) -> u32 {
+        if self.narrow == Some(link) { 1 } else { WAITING_MAX }
+    }
+}
+
+const HEAD: &str = r#"
+store = "store"
+time_zone = "UTC"
+[vault]
+key_file = "keys"
+[deadlines]
+terminal_ms = 60000
+acquirer_ms = 45000
+switch_ms = 30000
+[limits]
+queue_max = 64
+connections_max = 8
+drain_timeout_ms = 1500
+[[host]]
+name = "net"
+address = "127.0.0.1:7900"
+profile = "ebipp"
+own = { acquirer = "27", terminal = "SWITCH01" }
+"#;
+
+/// Heads from a rule, which must sum to every amount, also of what is sent again.
+const ONE_WAY_RULES: &str = r#"[biller.rules]
+heads = [{ head = "B01401", fixed = 300 }, { head = "B02372", percent = "12.34" }, { head = "C03845", remainder = true }]
+"#;
+
+/// Orders owed that are at a biller at once.
+pub(super) const FORWARD_IN_FLIGHT_MAX: u32 = 3;
+/// Orders owed that are given a second.
+pub(super) const FORWARD_PER_SECOND: u32 = 5;
+/// Requests of a link that may wait for billers.
+const WAITING_MAX: u32 = 12;
+
+/// Reads a file as an operator would have written it for these links and billers.
+///
+/// # Errors
+///
+/// [`ConfigError`] if something is wrong with it.
+pub(super) fn read(file: &File, links: &[LinkName], billers: &[BillerSite]) -> Result<Config, ConfigError> {
+    Config::parse("billswitch.toml", &file.text(links, billers), Path::new("."))
+}
+
+impl World<'_> {
+    /// The operator has the file read anew, as it stands now.
+    pub(super) fn reload(&mut self, file: &File) {
+        let half = self.defect == Some(Defect::ReloadByHalves);
+        match (self.site.take_over(file), file.fault) {
+            (Ok(fresh), None) => {
+                self.note(|| format!("the operator has this read anew: {file:?}"));
+                self.file = *file;
+                self.auditor.configured(file);
+                let billers = self.site.terms_in(&fresh).collect();
+                let links = fresh.links.iter().map(|link| link.terms).collect();
+                let links = if half { Vec::new() } else { links };
+                self.input(Input::Operate(Operation::Configure { links, billers }));
+            }
+            (Err(why), Some(_)) => {
+                self.note(|| format!("the operator has a file read that is refused: {why}"));
+                self.input(Input::Operate(Operation::KeepConfiguration));
+                if self.defect == Some(Defect::TakeFaultyFile) {
+                    let (links, billers) = (self.site.link_terms(file), self.site.biller_terms(file));
+                    self.input(Input::Operate(Operation::Configure { links, billers }));
+                }
+            }
+            (Ok(_), Some(fault)) => {
+                self.auditor.object(0, || format!("a file was taken over although it is faulty: {fault:?}"));
+            }
+            (Err(why), None) => self.auditor.object(0, || format!("a sound file was refused: {why}")),
+        }
+    }
+}
