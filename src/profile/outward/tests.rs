@@ -10,8 +10,8 @@ use crate::ids::{BusinessDate, KeyParts, PaymentKey};
 use crate::iso8583::{Mirror, decode, from_json};
 use crate::profile::shipped;
 use crate::switch::{
-    About, Answer, Bill, BillRef, BillStatus, CountedAs, Digest, Outcome, Posting, Reference, Request,
-    Reversal, State,
+    About, Answer, Bill, BillRef, BillStatus, CountedAs, Digest, Outcome, Partial, PartialState, Posting,
+    Reference, Replacement, Request, Reversal, State,
 };
 
 fn profile(name: &str) -> Profile {
@@ -59,6 +59,7 @@ fn payment(biller: &str) -> Payment {
         taken_in: UnixMillis(1_795_165_507_000),
         trace: 1_700_000,
         reference: None,
+        part: None,
         totals_date: "2026-11-21".parse().unwrap(),
         counted: CountedAs::Nothing,
     }
@@ -179,14 +180,33 @@ fn what_is_said_in_the_words_of_a_profile_is_what_its_other_side_hears() {
         let Request::Reversal(undone) = ear.hears(&first) else { panic!("{name}: a reversal") };
         assert_eq!((undone.original, undone.amount), (heard.key, payment.amount), "{name}");
         assert!(matches!(
-            ear.answered(&first, &Answer::plain(Reason::Approved), &Asked::Reverse),
+            ear.answered(&first, &Answer::plain(Reason::Approved), &Asked::Reverse { part: false }),
             Outcome::Reversed
         ));
+        if ear.profile.gives_parts_back() {
+            part_of(&ear, payment.clone(), name);
+        }
         payment.reversal = Some(Reversal { attempts: 2, ..Reversal::default() });
         let second = ear.say(Say::Order(&Order::Reverse { payment: Box::new(payment), again: true }));
         assert_eq!(second[4..], first[4..], "{name}: the second differs in its type alone");
         assert_ne!(second[..4], first[..4], "{name}");
     }
+}
+
+/// The reversal of a part says what is left, and is known as a repeat by the same.
+fn part_of(ear: &Ear, mut payment: Payment, name: &str) {
+    let left = MinorUnits::new(payment.amount.minor() / 3).unwrap();
+    let (from, state) = (payment.amount, PartialState::Wanted);
+    payment.part = Some(Partial { from, left, heads: Vec::new(), counted: false, state });
+    let order = Order::Reverse { payment: Box::new(payment.clone()), again: false };
+    let first = ear.say(Say::Order(&order));
+    let Request::Reversal(part) = ear.hears(&first) else { panic!("{name}: a reversal") };
+    assert_eq!((part.amount, part.replacement), (payment.amount, Replacement::Amount(left)), "{name}");
+    let asked = Asked::of(&order);
+    assert!(matches!(ear.answered(&first, &Answer::plain(Reason::Approved), &asked), Outcome::Reversed));
+    payment.reversal = Some(Reversal { attempts: 2, ..Reversal::default() });
+    let second = ear.say(Say::Order(&Order::Reverse { payment: Box::new(payment), again: true }));
+    assert_eq!(second[4..], first[4..], "{name}");
 }
 
 #[test]
@@ -227,16 +247,16 @@ fn a_code_means_what_it_means_to_its_kind_of_message_and_else_nothing() {
         ("ebipp", "94", post(true), "Posted"),
         ("ebipp", "90", post(false), "Declined(BillerUnavailable)"),
         ("ebipp", "90", post(true), "Unknown"),
-        ("ebipp", "12", Asked::Reverse, "Declined(NotReversible)"),
-        ("ebipp", "48", Asked::Reverse, "Declined(OriginalUnknown)"),
-        ("ebipp", "89", Asked::Reverse, "Unknown"),
-        ("ebipp", "77", Asked::Reverse, "Unknown"),
+        ("ebipp", "12", Asked::Reverse { part: false }, "Declined(NotReversible)"),
+        ("ebipp", "48", Asked::Reverse { part: false }, "Declined(OriginalUnknown)"),
+        ("ebipp", "89", Asked::Reverse { part: false }, "Unknown"),
+        ("ebipp", "77", Asked::Reverse { part: false }, "Unknown"),
         ("onelink", "91", post(false), "Declined(BillerUnavailable)"),
         ("onelink", "96", post(false), "Unknown"),
         ("onelink", "68", post(false), "Unknown"),
     ];
     for (name, code, asked, want) in table {
-        let mti = if *asked == Asked::Reverse { "0410" } else { "0210" };
+        let mti = if *asked == (Asked::Reverse { part: false }) { "0410" } else { "0210" };
         let answer = serde_json::json!({"mti": mti, "fields": {"7": "1120090001", "11": "2", "39": code}});
         let outcome = format!("{:?}", told(&profile(name), asked, &answer));
         assert!(outcome.starts_with(want), "{name} {code} to {asked:?}: {outcome}");
@@ -250,7 +270,7 @@ fn a_code_means_what_it_means_to_its_kind_of_message_and_else_nothing() {
     ] {
         let answer =
             serde_json::json!({"mti": "2410", "fields": {"11": "2", "12": "20261120090001", "39": code}});
-        assert_eq!(format!("{:?}", told(&pln, &Asked::Reverse, &answer)), want, "{code}");
+        assert_eq!(format!("{:?}", told(&pln, &Asked::Reverse { part: false }, &answer)), want, "{code}");
     }
 }
 

@@ -119,6 +119,7 @@ impl Site {
             rules: Arc::new(rules(biller.manner)),
             reply_timeout_ms: REPLY_TIMEOUT_MS,
             reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
+            takes_parts_back: false,
             in_doubt: if biller.manner == Manner::Confirms { InDoubt::Confirm } else { InDoubt::Reverse },
             retry_ms: 200,
             attempts_max,
