@@ -20,8 +20,8 @@ Examples (a key file is a secret: `umask 077` first):
                                           a KEK of the components that custodians have brought
   billswitch key show atmnet.keys         check values, by which both sides know the same keys
 
-A link's key file is named in the configuration ([link.mac] key_file). What it holds under `mac` is encrypted under `kek` and \
-can be sent to the peer as it is, with its check value.
+A key file is named in the configuration ([link.mac] key_file; of a department's host: mac). What it holds under \
+`mac` is encrypted under `kek` and can be sent to the peer as it is, with its check value.
 
 Exit status: 0 done, 2 a file cannot be used.";
 
@@ -35,7 +35,7 @@ pub(super) struct KeyArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Print a new key file for a link: the key under which keys are exchanged (KEK), and a first MAC key under it
+    /// Print a new key file for a link or a host: the key under which keys are exchanged (KEK), and a first MAC key under it
     Link {
         /// How the link's MACs are made, as its profile's [mac] says
         #[arg(long, value_enum, default_value = "retail")]

@@ -1,7 +1,9 @@
 //! `billswitch sim`: the other sides of the switch, simulated.
 
+mod wire;
+
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,10 +11,11 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::wire::WireArgs;
 use super::CliError;
 use crate::ids::{BillerCode, BusinessDate};
 use crate::profile::Own;
-use crate::sim::acquirer::Plan;
+use crate::sim::acquirer::{Plan, Way};
 use crate::sim::iso::{self, Books};
 use crate::sim::rest::{Department, FaultRule, Office, OfficeError, Settings};
 
@@ -122,6 +125,11 @@ struct AcquirerArgs {
     /// Folder with dialects/ and profiles/, instead of those that are built in
     #[arg(long, value_name = "DIR")]
     specs: Option<PathBuf>,
+    /// The address to connect from, where the switch tells its links by that
+    #[arg(long, value_name = "IP")]
+    source: Option<IpAddr>,
+    #[command(flatten)]
+    wire: WireArgs,
     /// What the profile's own:NAME is, NAME=TEXT; may be given several times
     #[arg(long = "own", value_name = "NAME=TEXT")]
     own: Vec<String>,
@@ -181,6 +189,8 @@ struct IsoArgs {
     /// Folder with dialects/ and profiles/, instead of those that are built in
     #[arg(long, value_name = "DIR")]
     specs: Option<PathBuf>,
+    #[command(flatten)]
+    wire: WireArgs,
     /// Bills, in the columns of `book import`
     #[arg(long, value_name = "FILE.csv")]
     bills: PathBuf,
@@ -273,9 +283,14 @@ fn iso(args: IsoArgs) -> Result<ExitCode, CliError> {
     let profile = Arc::new(crate::config::Specs::new(args.specs).profile(&args.profile)?);
     let books = Arc::new(Books::open(&args.bills, &args.ledger, args.today)?);
     let (bills, paid) = books.counts();
-    let framing = profile.dialect().framing();
-    let settings =
-        iso::Settings { listen: args.listen, profile, framing, faults: args.faults, seed: args.seed };
+    let settings = iso::Settings {
+        listen: args.listen,
+        framing: args.wire.framing(&profile)?,
+        key: args.wire.key(&profile)?,
+        profile,
+        faults: args.faults,
+        seed: args.seed,
+    };
     serving(
         async {
             let listening = iso::Host::serve(books, settings).await;
@@ -322,6 +337,14 @@ fn acquirer(args: AcquirerArgs) -> Result<ExitCode, CliError> {
     if let Some(missing) = profile.own_words().iter().find(|name| !own.contains_key(*name)) {
         return Err(CliError::Usage(format!("the profile wants to know --own {missing}=…")));
     }
+    let way = Way {
+        address: args.connect,
+        source: args.source,
+        framing: args.wire.framing(&profile)?,
+        key: args.wire.key(&profile)?,
+        profile,
+        own,
+    };
     let plan = Plan {
         biller: args.biller,
         currency: args.currency,
@@ -336,7 +359,7 @@ fn acquirer(args: AcquirerArgs) -> Result<ExitCode, CliError> {
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
     runtime.block_on(async {
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let link = crate::sim::acquirer::link(args.connect, profile, own, stopped);
+        let link = crate::sim::acquirer::link(way, stopped);
         link.signed_on().await;
         let report = crate::sim::acquirer::run(link, &args.ledger, plan).await.map_err(OfficeError::from)?;
         stop.send_replace(true);

@@ -211,12 +211,14 @@ pub(super) struct IsoTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HostTable {
-    pub(super) name: Spanned<String>,
+    pub(super) name: Spanned<LinkName>,
     pub(super) address: Spanned<String>,
+    pub(super) source: Option<IpAddr>,
     pub(super) profile: Spanned<String>,
     pub(super) framing: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) own: BTreeMap<Spanned<String>, String>,
+    pub(super) mac: Option<Spanned<HostMacTable>>,
     #[serde(default = "host_connections")]
     pub(super) connections: Spanned<u32>,
     #[serde(default = "host_queue_max")]
@@ -239,6 +241,12 @@ pub(super) struct HostTable {
     pub(super) frame_timeout_ms: Spanned<u32>,
     #[serde(default = "write_timeout_ms")]
     pub(super) write_timeout_ms: Spanned<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HostMacTable {
+    pub(super) key_file: PathBuf,
 }
 
 #[derive(Deserialize)]

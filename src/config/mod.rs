@@ -173,7 +173,7 @@ pub enum Way {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IsoConfig {
     /// The name of a [`HostConfig`].
-    pub host: String,
+    pub host: LinkName,
     /// What the host calls the department.
     pub product: String,
 }
@@ -181,16 +181,21 @@ pub struct IsoConfig {
 /// An ISO 8583 host of one department or several.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
-    /// Its name.
-    pub name: String,
+    /// Its name, which no link has: what it says unasked is journalled under it.
+    pub name: LinkName,
     /// Host name or address, and port.
     pub address: String,
+    /// The address that it is dialled from; the system's choice if none.
+    pub source: Option<IpAddr>,
     /// What is said to it, and what its answers mean; has an outward side.
     pub profile: Arc<Profile>,
     /// How frames stand on a connection; never [`Framing::NONE`].
     pub framing: Framing,
     /// What it knows us by; has all that the profile asks for.
     pub own: Own,
+    /// The key file that messages get their MACs by, relative to the store; none if they have none. With one, every message
+    /// about bills and payments has a MAC.
+    pub key_file: Option<PathBuf>,
     /// Bounds of its connections.
     pub bounds: HostBounds,
 }

@@ -36,6 +36,7 @@ const BILLER_KEYS: &[&str] = &[
     "forward_in_flight_max",
     "forward_per_second",
     "in_doubt_max",
+    "rules",
 ];
 /// Keys beside them: other people's deadlines, which are only compared.
 const OTHER_KEYS: &[&str] = &["deadlines", "link", "biller"];

@@ -126,6 +126,14 @@ fn a_department_behind_a_host_is_looked_up_first_and_called_what_the_host_calls_
     assert_eq!(config.hosts[0].framing.to_string(), "binary 2");
 }
 
+#[test]
+fn a_host_with_keys_has_a_mac_for_all_that_is_about_bills_and_payments() {
+    let keyed =
+        HOST.replace("profile = \"ebipp\"", "profile = \"onelink\"\nmac = { key_file = \"gas.keys\" }");
+    let config = parse(&format!("{BUILT_IN}{keyed}")).unwrap();
+    assert_eq!(config.hosts[0].key_file.as_deref(), Some(Path::new("gas.keys")));
+}
+
 /// More than a TLV element of two digits can hold.
 const LONG: &str =
     "PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP";
@@ -141,6 +149,7 @@ fn a_host_that_cannot_be_spoken_to_is_told_by_file_line_and_reason() {
             "wants to know `acquirer`",
         ),
         ("acquirer = \"27\"", "acquirer = \"AB\"", "`PDAM`"),
+        ("profile = \"ebipp\"", "profile = \"ebipp\"\nmac = { key_file = \"k\" }", "`ebipp` has no [mac]"),
         ("host = \"aggregator\",", "host = \"agregator\",", "no [[host]] with the name `agregator`"),
         ("reply_timeout_ms = 14000", "reply_timeout_ms = 15000", "twice `reply_timeout_ms`"),
         ("iso8583 = {", "# iso8583 = {", "belong together"),

@@ -99,8 +99,12 @@ async fn read(
     let mut begun = Instant::now();
     let mut silence = Silence::new(bounds);
     loop {
+        let mut heard = false;
         while let Some(frame) = codec.decode(&mut buffer)? {
             intake.frame(frame).await?;
+            heard = true;
+        }
+        if heard {
             begun = Instant::now();
             silence = Silence::new(bounds);
         }

@@ -1,22 +1,43 @@
 //! Dialling: with a time-out, and again after a pause that doubles.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::accept::prepare;
 
-/// Connects to a host name or address with its port.
+/// Connects to a host name or address with its port; from the address `source`, if one is given.
 ///
 /// # Errors
 ///
 /// The system's, or [`io::ErrorKind::TimedOut`].
-pub async fn dial(address: &str, patience: Duration) -> io::Result<TcpStream> {
-    let connecting = tokio::time::timeout(patience, TcpStream::connect(address));
+pub async fn dial(address: &str, source: Option<IpAddr>, patience: Duration) -> io::Result<TcpStream> {
+    let connecting = async {
+        match source {
+            None => TcpStream::connect(address).await,
+            Some(source) => connect_from(source, address).await,
+        }
+    };
+    let connecting = tokio::time::timeout(patience, connecting);
     let stream = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     prepare(&stream);
     Ok(stream)
+}
+
+/// The first of its addresses that is of the same kind and takes the connection.
+async fn connect_from(source: IpAddr, address: &str) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for to in tokio::net::lookup_host(address).await?.filter(|to| to.is_ipv4() == source.is_ipv4()) {
+        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind(SocketAddr::new(source, 0))?;
+        match socket.connect(to).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Pauses between attempts: each twice the one before, up to the longest, and each a little more or less, so that many

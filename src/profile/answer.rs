@@ -223,6 +223,12 @@ impl Digits {
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }
+
+    /// With zeros before them, so that there are so many at least; 20 at most.
+    pub(super) fn as_wide(&self, width: usize) -> &[u8] {
+        let start = self.bytes.len().saturating_sub(width).min(self.start);
+        self.bytes.get(start..).unwrap_or_default()
+    }
 }
 
 impl Fact {

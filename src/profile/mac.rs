@@ -88,6 +88,11 @@ impl Profile {
         }
     }
 
+    /// Whether messages of this type have a MAC.
+    pub(super) fn has_mac(&self, mti: Mti) -> bool {
+        self.mac.as_ref().is_some_and(|mac| mac.due.contains(&mti))
+    }
+
     /// With what a message of this type is sealed, if it is to be.
     pub(super) fn sealed<'s>(
         &self,

@@ -1,21 +1,27 @@
 //! The departments on a wire: one adapter for each that the configuration names, each behind its guard.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
-use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583};
+use super::ask::Input;
+use super::keys::{KeyError, read_secret};
+use super::release::replies_to;
+use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583, Unasked};
 use crate::biller::rest::{Credentials, Rest, RestError, RestSettings};
-use crate::biller::{Adapter, Guarded, Reply};
+use crate::biller::{Adapter, Guarded};
 use crate::clock::SystemClock;
 use crate::config::{BillerConfig, Config, CredentialSource, HostConfig, RestConfig, Way};
-use crate::ids::BillerCode;
+use crate::desk;
+use crate::ids::{BillerCode, LinkName};
+use crate::vault::{LinkKeyFile, MacKey, Vault};
 
 /// The adapters of departments on a wire, by code.
 pub(super) type Adapters = BTreeMap<BillerCode, Arc<dyn Adapter>>;
@@ -44,6 +50,12 @@ pub enum AdapterError {
         "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; is this run by systemd with LoadCredential=?"
     )]
     NoCredentials(String),
+    /// A host's key file cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A host's key file has no key for MACs.
+    #[error("{} has no `mac`: a host's messages get their MACs by it from the beginning", .0.display())]
+    NoMacKey(PathBuf),
     /// The adapter itself.
     #[error(transparent)]
     Rest(#[from] RestError),
@@ -61,7 +73,7 @@ pub(super) fn adapters(
     hosting: &Hosting,
 ) -> Result<Adapters, (BillerCode, AdapterError)> {
     let mut adapters = given;
-    let mut hosts: BTreeMap<&str, Arc<Host>> = BTreeMap::new();
+    let mut hosts: BTreeMap<LinkName, Arc<Host>> = BTreeMap::new();
     for biller in &config.billers {
         if adapters.contains_key(&biller.code) {
             continue;
@@ -72,7 +84,10 @@ pub(super) fn adapters(
             Way::Rest(rest) => guarded(biller, clock, self::rest(rest).map_err(fault)?),
             Way::Iso8583(behind) => {
                 let Some(host) = config.hosts.iter().find(|host| host.name == behind.host) else { continue };
-                let host = hosts.entry(&host.name).or_insert_with(|| hosting.host(host, &config.time_zone));
+                let host = match hosts.entry(host.name) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(hosting.host(host, config).map_err(fault)?),
+                };
                 let department = Department {
                     product: behind.product.clone(),
                     currency: biller.terms.currency.to_string(),
@@ -88,26 +103,55 @@ pub(super) fn adapters(
 
 /// What hosts share with the switch.
 pub(super) struct Hosting {
-    /// Where a late answer goes.
-    pub(super) late: Reply,
+    /// Where a late answer goes, and one that nobody asked for.
+    pub(super) urgent: mpsc::Sender<Input>,
+    /// Makes what may be kept of one.
+    pub(super) vault: Arc<Vault>,
     /// Connections end when this turns true.
     pub(super) stop: watch::Receiver<bool>,
 }
 
 impl Hosting {
-    fn host(&self, config: &HostConfig, zone: &jiff::tz::TimeZone) -> Arc<Host> {
+    fn host(&self, config: &HostConfig, all: &Config) -> Result<Arc<Host>, AdapterError> {
         let settings = HostSettings {
-            name: config.name.clone(),
+            name: config.name.to_string(),
             address: config.address.clone(),
+            source: config.source,
             profile: Arc::clone(&config.profile),
             framing: config.framing,
             own: config.own.clone(),
-            zone: zone.clone(),
+            key: host_key(config, &all.store)?,
+            zone: all.time_zone.clone(),
             bounds: config.bounds,
-            late: Arc::clone(&self.late),
+            late: replies_to(&self.urgent),
+            unasked: self.unasked(config),
             stop: self.stop.clone(),
         };
-        Host::start(settings, &Handle::current())
+        Ok(Host::start(settings, &Handle::current()))
+    }
+
+    /// A host's answer that nobody asked for is journalled as that of a link of its name.
+    fn unasked(&self, config: &HostConfig) -> Unasked {
+        let (profile, vault) = (Arc::clone(&config.profile), Arc::clone(&self.vault));
+        let (urgent, host) = (self.urgent.clone(), config.name);
+        Arc::new(move |decoded| {
+            let stray = desk::stray(&profile, &vault, host, decoded);
+            // Without room it is told here alone: biller's answers go before it.
+            if urgent.try_send(Input::Unasked(Box::new(stray))).is_err() {
+                tracing::error!(%host, "alarm: a host answered what it was not asked; there is no room to journal it");
+            }
+        })
+    }
+}
+
+fn host_key(config: &HostConfig, store: &Path) -> Result<Option<Arc<MacKey>>, AdapterError> {
+    let Some((file, rule)) = config.key_file.as_ref().zip(config.profile.mac_rule()) else { return Ok(None) };
+    let path = store.join(file);
+    let text = read_secret(&path)?;
+    let keys = LinkKeyFile::parse(&path.display().to_string(), &text, rule.algorithm());
+    match keys.map_err(KeyError::from)?.mac {
+        Some(key) => Ok(Some(Arc::new(key))),
+        None => Err(AdapterError::NoMacKey(path)),
     }
 }
 

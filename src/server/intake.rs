@@ -18,7 +18,7 @@ use crate::profile::{Profile, Unanswerable};
 use crate::switch::{Answer, Ask, Reason, Request, Stray, TotalsAnswer};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
-use crate::vault::MacKey;
+use crate::vault::{MacKey, with_seal};
 
 /// Reads a connection's requests.
 pub(super) struct LinkIntake {
@@ -245,7 +245,7 @@ impl LinkOutlet {
         let (before, framing) = (out.len(), self.link.framing);
         let start = framing.open(out);
         let write = |seal: Option<&Seal<'_>>| profile.answer_sealed(&decoded.message, answer, seal, out);
-        let written = macs::with_seal(&self.link, key, write).map_err(|error| error.to_string());
+        let written = with_seal(key.map(Arc::as_ref), framing, write).map_err(|error| error.to_string());
         let end = out.len();
         if let Ok(Some(left_out)) = &written {
             tracing::warn!(link = %self.link.name, fault = %left_out, "an answer does not fit its dialect whole: the outcome is told");

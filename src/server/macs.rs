@@ -13,7 +13,7 @@ use crate::clock::UnixMillis;
 use crate::config::{Config, LinkConfig, MacConfig};
 use crate::desk::Standing;
 use crate::ids::LinkName;
-use crate::iso8583::{MAC_BYTES_MAX, MacAlgorithm, Message, Seal};
+use crate::iso8583::{MacAlgorithm, Message};
 use crate::journal::Store;
 use crate::profile::MacSeen;
 use crate::switch::{KeyChange, NewKeys};
@@ -192,17 +192,6 @@ impl LinkMac {
 
 fn now() -> UnixMillis {
     UnixMillis(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default())
-}
-
-/// Lets `write` have the seal of a link's key, if it has one.
-pub(super) fn with_seal<T>(
-    link: &LinkConfig,
-    key: Option<&Arc<MacKey>>,
-    write: impl FnOnce(Option<&Seal<'_>>) -> T,
-) -> T {
-    let Some(key) = key else { return write(None) };
-    let tag = |covered: &crate::iso8583::Covered<'_>| -> [u8; MAC_BYTES_MAX] { key.tag(covered) };
-    write(Some(&Seal { framing: link.framing, tag: &tag }))
 }
 
 /// A message whose MAC is missing or wrong: counted, and a person should know.

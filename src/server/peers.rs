@@ -14,12 +14,13 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::Outbound;
-use super::macs::{self, Macs};
+use super::macs::Macs;
 use crate::config::{Config, LinkConfig, SecondConnection};
 use crate::ids::{BusinessDate, LinkName, Short};
 use crate::iso8583::{EncodeError, Message, Mti, Seal};
 use crate::profile::{Asking, Ours, told_of};
 use crate::switch::{Closing, SendTotals};
+use crate::vault::with_seal;
 
 /// Requests of ours that wait for their answers on one link.
 const ASKED_MAX: usize = 32;
@@ -277,7 +278,7 @@ impl Peers {
         let link = peer.config();
         let key = self.macs.current(&link.name);
         let write = |seal: Option<&Seal<'_>>| link.profile.ask(kind, &asking, seal, &mut message);
-        let answer = macs::with_seal(&link, key.as_ref(), write)?.ok_or(Silence::NotInProfile(kind))?;
+        let answer = with_seal(key.as_deref(), link.framing, write)?.ok_or(Silence::NotInProfile(kind))?;
         let mut newest = state.connections.iter().rev();
         let connection = newest.find(|one| over.is_none_or(|number| one.number == number));
         let connection = connection.ok_or(Silence::NotConnected)?;

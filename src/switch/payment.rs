@@ -104,7 +104,8 @@ pub struct Payment {
     pub taken_in: UnixMillis,
     /// A number that no other payment of this store has: what a biller is told to know it by, however often.
     pub trace: u64,
-    /// What the department wants to be told again with the payment; none as long as its bill has not been looked up.
+    /// What the department wants to be told again with the payment; none as long as its bill has not been looked up and it
+    /// has not been ordered to post: what was once sent is never looked up again, lest its repeat be another order.
     pub reference: Option<Reference>,
     /// What the acquirer has taken back of it, or wants back, where that is a part.
     pub part: Option<Partial>,

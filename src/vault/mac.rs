@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::VaultError;
 use super::exchange::{CheckValue, Kek};
-use crate::iso8583::{Covered, MAC_BYTES_MAX, MacAlgorithm, MacPadding, SentMac};
+use crate::iso8583::{Covered, Framing, MAC_BYTES_MAX, MacAlgorithm, MacPadding, Seal, SentMac};
 
 /// Bytes of a DES block.
 const BLOCK: usize = 8;
@@ -100,6 +100,13 @@ impl MacKey {
     pub(super) fn secret(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// Lets `write` have the seal of a key for messages that stand so on their connection; none where there is no key.
+pub fn with_seal<T>(key: Option<&MacKey>, framing: Framing, write: impl FnOnce(Option<&Seal<'_>>) -> T) -> T {
+    let Some(key) = key else { return write(None) };
+    let tag = |covered: &Covered<'_>| key.tag(covered);
+    write(Some(&Seal { framing, tag: &tag }))
 }
 
 impl std::fmt::Debug for MacKey {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use billswitch::config::Specs;
 use billswitch::control::{Reply, Request};
-use billswitch::sim::acquirer::{self, Plan};
+use billswitch::sim::acquirer::{self, Plan, Way};
 use billswitch::sim::iso::{Books, Host, Settings};
 use billswitch::sim::rest::{Entry, read_ledger};
 use billswitch::switch::State;
@@ -34,7 +34,7 @@ pub struct Network {
     product: &'static str,
 }
 
-const EBIPP: Network =
+pub const EBIPP: Network =
     Network { profile: "ebipp", own: "acquirer = \"27\", terminal = \"SWITCH01\"", product: "PDAM01" };
 const POWER: Network = Network {
     profile: "pln",
@@ -64,7 +64,7 @@ async fn serve(network: Network, dir: &Path, listen: &str, faults: &[&str]) -> H
     let profile = Arc::new(Specs::new(None).profile(network.profile).unwrap());
     let framing = profile.dialect().framing();
     let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
-    let settings = Settings { listen: listen.parse().unwrap(), profile, framing, faults, seed: 1 };
+    let settings = Settings { listen: listen.parse().unwrap(), profile, framing, key: None, faults, seed: 1 };
     Host::serve(Arc::new(books), settings).await.unwrap()
 }
 
@@ -372,7 +372,15 @@ async fn after_many_payments_with_faults_acquirer_and_host_hold_the_same_to_stan
     let own =
         [("acquirer", "27"), ("terminal", "SIM00001")].map(|(name, own)| (name.to_owned(), own.to_owned()));
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let link = acquirer::link(stand.site.address.to_string(), profile, own.into_iter().collect(), stopped);
+    let way = Way {
+        address: stand.site.address.to_string(),
+        source: None,
+        framing: profile.dialect().framing(),
+        profile,
+        own: own.into_iter().collect(),
+        key: None,
+    };
+    let link = acquirer::link(way, stopped);
     link.signed_on().await;
     let plan = Plan {
         biller: DEPT.parse().unwrap(),

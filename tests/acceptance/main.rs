@@ -33,3 +33,4 @@ mod rules;
 mod site;
 mod timeouts;
 mod totals;
+mod unasked;

@@ -11,9 +11,10 @@ first, second … message about it is treated: `inquiry`, `payment` (advices too
     drop      the connection ends instead of an answer      hold      is answered once three are held, the last one first
     twice     is answered twice                             stray     an answer to nothing comes before it
     cut       half of the answer, then the connection ends  garbled   the second half of the answer is no message
-    trailing  more than the message stands in its frame     stan, amount, …   the networks' own
+    trailing  more than the message stands in its frame     forged    a refusal that is none of the host's comes before it
+    unsealed, other-key   the answer has no MAC, or one of another key               stan, amount, …   the networks' own
 
-Behind the list, and without one, it is `do`. LEDGER gets a JSON object a line: what was posted and undone, and `complaint`s about
+Behind the list, and without one, it is `do`. With a `mac key` beside the bills messages have MACs (host_onelink.py). LEDGER gets a JSON object a line: what was posted and undone, and `complaint`s about
 messages that are not as they should be.
 """
 
@@ -117,7 +118,7 @@ class Host:
             self.complain(f"cannot be decoded: {error}")
             return
         kind = self.network.kind(message)
-        for fault in self.network.faults(kind, message):
+        for fault in self.network.faults(kind, message) + self.network.mac_faults(message, data):
             self.complain(f"{message['t']}: {fault}")
         if kind == "network":
             self.take_network(connection, message)
@@ -164,7 +165,11 @@ class Host:
         answer = self.network.answer(kind, message, code, bill, posting, words)
         if kind == "inquiry" and code == self.network.APPROVED:
             self.told[consumer] = answer
-        self.deliver(connection, consumer, self.encoded(answer), words)
+        if "forged" in words:
+            # Somebody else says that it is refused, and does not know the key.
+            refusal = self.network.answer(kind, message, self.network.CODES["unknown"], bill, None, set())
+            connection.send(self.encoded(refusal, {"other-key"}))
+        self.deliver(connection, consumer, self.encoded(answer, words), words)
 
     def consumer(self, kind, message, original):
         if kind != "reversal":
@@ -249,9 +254,9 @@ class Host:
             for _ in range(2 if "twice" in words else 1):
                 connection.send(data)
 
-    def encoded(self, message):
+    def encoded(self, message, words=frozenset()):
         data, _ = iso8583.encode(message, self.network.SPEC)
-        return self.network.spoilt(message, bytes(data))
+        return self.network.finished(message, bytes(data), words)
 
     def complain(self, what):
         self.ledger.note("complaint", what=what)
@@ -261,7 +266,9 @@ def main():
     name, scenario, ledger = sys.argv[1:]
     network = __import__(f"host_{name}")
     with open(scenario, encoding="utf-8") as file:
-        host = Host(network, json.load(file), Ledger(ledger))
+        bills = json.load(file)
+    network.KEY = bytes.fromhex(bills.pop("mac key", ""))
+    host = Host(network, bills, Ledger(ledger))
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     while True:

@@ -126,5 +126,9 @@ def echo(number):
     return {"t": "0800", "7": "1120090000", "11": f"{number:06d}", "70": "301"}
 
 
-def spoilt(_message, data):
+def mac_faults(_message, _data):
+    return []
+
+
+def finished(_message, data, _words):
     return data

@@ -1,13 +1,17 @@
 """A member bank's host as a department, on the dialect of onelink.py: DE 48 asks, DE 120 tells. An advice of what it has is a
 duplicate (10); what is undone already is told so (35).
 
+With a key, messages about bills and payments have a retail MAC (padding 1) in DE 64 or 128.
 Words of its own: `pad32` (DE 32 filled up with zeros on the right), `terminal` (answered for another terminal), `heads` and
 `other` (heads of account that do not sum up to what is due).
 """
 
+import iso8583
 from host_spec import answering, echoed, missing
-from onelink import SPEC, parse_tlv, tlv  # noqa: F401
+from mac import retail
+from onelink import SPEC, parse_tlv, tlv
 
+KEY = b""
 ENDS_FRAMES = False
 APPROVED, RECEIPT = "00", "GAS"
 CODES = {"unknown": "25", "paid": "21", "amount": "13", "duplicate": "10", "no record": "30", "undone": "35"}
@@ -101,5 +105,23 @@ def echo(number):
     return {"t": "0800", "7": "1120090000", "11": f"{number:06d}", "70": "301"}
 
 
-def spoilt(_message, data):
-    return data
+def is_sealed(message_type):
+    return message_type[1] in "24"
+
+
+def mac_faults(message, data):
+    """The MAC stands last, and is made over all that is before it."""
+    if not KEY or not is_sealed(message["t"]):
+        return []
+    if max(int(number) for number in message if number.isdigit()) not in (64, 128):
+        return ["no MAC behind the other data elements"]
+    return [] if retail(KEY, data[:-8], 1) == data[-8:] else ["a MAC of another key"]
+
+
+def finished(message, data, words):
+    if not KEY or not is_sealed(message["t"]) or "unsealed" in words:
+        return data
+    place = "128" if any(int(number) > 64 for number in message if number.isdigit()) else "64"
+    data, _ = iso8583.encode({**message, place: "00" * 8}, SPEC)
+    key = bytes(16)[:8] + KEY[8:] if "other-key" in words else KEY
+    return bytes(data[:-8]) + retail(key, bytes(data[:-8]), 1)

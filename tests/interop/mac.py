@@ -39,13 +39,18 @@ def cmac(key, data):
     return mac.finalize()
 
 
-for line in sys.stdin:
-    asked = json.loads(line)
-    key, kek, data = (bytes.fromhex(asked[name]) for name in ("key", "kek", "data"))
-    if asked["padding"]:
-        tag = retail(key, data, asked["padding"])
-        check = ecb(TripleDES(key + key[:8]), bytes(8))
-        wrapped = ecb(TripleDES(kek + kek[:8]), key)
-    else:
-        tag, check, wrapped = cmac(key, data), cmac(key, bytes(16)), ecb(AES(kek), key)
-    print(json.dumps({"tag": tag.hex(), "check": check.hex()[:6], "wrapped": wrapped.hex()}))
+def main():
+    for line in sys.stdin:
+        asked = json.loads(line)
+        key, kek, data = (bytes.fromhex(asked[name]) for name in ("key", "kek", "data"))
+        if asked["padding"]:
+            tag = retail(key, data, asked["padding"])
+            check = ecb(TripleDES(key + key[:8]), bytes(8))
+            wrapped = ecb(TripleDES(kek + kek[:8]), key)
+        else:
+            tag, check, wrapped = cmac(key, data), cmac(key, bytes(16)), ecb(AES(kek), key)
+        print(json.dumps({"tag": tag.hex(), "check": check.hex()[:6], "wrapped": wrapped.hex()}))
+
+
+if __name__ == "__main__":
+    main()

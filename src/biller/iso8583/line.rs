@@ -45,7 +45,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// One connection from its beginning to its end; says why it ended.
 async fn once(shared: &Arc<Shared>, slot: usize, redial: &mut Redial, stop: watch::Receiver<bool>) -> String {
     let settings = &shared.settings;
-    let stream = match link::dial(&settings.address, settings.bounds.connect_timeout).await {
+    let stream = match link::dial(&settings.address, settings.source, settings.bounds.connect_timeout).await {
         Ok(stream) => stream,
         Err(error) => return format!("cannot connect: {error}"),
     };

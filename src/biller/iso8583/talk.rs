@@ -8,10 +8,11 @@ use tokio::sync::{mpsc, watch};
 use super::host::{Shared, lock};
 use super::{Department, Sending};
 use crate::clock::UnixMillis;
-use crate::iso8583::{Message, Mirror, decode};
+use crate::iso8583::{Decoded, Message, Mirror, Seal, decode};
 use crate::link::{Closed, Intake, Outlet};
-use crate::profile::{Facts, Identity, Say};
+use crate::profile::{Facts, Identity, MacSeen, Say};
 use crate::switch::{Answer, Digest, Order, Reason, Request};
+use crate::vault::with_seal;
 
 /// How long an order may wait to be written: later it is better not sent at all.
 const UNSENT_MS: u64 = 2_000;
@@ -108,7 +109,9 @@ impl HostOutlet {
         };
         let before = out.len();
         let start = settings.framing.open(out);
-        let said = settings.profile.say(say, &facts, out).map_err(|error| error.to_string());
+        let write = |seal: Option<&Seal<'_>>| settings.profile.say(say, &facts, seal, out);
+        let said = with_seal(settings.key.as_deref(), settings.framing, write);
+        let said = said.map_err(|error| error.to_string());
         let identity = said.and_then(|()| {
             let decoded =
                 decode(settings.profile.dialect(), out.get(start..).unwrap_or_default(), &mut self.mirror);
@@ -176,7 +179,10 @@ impl HostOutlet {
         let settings = &self.line.shared.settings;
         let decoded = decode(settings.profile.dialect(), asked, &mut self.mirror);
         let (before, start) = (out.len(), settings.framing.open(out));
-        let written = settings.profile.answer(&decoded.message, &Answer::plain(reason), out).is_ok();
+        let answer = Answer::plain(reason);
+        let write =
+            |seal: Option<&Seal<'_>>| settings.profile.answer_sealed(&decoded.message, &answer, seal, out);
+        let written = with_seal(settings.key.as_deref(), settings.framing, write).is_ok();
         if !(written && settings.framing.close(out, start).is_ok()) {
             out.truncate(before);
         }
@@ -249,15 +255,21 @@ impl HostIntake {
         Self { line, out, mirror: Mirror::new() }
     }
 
-    fn answered(&self, decoded: &crate::iso8583::Decoded<'_, '_>) {
+    fn answered(&self, decoded: &Decoded<'_, '_>) {
         let shared = &self.line.shared;
         let profile = &shared.settings.profile;
-        let Some(answer) = profile.answered_identity(&decoded.message) else { return self.unmatched() };
+        if let Err(_missing) = self.authenticate(decoded) {
+            // Nothing is taken from it, not even that it is an answer: what it would have answered is still awaited.
+            return;
+        }
+        let Some(answer) = profile.answered_identity(&decoded.message) else {
+            return shared.unasked(decoded);
+        };
         if self.network_answered(&answer, &decoded.message) {
             return;
         }
         let awaited = shared.awaiting().answered(&answer);
-        let Some(awaited) = awaited else { return self.unmatched() };
+        let Some(awaited) = awaited else { return shared.unasked(decoded) };
         let outcome = profile.outcome(&awaited.asked, decoded, shared.wall());
         let code = profile.code(&decoded.message).unwrap_or_default();
         tracing::info!(target: "billswitch::leg", host = %shared.settings.name, mti = %decoded.message.mti(), %code, stan = %answer.key.stan, leg = awaited.leg.0, "host answered");
@@ -266,6 +278,23 @@ impl HostIntake {
             // Its place has been given back: the switch has it as a late one.
             None => (shared.settings.late)(awaited.leg, outcome),
         }
+    }
+
+    /// Judges a message's MAC. The error is why it may be anybody's: with the data element to blame if there is no MAC.
+    fn authenticate(&self, decoded: &Decoded<'_, '_>) -> Result<(), Option<u8>> {
+        let settings = &self.line.shared.settings;
+        let Some(key) = &settings.key else { return Ok(()) };
+        let fault = match settings.profile.mac_of(&decoded.message, settings.framing) {
+            MacSeen::NotDue => return Ok(()),
+            MacSeen::There(covered, sent) if key.fits(&covered, &sent) => return Ok(()),
+            MacSeen::There(..) => None,
+            MacSeen::Missing(field) => Some(field),
+        };
+        self.line.shared.mac_refused(decoded);
+        let what = if fault.is_some() { "no MAC where one is due" } else { "a MAC of another key" };
+        tracing::error!(host = %settings.name, what, "alarm: a message that may be anybody's");
+        self.line.shared.note(format!("a message came with {what}"));
+        Err(fault)
     }
 
     /// Whether it answers our own sign-on or echo.
@@ -286,17 +315,15 @@ impl HostIntake {
         take(&self.line.echo)
     }
 
-    fn unmatched(&self) {
-        let shared = &self.line.shared;
-        shared.count_unmatched();
-        tracing::error!(host = %shared.settings.name, "alarm: an answer that nothing awaits: twice, much too late, or to nothing of ours");
-    }
-
     /// What the host asks of us: network messages alone. Nothing to say to what cannot be read.
-    fn asked(&self, decoded: &crate::iso8583::Decoded<'_, '_>) -> Option<(Reason, Option<Session>)> {
+    fn asked(&self, decoded: &Decoded<'_, '_>) -> Option<(Reason, Option<Session>)> {
         let profile = &self.line.shared.settings.profile;
         let link = crate::ids::LinkName::EMPTY;
         let parsed = profile.request(decoded, link, |_| Digest::default()).ok()?;
+        if let Err(missing) = self.authenticate(decoded) {
+            let reason = if missing.is_some() { Reason::Malformed } else { Reason::MacWrong };
+            return Some((reason, None));
+        }
         Some(match parsed.request {
             Request::SignOn | Request::Echo | Request::CutOver { .. } => (Reason::Approved, None),
             // The business date moves by the acquirers' cutover, or by the operator's.

@@ -15,8 +15,27 @@ use crate::switch::{
 };
 
 fn profile(name: &str) -> Profile {
+    changed(name, "", "")
+}
+
+fn changed(name: &str, from: &str, to: &str) -> Profile {
     let find = |name: &str| Ok(Arc::new(crate::iso8583::shipped::dialect(name).unwrap().unwrap()));
-    Profile::parse(name, name, shipped::profile_text(name).unwrap(), &find).unwrap()
+    let text = shipped::profile_text(name).unwrap().replacen(from, to, 1);
+    Profile::parse(name, name, &text, &find).unwrap()
+}
+
+#[test]
+fn what_goes_to_a_host_without_a_mac_is_found() {
+    let every = "[\"0200\", \"0201\", \"0220\", \"0221\", \"0400\", \"0401\", \"0420\", \"0421\"]";
+    for (types, want) in [
+        (every, None),
+        ("[\"0200\", \"0220\", \"0420\", \"0421\"]", Some("0221")),
+        ("[\"0420\", \"0421\"]", Some("0200")),
+    ] {
+        let found = changed("onelink", every, types).sent_without_mac().map(|mti| mti.to_string());
+        assert_eq!(found.as_deref(), want);
+    }
+    assert_eq!(profile("ebipp").sent_without_mac().map(|mti| mti.to_string()).as_deref(), Some("0200"));
 }
 
 fn own() -> Own {
@@ -96,7 +115,7 @@ impl Ear {
         let local = jiff::civil::date(2026, 11, 20).at(9, 5, 7, 0);
         let facts = Facts { own: &self.own, product: self.biller, currency: "586", number: 8, utc, local };
         let mut frame = BytesMut::new();
-        self.profile.say(say, &facts, &mut frame).unwrap();
+        self.profile.say(say, &facts, None, &mut frame).unwrap();
         frame
     }
 

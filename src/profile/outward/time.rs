@@ -2,6 +2,8 @@
 
 use jiff::civil::{Date, DateTime};
 
+use super::super::answer::Digits;
+
 /// A form of a date, a time or both, as it is written in a profile.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct TimeForm(Vec<Part>);
@@ -17,6 +19,32 @@ enum Part {
     Second,
 }
 
+/// The longest form.
+const WRITTEN_MAX: usize = 32;
+
+/// A moment in some form.
+#[derive(Default)]
+pub(super) struct Written {
+    bytes: [u8; WRITTEN_MAX],
+    len: usize,
+}
+
+impl Written {
+    fn push(&mut self, number: i16, width: usize) {
+        let digits = Digits::of(u64::try_from(number).unwrap_or_default());
+        let end = self.len.saturating_add(width);
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.iter_mut().zip(digits.as_wide(width)).for_each(|(to, digit)| *to = *digit);
+            self.len = end;
+        }
+    }
+
+    /// As it stands in a message.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
 const PARTS: [(&str, Part); 7] = [
     ("yyyy", Part::Year4),
     ("yy", Part::Year2),
@@ -28,8 +56,11 @@ const PARTS: [(&str, Part); 7] = [
 ];
 
 impl TimeForm {
-    /// Reads the notation: `yyyy`, `yy`, `MM`, `dd`, `hh`, `mm`, `ss` and nothing between them.
+    /// Reads the notation: `yyyy`, `yy`, `MM`, `dd`, `hh`, `mm`, `ss` and nothing between them; 32 characters at most.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.len() > WRITTEN_MAX {
+            return None;
+        }
         let (mut rest, mut parts) = (text, Vec::new());
         while !rest.is_empty() {
             let (name, part) = PARTS.iter().find(|(name, _)| rest.starts_with(name))?;
@@ -40,19 +71,18 @@ impl TimeForm {
     }
 
     /// The moment in this form.
-    pub(super) fn write(&self, at: DateTime) -> String {
-        let mut text = String::with_capacity(16);
+    pub(super) fn write(&self, at: DateTime) -> Written {
+        let mut text = Written::default();
         for part in &self.0 {
-            let (number, width) = match part {
-                Part::Year4 => (at.year(), 4),
-                Part::Year2 => (at.year().rem_euclid(100), 2),
-                Part::Month => (at.month().into(), 2),
-                Part::Day => (at.day().into(), 2),
-                Part::Hour => (at.hour().into(), 2),
-                Part::Minute => (at.minute().into(), 2),
-                Part::Second => (at.second().into(), 2),
-            };
-            text.push_str(&format!("{number:0width$}"));
+            match part {
+                Part::Year4 => text.push(at.year(), 4),
+                Part::Year2 => text.push(at.year().rem_euclid(100), 2),
+                Part::Month => text.push(at.month().into(), 2),
+                Part::Day => text.push(at.day().into(), 2),
+                Part::Hour => text.push(at.hour().into(), 2),
+                Part::Minute => text.push(at.minute().into(), 2),
+                Part::Second => text.push(at.second().into(), 2),
+            }
         }
         text
     }
@@ -95,11 +125,13 @@ mod tests {
             ("hhmmss", "090507"),
         ];
         for (form, want) in table {
-            assert_eq!(TimeForm::parse(form).unwrap().write(at), want);
+            assert_eq!(TimeForm::parse(form).unwrap().write(at).as_bytes(), want.as_bytes());
         }
-        for form in ["", "yyy", "MM-dd", "HH"] {
+        for form in ["", "yyy", "MM-dd", "HH", &"MM".repeat(17)] {
             assert_eq!(TimeForm::parse(form), None, "{form}");
         }
+        let longest = TimeForm::parse(&"yyyy".repeat(8)).unwrap();
+        assert_eq!(longest.write(at).as_bytes(), "2026".repeat(8).as_bytes());
         let read = |form: &str, text: &[u8]| TimeForm::parse(form).unwrap().date(text);
         assert_eq!(read("ddMMyyyy", b"20112026"), Some(at.date()));
         assert_eq!(read("yyyyMMdd", b"20112026"), None, "there is no month 20");

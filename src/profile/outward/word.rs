@@ -150,9 +150,7 @@ impl Word {
         let facts = telling.facts;
         let payment = telling.payment();
         let number = |number: u64, put: &mut dyn FnMut(&[u8])| {
-            let digits = Digits::of(trace_digits(number, most));
-            let (width, digits) = (usize::from(most.min(12)), digits.as_bytes());
-            put(&[&vec![b'0'; width.saturating_sub(digits.len())], digits].concat());
+            put(Digits::of(trace_digits(number, most)).as_wide(usize::from(most.min(12))));
         };
         match self {
             Self::Text(text) => put(text),

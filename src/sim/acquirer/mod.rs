@@ -3,6 +3,7 @@
 
 mod compare;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use crate::biller::{Adapter, Reply};
 use crate::bounds::{HostBounds, LinkBounds};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, KeyParts, LinkName, PaymentKey};
+use crate::iso8583::Framing;
 use crate::profile::{Own, Profile};
 use crate::sim::rest::ledger::Ledger;
 use crate::sim::rest::office::millis;
@@ -25,6 +27,7 @@ use crate::sim::rest::{Entry, LedgerError};
 use crate::switch::{
     BillRef, CountedAs, Digest, LegId, Order, Outcome, Payment, Posting, Reason, Reversal, State,
 };
+use crate::vault::MacKey;
 
 /// How long a payment may wait before it is asked for again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -257,9 +260,26 @@ impl Acquirer {
     }
 }
 
+/// How a switch's link is reached.
+pub struct Way {
+    /// Host name or address, and port.
+    pub address: String,
+    /// The address that it is dialled from; the system's choice if none. A switch may tell its links by it.
+    pub source: Option<IpAddr>,
+    /// What is said; with an outward side.
+    pub profile: Arc<Profile>,
+    /// How frames stand on the connection.
+    pub framing: Framing,
+    /// What the profile asks for as `own:…`.
+    pub own: Own,
+    /// What messages get their MACs by; none if they have none.
+    pub key: Option<MacKey>,
+}
+
 /// A link to a switch, dialled and signed on like that to a host.
 #[must_use]
-pub fn link(address: String, profile: Arc<Profile>, own: Own, stop: watch::Receiver<bool>) -> Arc<Host> {
+pub fn link(way: Way, stop: watch::Receiver<bool>) -> Arc<Host> {
+    let Way { address, source, profile, framing, own, key } = way;
     let ms = Duration::from_millis;
     let link = LinkBounds {
         frame_bytes_max: 9999,
@@ -283,13 +303,16 @@ pub fn link(address: String, profile: Arc<Profile>, own: Own, stop: watch::Recei
     let settings = HostSettings {
         name: "switch".to_owned(),
         address,
-        framing: profile.dialect().framing(),
+        source,
+        framing,
         profile,
         own,
+        key: key.map(Arc::new),
         zone: jiff::tz::TimeZone::system(),
         bounds,
         // What comes late has been taken back.
         late: Arc::new(|_, _| ()),
+        unasked: Arc::new(|_| ()),
         stop,
     };
     Host::start(settings, &tokio::runtime::Handle::current())

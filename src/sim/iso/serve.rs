@@ -11,12 +11,13 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::Books;
 use crate::bounds::LinkBounds;
-use crate::iso8583::{Framing, Mirror, decode};
+use crate::iso8583::{Framing, Message, Mirror, Seal, decode};
 use crate::link::{self, Closed, Intake, Outlet};
-use crate::profile::Profile;
+use crate::profile::{MacSeen, Profile};
 use crate::sim::rest::faults::{Calls, Faults};
 use crate::sim::rest::{Fault, FaultRule};
 use crate::switch::{Answer, Digest, Reason, Request};
+use crate::vault::{MacKey, with_seal};
 
 /// Answers that may wait to be written, a connection.
 const WAITING_MAX: usize = 4096;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub profile: Arc<Profile>,
     /// How its frames stand on a connection.
     pub framing: Framing,
+    /// What messages get their MACs by, and requests are judged by; none if they have none.
+    pub key: Option<MacKey>,
     /// What goes wrong.
     pub faults: Vec<FaultRule>,
     /// Draws the faults that strike at a rate.
@@ -54,6 +57,7 @@ struct Shared {
     books: Arc<Books>,
     profile: Arc<Profile>,
     framing: Framing,
+    key: Option<MacKey>,
     faults: Faults,
 }
 
@@ -64,10 +68,10 @@ impl Host {
     ///
     /// Whatever keeps the address from being listened on.
     pub async fn serve(books: Arc<Books>, settings: Settings) -> std::io::Result<Self> {
-        let Settings { listen, profile, framing, faults, seed } = settings;
+        let Settings { listen, profile, framing, key, faults, seed } = settings;
         let listener = link::listen(listen)?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { books, profile, framing, faults: Faults::new(faults, seed) });
+        let shared = Arc::new(Shared { books, profile, framing, key, faults: Faults::new(faults, seed) });
         let serving = tokio::spawn(accept(listener, shared)).abort_handle();
         Ok(Self { address, serving })
     }
@@ -192,7 +196,24 @@ impl Call {
         let mut mirror = Mirror::new();
         let decoded = decode(self.shared.profile.dialect(), &self.frame, &mut mirror);
         let link = "host".parse().unwrap_or_default();
-        Some(self.shared.profile.request(&decoded, link, |_| Digest::default()).ok()?.request)
+        let request = self.shared.profile.request(&decoded, link, |_| Digest::default()).ok()?.request;
+        Some(match self.mac_fault(&decoded.message) {
+            None => request,
+            Some((reason, bad_field)) => {
+                Request::Refused { reason, bad_field, network: request.is_of_the_network() }
+            }
+        })
+    }
+
+    /// What is wrong with a request's MAC, if anything.
+    fn mac_fault(&self, message: &Message<'_, '_>) -> Option<(Reason, Option<u8>)> {
+        let key = self.shared.key.as_ref()?;
+        match self.shared.profile.mac_of(message, self.shared.framing) {
+            MacSeen::NotDue => None,
+            MacSeen::There(covered, sent) if key.fits(&covered, &sent) => None,
+            MacSeen::There(..) => Some((Reason::MacWrong, None)),
+            MacSeen::Missing(field) => Some((Reason::Malformed, Some(field))),
+        }
     }
 
     fn strikes(&self, request: &Request) -> Option<Fault> {
@@ -232,16 +253,27 @@ impl Call {
 
     /// The answer as a frame, with another response code or another amount if one is given.
     fn framed(&self, answer: &Answer, code: Option<u8>, wrong_amount: bool) -> Option<BytesMut> {
+        let Shared { framing, key, .. } = &*self.shared;
+        with_seal(key.as_ref(), *framing, |seal| self.sealed(answer, code, wrong_amount, seal))
+    }
+
+    fn sealed(
+        &self,
+        answer: &Answer,
+        code: Option<u8>,
+        wrong_amount: bool,
+        seal: Option<&Seal<'_>>,
+    ) -> Option<BytesMut> {
         let Shared { profile, framing, .. } = &*self.shared;
         let (mut mirror, mut out) = (Mirror::new(), BytesMut::new());
         let decoded = decode(profile.dialect(), &self.frame, &mut mirror);
         let start = framing.open(&mut out);
-        profile.answer(&decoded.message, answer, &mut out).ok()?;
+        profile.answer_sealed(&decoded.message, answer, seal, &mut out).ok()?;
         if code.is_some() || (wrong_amount && !matches!(answer.about, crate::switch::About::Bill(_))) {
             let changed = {
                 let mut mirror = Mirror::new();
                 let said = decode(profile.dialect(), out.get(start..)?, &mut mirror);
-                profile.altered(&said.message, code, wrong_amount)?
+                profile.altered(&said.message, code, wrong_amount, seal)?
             };
             out.truncate(start);
             out.extend_from_slice(&changed);

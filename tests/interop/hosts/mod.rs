@@ -2,5 +2,6 @@
 //! own, and in the end banks, switch, journal and hosts must say the same of every payment.
 
 mod codes;
+mod macs;
 mod quirks;
 mod stand;

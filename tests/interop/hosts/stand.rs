@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -109,6 +110,19 @@ impl Stand {
     /// Three hosts with these bills, and the switch before them; none where there is no Python.
     pub(super) fn open(bills: &Bills, reply_timeout_ms: u32) -> Option<Self> {
         Self::changed(bills, reply_timeout_ms, |_| {})
+    }
+
+    /// The same, where messages to and from the host of `network` have MACs of this key.
+    pub(super) fn sealed(mut bills: Bills, network: &'static str, key: &str, key_file: &str) -> Option<Self> {
+        bills.by_network.entry(network).or_default().insert("mac key".to_owned(), json!(key));
+        Self::changed(&bills, 1500, |site| {
+            let file = site.file("host.keys", key_file);
+            fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+            let profile = format!("profile = \"{network}\"\nown");
+            site.edit(|text| {
+                text.replace(&profile, &format!("mac = {{ key_file = \"{file}\" }}\n{profile}"))
+            });
+        })
     }
 
     /// The same, with a site that `change` has had its way with.
@@ -217,6 +231,14 @@ impl Stand {
         let (daemon, bank) = serve(&self.site);
         (self.daemon, self.bank) = (Some(daemon), bank);
         self.until_reached();
+    }
+
+    /// How many answers to nothing have come from a department's host.
+    pub(super) fn unasked(&self, department: &Department) -> u64 {
+        let billers = self.site.ctl(&["billers"]);
+        let all = billers.as_array().unwrap();
+        let own = all.iter().find(|biller| biller["code"] == department.code).unwrap();
+        own["health"]["unasked"].as_u64().unwrap()
     }
 
     fn events(&self, network: &str) -> Vec<Value> {
