@@ -1,5 +1,7 @@
 //! What is said in the words of every shipped profile, read by its own other side; and answers as hosts give them.
 
+mod part;
+
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -10,8 +12,8 @@ use crate::ids::{BusinessDate, KeyParts, PaymentKey};
 use crate::iso8583::{Mirror, decode, from_json};
 use crate::profile::shipped;
 use crate::switch::{
-    About, Answer, Bill, BillRef, BillStatus, CountedAs, Digest, Outcome, Partial, PartialState, Posting,
-    Reference, Replacement, Request, Reversal, State,
+    About, Answer, Bill, BillRef, BillStatus, CountedAs, Digest, Outcome, Posting, Reference, Request,
+    Reversal, State,
 };
 
 fn profile(name: &str) -> Profile {
@@ -202,30 +204,11 @@ fn what_is_said_in_the_words_of_a_profile_is_what_its_other_side_hears() {
             ear.answered(&first, &Answer::plain(Reason::Approved), &Asked::Reverse { part: false }),
             Outcome::Reversed
         ));
-        if ear.profile.gives_parts_back() {
-            part_of(&ear, payment.clone(), name);
-        }
         payment.reversal = Some(Reversal { attempts: 2, ..Reversal::default() });
         let second = ear.say(Say::Order(&Order::Reverse { payment: Box::new(payment), again: true }));
         assert_eq!(second[4..], first[4..], "{name}: the second differs in its type alone");
         assert_ne!(second[..4], first[..4], "{name}");
     }
-}
-
-/// The reversal of a part says what is left, and is known as a repeat by the same.
-fn part_of(ear: &Ear, mut payment: Payment, name: &str) {
-    let left = MinorUnits::new(payment.amount.minor() / 3).unwrap();
-    let (from, state) = (payment.amount, PartialState::Wanted);
-    payment.part = Some(Partial { from, left, heads: Vec::new(), counted: false, state });
-    let order = Order::Reverse { payment: Box::new(payment.clone()), again: false };
-    let first = ear.say(Say::Order(&order));
-    let Request::Reversal(part) = ear.hears(&first) else { panic!("{name}: a reversal") };
-    assert_eq!((part.amount, part.replacement), (payment.amount, Replacement::Amount(left)), "{name}");
-    let asked = Asked::of(&order);
-    assert!(matches!(ear.answered(&first, &Answer::plain(Reason::Approved), &asked), Outcome::Reversed));
-    payment.reversal = Some(Reversal { attempts: 2, ..Reversal::default() });
-    let second = ear.say(Say::Order(&Order::Reverse { payment: Box::new(payment), again: true }));
-    assert_eq!(second[4..], first[4..], "{name}");
 }
 
 #[test]
