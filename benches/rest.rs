@@ -88,6 +88,7 @@ fn payment(number: u64) -> Payment {
         taken_in: UnixMillis(1),
         trace: number,
         reference: None,
+        part: None,
         totals_date: "2026-11-20".parse().unwrap(),
         counted: CountedAs::Nothing,
         owed: None,

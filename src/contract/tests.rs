@@ -40,6 +40,7 @@ fn payment() -> crate::switch::Payment {
         taken_in: UnixMillis(1),
         trace: 7_000_123,
         reference: None,
+        part: None,
         owed: None,
         totals_date: "2026-11-20".parse().unwrap(),
         counted: crate::switch::CountedAs::Nothing,

@@ -144,7 +144,10 @@ impl Payment {
         let given_back = self.reversal.and_then(|reversal| reversal.totals_date);
         match self.counted {
             CountedAs::Nothing => undecided && self.totals_date == date,
-            CountedAs::Debit => self.state != State::Reversed && given_back == Some(date),
+            CountedAs::Debit => {
+                let counted = self.wanted_part().is_some_and(|part| part.counted);
+                self.state != State::Reversed && given_back == Some(date) && !counted
+            }
             CountedAs::Undone => false,
         }
     }

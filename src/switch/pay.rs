@@ -105,6 +105,7 @@ impl Switch {
             taken_in: now.wall,
             trace,
             reference: None,
+            part: None,
         }
     }
 

@@ -116,6 +116,7 @@ pub fn payment(trace: u64, consumer: &str, amount: u64) -> Payment {
         taken_in: UnixMillis(1),
         trace,
         reference: None,
+        part: None,
         totals_date: "2026-11-20".parse().unwrap(),
         counted: CountedAs::Nothing,
         owed: None,

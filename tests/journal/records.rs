@@ -47,6 +47,7 @@ pub(crate) fn payment(number: u64, day: i32, state: State) -> Payment {
         taken_in: UnixMillis(1_795_147_200_000),
         trace: number,
         reference: None,
+        part: None,
         owed: None,
         totals_date: date(day),
         counted: CountedAs::Nothing,

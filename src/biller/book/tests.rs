@@ -66,6 +66,7 @@ fn payment(stan: &str) -> Payment {
         taken_in: UnixMillis(1),
         trace: 1,
         reference: None,
+        part: None,
     }
 }
 

@@ -48,6 +48,7 @@ fn payment(trace: u64) -> Payment {
         taken_in: UnixMillis(1_795_165_507_000),
         trace,
         reference: None,
+        part: None,
         totals_date: "2026-11-20".parse().unwrap(),
         counted: CountedAs::Nothing,
     }

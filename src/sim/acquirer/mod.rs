@@ -253,6 +253,7 @@ impl Acquirer {
             taken_in: UnixMillis(millis()),
             trace,
             reference: None,
+            part: None,
             totals_date: date,
             counted: CountedAs::Nothing,
         }
