@@ -12,19 +12,20 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
 
 use super::ask::Input;
+use super::exceptions::exception;
 use super::inspect::Status;
 use super::{Shared, StartError, control_socket, totals};
 use crate::config::Config;
 use crate::control::{
-    BillerReply, Envelope, ExceptionReply, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply, PaymentReply,
-    Reply, Request, StatusReply, VERSION, VerifyReply,
+    BillerReply, Envelope, JournalRequest, LINE_BYTES_MAX, LegReply, LinkReply, PaymentReply, Reply, Request,
+    StatusReply, VERSION, VerifyReply,
 };
 use crate::ids::{BillerCode, LinkName};
 use crate::iso8583::{Mirror, decode, mask_pan};
 use crate::journal::{JournalError, Store, Verified, ledger};
 use crate::profile::Ours;
 use crate::settle;
-use crate::switch::{Operation, Reason, Record, Resolution, What};
+use crate::switch::{Operation, Resolution};
 use crate::vault::{Kept, kept_fields};
 
 /// Operators at once.
@@ -360,32 +361,6 @@ impl Operator {
         }
         Ok(Reply::Billers(replies))
     }
-}
-
-/// What an operator is told of an exception.
-fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
-    let payment = *record.payment?;
-    let known = if payment.posting.is_some() {
-        "it was posted"
-    } else if payment.advice {
-        "the acquirer has made it without asking"
-    } else {
-        "it may have been posted"
-    };
-    let wanted = if payment.reversal.is_some_and(|reversal| reversal.answer.is_some()) {
-        ", and the acquirer wants it back"
-    } else {
-        ""
-    };
-    let tried = payment.owed.filter(|_| matches!(record.what, What::GaveUp(Reason::BillerUnavailable)));
-    let tried = tried.map_or_else(String::new, |owed| {
-        let (minutes, orders) = (owed.age_ms / 60_000, payment.attempts());
-        format!("{orders} orders in {minutes} min brought no answer; ")
-    });
-    let next = format!(
-        "{tried}{known}{wanted}: ask the department, then `ctl resolve {leg} --as stands|undone|again`"
-    );
-    Some(ExceptionReply { leg, at: record.at, why: record.what.to_string(), next, payment })
 }
 
 pub(super) const GOING_DOWN: &str = "the switch is going down";

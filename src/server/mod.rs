@@ -14,6 +14,7 @@ mod control;
 mod days;
 mod disk;
 mod engine;
+mod exceptions;
 mod inspect;
 mod intake;
 mod keys;
