@@ -35,6 +35,8 @@ pub enum PaidBy {
     NotTold,
     /// Nobody.
     Nobody,
+    /// There is no such bill.
+    NoBill,
     /// The answer cannot be understood.
     Unknown,
 }
@@ -100,10 +102,13 @@ impl Contract {
             Some((Told::Found, Some(Status::Paid)) | (Told::Refused(Reason::AlreadyPaid), _)) => {
                 self.inquiry.payer(&fields, payment)
             }
+            Some((Told::Refused(Reason::NoSuchBill), _)) => PaidBy::NoBill,
             // The latest of several payments is shown, if any is.
             Some((Told::Found, Some(Status::Partial))) => match self.inquiry.payer(&fields, payment) {
                 PaidBy::Us => PaidBy::Us,
-                PaidBy::Another | PaidBy::NotTold | PaidBy::Nobody | PaidBy::Unknown => PaidBy::NotTold,
+                PaidBy::Another | PaidBy::NotTold | PaidBy::Nobody | PaidBy::NoBill | PaidBy::Unknown => {
+                    PaidBy::NotTold
+                }
             },
             Some((Told::Found, Some(Status::Blocked) | None) | (Told::Refused(_) | Told::Unknown, _))
             | None => PaidBy::Unknown,

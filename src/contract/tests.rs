@@ -319,6 +319,8 @@ fn a_paid_bill_shows_whether_it_was_us() {
         (by(&[("bill_status", json!("T")), ("tran_auth_id", json!("000124"))]), PaidBy::NotTold),
         (by(&[("bill_status", json!("U"))]), PaidBy::Nobody),
         (by(&[("response_Code", json!("05"))]), PaidBy::Unknown),
+        (by(&[("response_Code", json!("01")), ("bill_status", json!(""))]), PaidBy::NoBill),
+        (by(&[("response_Code", json!("01")), ("bill_status", json!("B"))]), PaidBy::Unknown),
         (by(&[("bill_status", json!("B"))]), PaidBy::Unknown),
     ];
     for (at, (told, want)) in table.into_iter().enumerate() {

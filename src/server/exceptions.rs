@@ -1,7 +1,7 @@
-//! Exceptions as operators are told of them.
+//! What operators are told of payments that only people can resolve.
 
 use crate::control::ExceptionReply;
-use crate::switch::{Reason, Record, What};
+use crate::switch::{Payment, Reason, Record, What};
 
 /// What an operator is told of an exception.
 pub(super) fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
@@ -20,11 +20,7 @@ pub(super) fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
     } else {
         ""
     };
-    let tried = payment.owed.filter(|_| matches!(record.what, What::GaveUp(Reason::BillerUnavailable)));
-    let tried = tried.map_or_else(String::new, |owed| {
-        let (minutes, orders) = (owed.age_ms / 60_000, payment.attempts());
-        format!("{orders} orders in {minutes} min brought no answer; ")
-    });
+    let tried = tried(&record.what, &payment);
     let part = payment.wanted_part().map_or_else(String::new, |part| {
         let (from, left) = (part.from, part.left);
         format!(" a part of it (of {from} is to be left {left}; `undone` says that it is so, `stands` that all of it is)")
@@ -33,4 +29,22 @@ pub(super) fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
         "{tried}{known}{wanted}{part}: ask the department, then `ctl resolve {leg} --as stands|undone|again`"
     );
     Some(ExceptionReply { leg, at: record.at, why: record.what.to_string(), next, payment })
+}
+
+/// What was done about it so far, where the reason alone does not say it.
+fn tried(what: &What, payment: &Payment) -> String {
+    match (what, &payment.owed) {
+        (What::GaveUp(Reason::BillerUnavailable), Some(owed)) => {
+            let (minutes, orders) = (owed.age_ms / 60_000, payment.attempts());
+            format!("{orders} orders in {minutes} min brought no answer; ")
+        }
+        (What::GaveUp(Reason::AlreadyPaid), Some(_)) if !payment.advice => {
+            "sent again, it was told that its bill is paid and not that it was by this payment; ".to_owned()
+        }
+        (What::GaveUp(Reason::Expired | Reason::Blocked), Some(_)) if !payment.advice => {
+            "sent again, it was refused for what its bill is now, which says nothing of the time before; "
+                .to_owned()
+        }
+        (_, _) => String::new(),
+    }
 }

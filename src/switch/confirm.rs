@@ -119,10 +119,12 @@ impl Switch {
 
     /// It is not posted, and will not be. Where the acquirer has kept the money all the same, people must decide.
     fn refused(&mut self, now: Now, open: Open, reason: Reason, out: &mut Output) {
-        // "Already paid" may be our own posting under another name, unless nothing was sent before this order: who paid,
-        // only people find out. To an acquirer that wants it back it must not be called undone.
+        // What the bill is now says nothing of what was done to it before, unless nothing was sent before this order: paid, it may
+        // be by us; expired or held back, it may have been paid in time. Only people find out. To an acquirer that wants it back
+        // it must not be called undone.
         let sent_before = !open.payment.advice || open.payment.confirmations > 1;
-        let perhaps_ours = reason == Reason::AlreadyPaid && sent_before;
+        let of_the_bill = matches!(reason, Reason::AlreadyPaid | Reason::Expired | Reason::Blocked);
+        let perhaps_ours = of_the_bill && sent_before;
         if open.payment.reversal.is_some() && !perhaps_ours {
             return self.reversed(now, open, out);
         }

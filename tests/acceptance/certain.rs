@@ -80,6 +80,39 @@ async fn n31_a_payment_that_the_biller_refuses_when_asked_again_is_declined() {
 }
 
 #[tokio::test]
+async fn a_repeat_refused_for_what_its_bill_has_become_is_for_people_who_are_told_why() {
+    let table = [
+        (
+            Reason::AlreadyPaid,
+            "told that its bill is paid and not that it was by this payment; it may have been posted",
+        ),
+        (
+            Reason::Expired,
+            "refused for what its bill is now, which says nothing of the time before; it may have been posted",
+        ),
+        (
+            Reason::Blocked,
+            "refused for what its bill is now, which says nothing of the time before; it may have been posted",
+        ),
+    ];
+    for (reason, why) in table {
+        let mut site = Site::with(CONFIRMING).await;
+        let mut peer = site.atmnet().await;
+        let payment = Outgoing::payment_at(WIRED, 1, "1", 1000);
+        peer.send(&payment).await;
+        let (silent, _) = post(&mut site).await;
+        silent.answer(Outcome::Unknown);
+        assert_eq!(peer.receive().await.code(), "68");
+        let (refused, _) = post(&mut site).await;
+        refused.answer(Outcome::Declined(reason));
+        until(&site, 1, State::Exception).await;
+        assert_eq!(peer.ask(&payment.with_mti("0201")).await.code(), "68", "never called declined");
+        let Reply::Exceptions(found) = site.operator(Request::Exceptions).await else { panic!("exceptions") };
+        assert!(found[0].next.contains(why), "{}", found[0].next);
+    }
+}
+
+#[tokio::test]
 async fn n32_a_late_approval_confirms_what_is_being_confirmed() {
     let mut site = Site::with(CONFIRMING).await;
     let mut peer = site.atmnet().await;

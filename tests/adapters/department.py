@@ -95,6 +95,8 @@ def pay(request):
         return {"response_Code": PAYMENTS[consumer]}
     with lock:
         posting = paid.get(consumer)
+        if posting and consumer.startswith("23"):
+            return {"response_Code": "01"}  # it looks for a payable bill before it looks for the payment
         if posting:
             if posting[:3] == identity:
                 return {"response_Code": "03", "Identification_parameter": posting[4], "reserved": ""}
@@ -103,7 +105,7 @@ def pay(request):
             return {"response_Code": "03"}
         voucher = "PY%08d" % (len(paid) + 1)
         paid[consumer] = identity + (amount, voucher)
-    if consumer.startswith("21"):
+    if consumer[:2] in ("21", "23"):
         return None  # posted, and the connection goes
     return {"response_Code": "00", "Identification_parameter": voucher, "reserved": ""}
 

@@ -142,6 +142,17 @@ async fn an_aggregator_of_thirteen_digits_that_says_04_of_a_paid_bill_is_reached
 }
 
 #[tokio::test]
+async fn a_repeat_that_is_refused_may_have_been_posted_before_and_its_bill_shows_it() {
+    let Some(python) = Python::start() else { return };
+    let rig = python.rig();
+    assert_eq!(rig.post(&payment(1, "230", 12_000), false).await, Came::Unknown);
+    let own = posted("20261120000001", "000001");
+    assert_eq!(rig.post(&payment(1, "230", 12_000), true).await, own, "its receipt was lost on the way");
+    let another = rig.post(&payment(2, "230", 12_000), true).await;
+    assert_eq!(another, Came::Declined(Reason::AlreadyPaid), "paid, and not by this one");
+}
+
+#[tokio::test]
 async fn a_path_it_does_not_have_and_credentials_it_does_not_know() {
     let Some(python) = Python::start() else { return };
     let lost = Made { url: format!("http://127.0.0.1:{}/v2", python.1), ..python.made() }.rig();

@@ -120,6 +120,29 @@ async fn what_was_not_posted_after_all_is_posted_by_its_repeat() {
 }
 
 #[tokio::test]
+async fn a_refused_repeat_is_believed_once_its_bill_shows_that_nobody_has_paid() {
+    let table = [
+        ("payment:drop:nth=1", posted("20261120000005", "000005")),
+        ("payment:reset:nth=1", Came::Declined(Reason::NoSuchBill)),
+    ];
+    for (fault, want) in table {
+        let stand = Stand::with(&[
+            fault,
+            "payment:code=01:nth=2",
+            "payment:code=01:nth=3",
+            "inquiry:status=500:nth=1",
+        ])
+        .await;
+        let rig = stand.rig();
+        let payment = payment(5, DUE, 10_000);
+        assert_eq!(rig.post(&payment, false).await, Came::Unknown, "{fault}");
+        assert_eq!(rig.post(&payment, true).await, Came::Unknown, "{fault}: the bill cannot be looked at");
+        assert_eq!(rig.last_error(), "a refusal of what may have been posted, which the bill does not show");
+        assert_eq!(rig.post(&payment, true).await, want, "{fault}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_silence_whatever_became_of_the_payment() {
     for fault in ["hang", "late=60000", "slow=5000", "delay=60000"] {
         let stand = Stand::with(&[&format!("payment:{fault}:nth=1")]).await;

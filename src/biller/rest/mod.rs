@@ -162,7 +162,17 @@ impl Caller {
         };
         match heard {
             Heard::Posted(receipt) => posted(payment, receipt),
-            Heard::Refused(reason) => Outcome::Declined(reason),
+            Heard::Refused(reason) if !again => Outcome::Declined(reason),
+            // It may have been posted before, and be refused now for what the bill has become: the bill shows it.
+            Heard::Refused(reason) => match self.who_paid(payment).await {
+                PaidBy::Us => posted(payment, None),
+                PaidBy::Another | PaidBy::NotTold => Outcome::Declined(Reason::AlreadyPaid),
+                PaidBy::Nobody | PaidBy::NoBill => Outcome::Declined(reason),
+                PaidBy::Unknown => {
+                    self.note("a refusal of what may have been posted, which the bill does not show");
+                    Outcome::Unknown
+                }
+            },
             Heard::Unknown => {
                 self.note("a payment's answer that says neither posted nor refused");
                 Outcome::Unknown
@@ -170,7 +180,7 @@ impl Caller {
             Heard::Duplicate(receipt) => match self.who_paid(payment).await {
                 // Its identity is ours; that the bill does not show by whom it was paid contradicts nothing.
                 PaidBy::Us | PaidBy::NotTold => posted(payment, receipt),
-                PaidBy::Another | PaidBy::Nobody | PaidBy::Unknown => {
+                PaidBy::Another | PaidBy::Nobody | PaidBy::NoBill | PaidBy::Unknown => {
                     self.note("a duplicate that the bill does not show");
                     Outcome::Unknown
                 }
@@ -178,7 +188,7 @@ impl Caller {
             Heard::AlreadyPaid => match self.who_paid(payment).await {
                 PaidBy::Us => posted(payment, None),
                 PaidBy::Another | PaidBy::NotTold => Outcome::Declined(Reason::AlreadyPaid),
-                PaidBy::Nobody | PaidBy::Unknown => {
+                PaidBy::Nobody | PaidBy::NoBill | PaidBy::Unknown => {
                     self.note("a bill said to be paid, which it does not show");
                     Outcome::Unknown
                 }

@@ -154,6 +154,13 @@ fn a_repeat_answered_already_paid_may_be_our_posting_and_is_not_undone_for_an_ac
 }
 
 #[test]
+fn a_repeat_refused_for_what_its_bill_has_become_says_nothing_of_the_time_before() {
+    for reason in [Reason::Expired, Reason::Blocked] {
+        assert_eq!(refused_at_the_repeat(reason), State::Exception, "{reason}");
+    }
+}
+
+#[test]
 fn what_was_sent_without_looking_up_its_bill_is_repeated_as_it_was_also_under_terms_that_look_it_up() {
     let kind = Kind { in_doubt: InDoubt::Confirm, ..PLAIN };
     let mut world = World::new(kind);
