@@ -69,7 +69,7 @@ fn agree(store: &Path) {
     let billers: Vec<BillerCode> = config.billers.iter().map(|biller| biller.code).collect();
     let (store, _writer) = journal::open(&config.store, &Options::default()).unwrap();
     store.verify(&mut |_| {}).unwrap();
-    let audited = settle::audit(&store, &billers, billswitch::desk::all_totals).unwrap();
+    let audited = settle::audit(&store, &billers).unwrap();
     let mut standing = 0;
     let mut receipts = BTreeSet::new();
     for biller in billers {

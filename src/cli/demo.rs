@@ -159,7 +159,7 @@ impl Demo<'_> {
         );
         self.say(&whole)?;
         let billers: Vec<BillerCode> = config.billers.iter().map(|biller| biller.code).collect();
-        match settle::audit(&store, &billers, crate::desk::all_totals) {
+        match settle::audit(&store, &billers) {
             Ok(audited) => {
                 let agree = format!("journal and books agree: {} payments stand", grouped(audited.posted));
                 self.say(&agree)?;

@@ -241,7 +241,7 @@ fn verify(config: &Config, json: bool) -> Result<ExitCode, CliError> {
     drop(bar);
     let billers: Vec<BillerCode> = config.billers.iter().map(|biller| biller.code).collect();
     if is_store(&config.store) {
-        let reply = VerifyReply::new(&verified, &settle::audit(&store, &billers, crate::desk::all_totals)?);
+        let reply = VerifyReply::new(&verified, &settle::audit(&store, &billers)?);
         return say(json, &reply, || verified_text(&reply));
     }
     let reply = VerifyReply::new(&verified, &settle::Audited::default());

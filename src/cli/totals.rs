@@ -4,15 +4,20 @@ use comfy_table::Table;
 use jiff::tz::TimeZone;
 
 use super::tables::{grouped, table};
+use crate::clock::UnixMillis;
 use crate::control::TotalsReply;
-use crate::switch::{Claimed, Net, Tally, Totals};
+use crate::switch::{Claimed, Closing, ClosingEnd, Net, Tally, Totals};
 
-/// A row of ours, and of each link that has sent its own a row of those and one of what is between them.
+/// A row of ours, of each link that is sent them what was sent and what it has answered, and of each link that has sent its
+/// own a row of those and one of what is between them.
 pub(super) fn totals_table(all: &[TotalsReply], zone: &TimeZone) -> Table {
     let mut rows = table(&["date", "link", "whose", ">paid", ">amount", ">given back", ">amount", ">net"]);
     for totals in all {
         let (date, link) = (totals.date.to_string(), totals.link.to_string());
         rows.add_row(row(&date, &link, "ours, so far", &claimed(&totals.ours)));
+        if let Some(closing) = &totals.closing {
+            closing_rows(&mut rows, &date, &link, closing, zone);
+        }
         let Some(reconciled) = totals.reconciled else { continue };
         let at = reconciled.at.civil(zone).strftime("%H:%M:%S").to_string();
         rows.add_row(row(&date, &link, &format!("ours, at {at}"), &claimed(&reconciled.ours)));
@@ -20,6 +25,32 @@ pub(super) fn totals_table(all: &[TotalsReply], zone: &TimeZone) -> Table {
         rows.add_row(difference(&date, &link, &claimed(&reconciled.ours), &reconciled.theirs));
     }
     rows
+}
+
+/// What was sent, and what came of it.
+fn closing_rows(rows: &mut Table, date: &str, link: &str, closing: &Closing, zone: &TimeZone) {
+    let clock = |at: UnixMillis| at.civil(zone).strftime("%H:%M:%S").to_string();
+    let Some(sent) = &closing.sent else {
+        rows.add_row(row(date, link, "ours, not sent yet", &Claimed::default()));
+        return;
+    };
+    let times = if sent.times == 1 { String::new() } else { format!(", {} times", sent.times) };
+    let so_far = match (&closing.end, sent.code) {
+        (None, Some(code)) => format!(", answered {code}: asked again"),
+        (None, None) => ", no answer yet".to_owned(),
+        (Some(ClosingEnd::GivenUp), _) => ", given up".to_owned(),
+        (Some(ClosingEnd::Answered { .. }), _) => String::new(),
+    };
+    let ours = claimed(&sent.ours);
+    rows.add_row(row(date, link, &format!("ours, sent at {}{times}{so_far}", clock(sent.at)), &ours));
+    if let Some(ClosingEnd::Answered { at, code, theirs, agree }) = &closing.end {
+        let verdict = if *agree { "agree" } else { "DIFFER" };
+        let whose = format!("theirs, answered {code} at {}: {verdict}", clock(*at));
+        rows.add_row(row(date, link, &whose, theirs));
+        if *theirs != Claimed::default() && !agree {
+            rows.add_row(difference(date, link, &ours, theirs));
+        }
+    }
 }
 
 fn claimed(ours: &Totals) -> Claimed {

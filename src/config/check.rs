@@ -14,12 +14,12 @@ use super::file::{
 };
 use super::{
     BillerConfig, Config, ConfigError, ConfigFault, HostConfig, KeySource, Limits, LinkConfig, MacConfig,
-    SpecError, Specs, Way,
+    SpecError, Specs, TotalsWay, Way,
 };
 use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
 use crate::profile::{Ours, Profile, line_of};
-use crate::switch::{BillerTerms, LinkTerms};
+use crate::switch::{BillerTerms, LinkTerms, TotalsTerms};
 
 /// Bounds of a count, and how they are told.
 pub(super) const COUNT: (RangeInclusive<u32>, &str) = (1..=100_000, "1 to 100,000");
@@ -185,7 +185,11 @@ impl Check<'_> {
         };
         let mac = self.mac(link, &profile)?;
         let name = *link.name.get_ref();
-        let terms = LinkTerms { name, in_flight_max: self.bounded(&link.waiting_max, "waiting_max", COUNT)? };
+        let terms = LinkTerms {
+            name,
+            in_flight_max: self.bounded(&link.waiting_max, "waiting_max", COUNT)?,
+            totals: self.totals(link, &profile)?,
+        };
         Ok(LinkConfig {
             name,
             listen: link.listen,
@@ -207,6 +211,19 @@ impl Check<'_> {
             Some(never) if *never.get_ref() == 0 => Ok(None),
             Some(ms) if profile.has_ours(Ours::Echo) => self.millis(ms, "idle_echo_ms").map(Some),
             Some(ms) => Err(self.fail(&ms.span(), ConfigFault::NoEcho(profile.name().to_owned()))),
+        }
+    }
+
+    fn totals(&self, link: &LinkTable, profile: &Profile) -> Result<Option<TotalsTerms>, ConfigError> {
+        let wait_ms = self.bounded(&link.totals_wait_ms, "totals_wait_ms", SPAN)?;
+        let retry_ms = self.bounded(&link.totals_retry_ms, "totals_retry_ms", SPAN)?;
+        match &link.totals {
+            Some(way) if *way.get_ref() == TotalsWay::Send => {
+                let lays_out = profile.has_ours(Ours::Totals);
+                let none = || self.fail(&way.span(), ConfigFault::NoTotals(profile.name().to_owned()));
+                lays_out.then_some(Some(TotalsTerms { wait_ms, retry_ms })).ok_or_else(none)
+            }
+            Some(_) | None => Ok(None),
         }
     }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::SecondConnection;
 use super::rules::RulesTable;
+use super::{SecondConnection, TotalsWay};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::switch::InDoubt;
 
@@ -90,6 +90,8 @@ defaults! {
     frame_timeout_ms = 10_000;
     write_timeout_ms = 10_000;
     echo_timeout_ms = 10_000;
+    totals_wait_ms = 600_000;
+    totals_retry_ms = 10_000;
     idle_timeout_ms = 600_000;
     in_flight_max = 1024;
     waiting_max = 512;
@@ -146,6 +148,11 @@ pub(super) struct LinkTable {
     pub(super) connections_max: Spanned<u32>,
     #[serde(default)]
     pub(super) second_connection: SecondConnection,
+    pub(super) totals: Option<Spanned<TotalsWay>>,
+    #[serde(default = "totals_wait_ms")]
+    pub(super) totals_wait_ms: Spanned<u32>,
+    #[serde(default = "totals_retry_ms")]
+    pub(super) totals_retry_ms: Spanned<u32>,
     pub(super) mac: Option<Spanned<MacTable>>,
 }
 

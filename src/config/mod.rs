@@ -132,6 +132,17 @@ pub enum SecondConnection {
     Replace,
 }
 
+/// Which way totals go on a link.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum TotalsWay {
+    /// The acquirer's are answered.
+    #[default]
+    Answer,
+    /// That, and the acquirer is sent ours of each date that is closed.
+    Send,
+}
+
 /// One department.
 #[derive(Clone, Debug)]
 pub struct BillerConfig {
@@ -280,6 +291,9 @@ pub enum ConfigFault {
     /// An echo that the profile does not lay out.
     #[error("profile `{0}` has no [ours.echo]: leave idle_echo_ms out")]
     NoEcho(String),
+    /// Totals of ours that the profile does not lay out.
+    #[error("profile `{0}` has no [ours.totals]: leave `totals` out")]
+    NoTotals(String),
     /// Keys for MACs that the profile does not have.
     #[error("profile `{0}` has no [mac]: its messages have none to be checked")]
     NoMac(String),

@@ -19,6 +19,9 @@ const LINK_KEYS: &[&str] = &[
     "unanswerable_max",
     "connections_max",
     "second_connection",
+    "totals",
+    "totals_wait_ms",
+    "totals_retry_ms",
 ];
 /// Keys of a biller. What its adapter was made with is not among them, nor how long that waits.
 const BILLER_KEYS: &[&str] = &[
@@ -32,6 +35,7 @@ const BILLER_KEYS: &[&str] = &[
     "forward_in_flight_max",
     "forward_per_second",
     "in_doubt_max",
+    "rules",
 ];
 /// Keys beside them: other people's deadlines, which are only compared.
 const OTHER_KEYS: &[&str] = &["deadlines", "link", "biller"];

@@ -8,7 +8,7 @@ use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Rrn, Stan};
 use crate::journal::Verified;
 use crate::settle::Audited;
-use crate::switch::{Payment, Reconciled, Record, Totals};
+use crate::switch::{Closing, Payment, Reconciled, Record, Totals};
 
 /// How the switch is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -152,6 +152,10 @@ pub struct TotalsReply {
     pub reconciled: Option<Reconciled>,
     /// Whether these two agreed.
     pub agree: Option<bool>,
+    /// How our own stand that this link is sent once the date is over; none if it is not.
+    pub closing: Option<Closing>,
+    /// Whether it has agreed to those; none as long as it has not said.
+    pub closing_agrees: Option<bool>,
 }
 
 /// One leg.

@@ -7,10 +7,11 @@ use super::{Desk, Standing};
 use crate::biller::book::{self, Receipts};
 use crate::clock::{Now, UnixMillis};
 use crate::ids::{BillerCode, LinkName, PaymentKey};
+use crate::journal::totals::open_closings;
 use crate::journal::{JournalError, Store, Turn, ledger};
 use crate::switch::{
     Action, Alarm, Answer, Ask, AskId, Event, LegId, NewKeys, Operation, Order, Outcome, Output, Payment,
-    Prior, Reason, Record, Request, Resolution, State, Switch, What,
+    Prior, Reason, Record, Request, Resolution, SendTotals, State, Switch, What,
 };
 
 /// What may leave once its turn is durable. `W` is whoever waits for an answer.
@@ -22,13 +23,21 @@ pub struct Leaving<W> {
     pub orders: Vec<(LegId, BillerCode, Order)>,
     /// Keys of links, in use before any of the answers.
     pub keys: Vec<(LinkName, NewKeys)>,
+    /// Our totals, for links.
+    pub totals: Vec<SendTotals>,
     /// What a person should know of.
     pub alarms: Vec<Alarm>,
 }
 
 impl<W> Default for Leaving<W> {
     fn default() -> Self {
-        Self { answers: Vec::new(), orders: Vec::new(), keys: Vec::new(), alarms: Vec::new() }
+        Self {
+            answers: Vec::new(),
+            orders: Vec::new(),
+            keys: Vec::new(),
+            totals: Vec::new(),
+            alarms: Vec::new(),
+        }
     }
 }
 
@@ -36,7 +45,8 @@ impl<W> Leaving<W> {
     /// Whether nothing is to leave.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.answers.is_empty() && self.orders.is_empty() && self.keys.is_empty() && self.alarms.is_empty()
+        let (answers, orders) = (self.answers.is_empty(), self.orders.is_empty());
+        answers && orders && self.keys.is_empty() && self.totals.is_empty() && self.alarms.is_empty()
     }
 }
 
@@ -85,6 +95,9 @@ impl<W> Core<W> {
             tracing::warn!(payment = %payment.key, biller = %payment.biller, state = payment.state.name(),
                 "found open: taken up as if its deadline had passed");
             self.step(now, Event::Recovered { payment: Box::new(payment), due })?;
+        }
+        for (link, closing) in open_closings(store)? {
+            self.step(now, Event::TotalsOwed(link, Box::new(closing)))?;
         }
         Ok(())
     }
@@ -216,6 +229,11 @@ impl<W> Core<W> {
                         self.desk.put(key, value);
                         self.leaving.keys.push((link, keys));
                     }
+                    Action::AddUp { link, date } => {
+                        let ours = self.desk.totals(link, date)?;
+                        events.push(Event::AddedUp { link, date, ours });
+                    }
+                    Action::SendTotals(totals) => self.leaving.totals.push(totals),
                     Action::Alarm(alarm) => self.leaving.alarms.push(alarm),
                 }
             }

@@ -13,11 +13,10 @@ pub use self::core::{Core, Leaving, Watch};
 pub use bills::{BookDone, BookWork, import_rows, work};
 pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
-pub use totals::{all_totals, stored_totals};
 
 use crate::biller::book::Shelf;
 use crate::ids::PaymentKey;
-use crate::journal::{JournalError, Store, Turn, Write, ledger};
+use crate::journal::{JournalError, Store, Turn, Write, ledger, totals as kept_totals};
 use crate::switch::{Payment, Prior, Record, State};
 
 /// The engine's view of the store: what is committed, under what is on its way there, under what this turn has done.
@@ -80,7 +79,7 @@ impl Desk {
         if let Some(counted) = &record.counted {
             self.count(record.link, counted)?;
         }
-        if let Some((key, value)) = totals::entry(record) {
+        if let Some((key, value)) = kept_totals::entry(record) {
             self.put(key, value);
         }
         if let Some(payment) = &record.payment {

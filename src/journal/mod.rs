@@ -26,6 +26,7 @@ mod store;
 mod sync;
 #[cfg(test)]
 mod tests;
+pub mod totals;
 mod valve;
 mod verify;
 mod walk;

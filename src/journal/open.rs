@@ -20,7 +20,7 @@ use super::writer::{Writer, flush};
 use super::{FORMAT_KEY, OPENS_KEY};
 
 /// The layout that this program writes and reads.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug)]

@@ -139,7 +139,7 @@ fn a_submitters_key_lost_changed_or_smuggled_in_is_noticed_at_opening() {
 fn a_store_of_another_format_is_refused_by_its_number() {
     let dir = filled();
     tamper(dir.path(), |db| drop(db.insert(FORMAT_KEY, &7_u32.to_be_bytes()).unwrap()));
-    assert!(matches!(reopened(dir.path()), Err(JournalError::Format { found: 7, want: 3 })));
+    assert!(matches!(reopened(dir.path()), Err(JournalError::Format { found: 7, want: 4 })));
     let foreign = tempfile::tempdir().unwrap();
     tamper(foreign.path(), |db| drop(db.insert("somebody", "else's").unwrap()));
     assert!(matches!(reopened(foreign.path()), Err(JournalError::Damaged { .. })));

@@ -23,6 +23,7 @@ pub use ours::{AnswerTo, Asking, Ours};
 pub use outward::{AnswerKey, Asked, Facts, Identity, Own, Say};
 pub use request::{Parsed, Unanswerable};
 use totals::TotalFact;
+pub use totals::told_of;
 
 use crate::ids::{ResponseCode, Rrn, Stan};
 use crate::iso8583::{Dialect, FieldPath, Message, Mti};
@@ -85,6 +86,7 @@ struct Paths {
     debits_amount: Place,
     debit_reversals_amount: Place,
     net: Place,
+    settlement_code: Place,
 }
 
 /// Where something stands: the first of some paths that a message has. None: the network does not have it.

@@ -9,6 +9,8 @@ use toml::Spanned;
 use super::Profile;
 use super::load::{Check, ProfileError, ProfileFault};
 use super::tables::OursTable;
+use super::totals::TOTALS_FACTS;
+use crate::ids::Short;
 use crate::iso8583::{EncodeError, Message, Mti, Seal, Writer};
 
 /// A request of ours that a profile may lay out.
@@ -16,19 +18,22 @@ use crate::iso8583::{EncodeError, Message, Mti, Seal, Writer};
 pub enum Ours {
     /// Are you there? (DE 70 = 301)
     Echo,
+    /// This is what we have counted for a date that is over (0520).
+    Totals,
 }
 
 /// What every request of ours can tell; each kind may have more of its own.
 const COMMON: &[&str] = &["stan", "transmitted_at", "local_at", "local_time", "local_date"];
 
 impl Ours {
-    const ALL: &[Self] = &[Self::Echo];
+    const ALL: &[Self] = &[Self::Echo, Self::Totals];
 
     /// Its name in a profile's `[ours]`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Echo => "echo",
+            Self::Totals => "totals",
         }
     }
 
@@ -36,6 +41,7 @@ impl Ours {
     const fn facts(self) -> &'static [&'static str] {
         match self {
             Self::Echo => &[],
+            Self::Totals => TOTALS_FACTS,
         }
     }
 }
@@ -49,6 +55,8 @@ pub struct Asking<'a> {
     pub utc: DateTime,
     /// Now, where the switch is.
     pub local: DateTime,
+    /// It has been asked before: the message type is that of a repeat, where the profile has one.
+    pub again: bool,
     /// The facts of this kind of request, by their names in the profile.
     pub facts: &'a [(&'static str, &'a [u8])],
 }
@@ -60,13 +68,19 @@ pub struct AnswerTo {
     pub mti: Mti,
     /// The trace number of what it answers, as a number: some networks write zeros before it.
     pub stan: u32,
+    /// DE 15, if it has one that is told.
+    pub settled_on: Option<Short<4>>,
 }
 
 /// One request of ours, laid out.
 #[derive(Debug)]
 pub(super) struct OwnRequest {
     mti: Mti,
+    /// That of a repeat.
+    repeat: Mti,
     answer: Mti,
+    /// DE 39 of its answers, and whether each says that our totals are agreed to.
+    codes: Vec<(Vec<u8>, bool)>,
     /// By ascending data element.
     fields: BTreeMap<u8, Source>,
 }
@@ -106,7 +120,8 @@ impl Profile {
         out: &mut BytesMut,
     ) -> Result<Option<Mti>, EncodeError> {
         let Some(request) = self.ours.get(&kind) else { return Ok(None) };
-        let mut writer = Writer::new(&self.dialect, request.mti, out);
+        let mti = if asking.again { request.repeat } else { request.mti };
+        let mut writer = Writer::new(&self.dialect, mti, out);
         for (field, source) in &request.fields {
             match source {
                 Source::Text(text) => writer.put(*field, text)?,
@@ -117,7 +132,7 @@ impl Profile {
                 }
             }
         }
-        match self.sealed(request.mti, seal) {
+        match self.sealed(mti, seal) {
             Some((rule, seal)) => writer.finish_sealed(rule, seal, true)?,
             None => writer.finish()?,
         }
@@ -129,7 +144,15 @@ impl Profile {
     pub fn answers(&self, message: &Message<'_, '_>) -> Option<AnswerTo> {
         let mti = message.mti();
         let stan = std::str::from_utf8(self.paths.stan.get(message)?).ok()?;
-        Some(AnswerTo { mti, stan: stan.trim().parse().ok()? }).filter(|_| mti.is_response())
+        let settled_on = self.text(message, &self.paths.settlement_date);
+        let settled_on = settled_on.filter(|on: &Short<4>| !on.as_str().trim().is_empty());
+        Some(AnswerTo { mti, stan: stan.trim().parse().ok()?, settled_on }).filter(|_| mti.is_response())
+    }
+
+    /// What the response code of an answer to our totals says of them; none if it says neither.
+    pub(super) fn agreed(&self, code: &[u8]) -> Option<bool> {
+        let codes = &self.ours.get(&Ours::Totals)?.codes;
+        codes.iter().find(|(known, _)| known == code).map(|(_, agreed)| *agreed)
     }
 }
 
@@ -156,7 +179,8 @@ impl Check<'_> {
         let mut ours = BTreeMap::new();
         for (name, table) in tables {
             let kind = Ours::ALL.iter().copied().find(|kind| kind.name() == name.get_ref());
-            let unknown = || self.syntax(name, &format!("`{}` is no request of ours: echo", name.get_ref()));
+            let unknown =
+                || self.syntax(name, &format!("`{}` is no request of ours: echo, totals", name.get_ref()));
             ours.insert(kind.ok_or_else(unknown)?, self.own_request(kind, name, table)?);
         }
         Ok(ours)
@@ -173,6 +197,9 @@ impl Check<'_> {
         let (Some((asked, answered)), None) = (pairs.next(), pairs.next()) else {
             return Err(self.syntax(name, "one message type, with that of its answer"));
         };
+        if kind != Some(Ours::Totals) && (table.repeat.is_some() || !table.codes.is_empty()) {
+            return Err(self.syntax(name, "`repeat` and `codes` are of totals"));
+        }
         let mut fields = BTreeMap::new();
         for (path, fact) in &table.fields {
             let place = self.path(path)?;
@@ -199,7 +226,24 @@ impl Check<'_> {
             };
             fields.insert(place.field(), source);
         }
-        Ok(OwnRequest { mti: self.mti(asked)?, answer: self.mti(answered)?, fields })
+        let repeat = self.mti(table.repeat.as_ref().unwrap_or(asked))?;
+        let codes = self.own_codes(&table.codes)?;
+        Ok(OwnRequest { mti: self.mti(asked)?, repeat, answer: self.mti(answered)?, codes, fields })
+    }
+
+    fn own_codes(
+        &self,
+        codes: &BTreeMap<String, Spanned<String>>,
+    ) -> Result<Vec<(Vec<u8>, bool)>, ProfileError> {
+        let read = |(code, says): (&String, &Spanned<String>)| {
+            let agreed = match says.get_ref().as_str() {
+                "agree" => true,
+                "differ" => false,
+                _ => return Err(self.syntax(says, "an answer to totals says `agree` or `differ`")),
+            };
+            Ok((code.as_bytes().to_vec(), agreed))
+        };
+        codes.iter().map(read).collect()
     }
 
     fn syntax(&self, at: &Spanned<String>, why: &str) -> ProfileError {

@@ -78,7 +78,8 @@ fields_table!(
     credit_reversals_amount,
     debits_amount,
     debit_reversals_amount,
-    net
+    net,
+    settlement_code
 );
 
 /// A path, or a list of paths of which a message has one.
@@ -183,7 +184,12 @@ pub(super) struct KeyChangeTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct OursTable {
     pub(super) mti: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// The message type of its repeats; of totals.
+    pub(super) repeat: Option<Spanned<String>>,
     pub(super) fields: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// What DE 39 of the answer says; of totals.
+    #[serde(default)]
+    pub(super) codes: BTreeMap<String, Spanned<String>>,
 }
 
 /// `"name"`, or `{ fact = "name", width = 25, cut = true }`.

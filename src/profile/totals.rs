@@ -2,8 +2,9 @@
 
 use super::request::Refusal;
 use super::{Place, Profile};
+use crate::ids::{BusinessDate, LinkName, Short};
 use crate::iso8583::Message;
-use crate::switch::{Claimed, Net, Reason, Totals, TotalsRequest};
+use crate::switch::{Claimed, Net, Reason, Totals, TotalsAnswer, TotalsRequest};
 
 /// What an answer to totals can tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,7 +65,56 @@ impl TotalFact {
     }
 }
 
+/// What our totals of a date can tell (`[ours.totals]`).
+pub(super) const TOTALS_FACTS: &[&str] = &[
+    "settlement_date",
+    "credits_number",
+    "credit_reversals_number",
+    "debits_number",
+    "debit_reversals_number",
+    "credits_amount",
+    "credit_reversals_amount",
+    "debits_amount",
+    "debit_reversals_amount",
+    "net",
+];
+
+/// Each of the facts of our totals as it is told: the date as month and day (DE 15), numbers in ten digits (DE 74 to 77),
+/// amounts in sixteen (DE 86 to 89), the net amount behind its sign (DE 97).
+#[must_use]
+pub fn told_of(date: BusinessDate, ours: &Totals) -> Vec<(&'static str, String)> {
+    let tell = |name: &'static str| {
+        let digits = if name.ends_with("_number") { 10 } else { 16 };
+        let told = match TotalFact::from_name(name).map(|fact| fact.told(ours, true)) {
+            Some(TotalTold::Number(number)) => format!("{number:0digits$}"),
+            Some(TotalTold::Net(net)) => net.digits(),
+            None => date.month_day(),
+        };
+        (name, told)
+    };
+    TOTALS_FACTS.iter().map(|name| tell(name)).collect()
+}
+
 impl Profile {
+    /// What an answer to our totals says: by its code (DE 39), its settlement code (DE 66), and what it has counted itself.
+    #[must_use]
+    pub fn totals_answer(
+        &self,
+        link: LinkName,
+        date: BusinessDate,
+        message: &Message<'_, '_>,
+    ) -> TotalsAnswer {
+        let code = self.code_of(message);
+        let in_balance = self.paths.settlement_code.get(message).is_none_or(|said| said.trim_ascii() != b"2");
+        let agree = self.agreed(code).map(|agreed| agreed && in_balance);
+        let (theirs, agree) = match self.totals(message) {
+            Ok(request) => (request.theirs, agree),
+            // What cannot be read is no agreement.
+            Err(_) => (Claimed::default(), agree.filter(|agreed| !agreed)),
+        };
+        TotalsAnswer { link, date, code: Short::new(code).unwrap_or_default(), agree, theirs }
+    }
+
     pub(super) fn totals(&self, message: &Message<'_, '_>) -> Result<TotalsRequest, Refusal> {
         let paths = &self.paths;
         let number = |place: &Place| digits(message, place);

@@ -10,7 +10,7 @@ use crate::clock::Ticks;
 use crate::desk::{BookDone, BookWork};
 use crate::ids::{LinkName, PaymentKey};
 use crate::journal::Unloading;
-use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray};
+use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray, TotalsAnswer};
 use crate::vault::MacKey;
 
 /// Something for the engine to take in.
@@ -23,6 +23,8 @@ pub(super) enum Input {
     Disconnected(LinkName),
     /// An answer to nothing that we asked.
     Unasked(Box<Stray>),
+    /// An acquirer's answer to totals of ours.
+    TotalsAnswered(Box<TotalsAnswer>),
     /// A biller's outcome.
     Replied(LegId, Outcome),
     /// The operator's word; answered once it is durable.

@@ -276,8 +276,7 @@ impl Operator {
         let billers: Vec<BillerCode> = self.shared.config.billers.iter().map(|biller| biller.code).collect();
         let check = move |store: &Store| {
             let verified = verify(store).map_err(|error| error.to_string())?;
-            let audited =
-                settle::audit(store, &billers, crate::desk::all_totals).map_err(|error| error.to_string())?;
+            let audited = settle::audit(store, &billers).map_err(|error| error.to_string())?;
             Ok(Reply::Verified(VerifyReply::new(&verified, &audited)))
         };
         self.read(check).await?

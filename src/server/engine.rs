@@ -166,6 +166,7 @@ impl Engine {
             Input::Connected(link) => written(self.core.connected(now, link)),
             Input::Disconnected(link) => written(self.core.disconnected(now, link)),
             Input::Unasked(stray) => written(self.core.step(now, Event::Unasked(stray))),
+            Input::TotalsAnswered(answer) => written(self.core.step(now, Event::TotalsAnswered(answer))),
             Input::Replied(leg, outcome) => {
                 written(self.core.step(now, Event::BillerReplied { leg, outcome }));
             }

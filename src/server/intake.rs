@@ -9,13 +9,13 @@ use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use super::lanes::Rank;
 use super::macs::{self, Verdict};
-use super::peers::Seat;
+use super::peers::{Answers, Seat};
 use crate::config::LinkConfig;
 use crate::desk;
 use crate::iso8583::{Decoded, Dialect, Message, Mirror, Seal, decode, mask_all_but_type, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Profile, Unanswerable};
-use crate::switch::{Answer, Ask, Reason, Request, Stray};
+use crate::switch::{Answer, Ask, Reason, Request, Stray, TotalsAnswer};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
 use crate::vault::{MacKey, with_seal};
@@ -40,6 +40,8 @@ enum Heard {
     Asked(Box<Ask>, Option<Arc<MacKey>>),
     /// The answer to a request of ours, which has it by now.
     Answered,
+    /// The answer to totals of ours.
+    Totals(Box<TotalsAnswer>),
     /// An answer to nothing that we asked.
     Stray(Box<Stray>),
     /// A frame that nobody can answer.
@@ -61,6 +63,7 @@ impl Intake for LinkIntake {
                 Input::Asked(ask, Waiting { read, link, frame, answers: self.answers.clone(), key, place })
             }
             Heard::Answered => return Ok(()),
+            Heard::Totals(answer) => Input::TotalsAnswered(answer),
             Heard::Stray(stray) => Input::Unasked(stray),
             Heard::Nothing => return self.count_unanswerable(),
         };
@@ -106,10 +109,21 @@ impl LinkIntake {
                         false
                     }
                 };
-                if good && self.shared.peers.answered(&self.link.name, &decoded.message, frame) {
-                    Heard::Answered
+                let link = self.link.name;
+                let answers = if good {
+                    self.shared.peers.answered(&link, &decoded.message, frame)
                 } else {
-                    Heard::Stray(Box::new(stray))
+                    Answers::Nothing
+                };
+                match answers {
+                    Answers::Nothing => Heard::Stray(Box::new(stray)),
+                    Answers::Ours => Heard::Answered,
+                    Answers::Totals(date) => {
+                        let mut answer = profile.totals_answer(link, date, &decoded.message);
+                        // What cannot be decoded whole is no agreement.
+                        answer.agree = answer.agree.filter(|agree| !agree || decoded.fault.is_none());
+                        Heard::Totals(Box::new(answer))
+                    }
                 }
             }
             Err(unanswerable @ (Unanswerable::NoMti | Unanswerable::NoStan)) => {

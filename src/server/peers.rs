@@ -1,7 +1,7 @@
 //! The connections of each link, and what we have asked the peers on them.
 //!
-//! Requests of ours carry no money and have nothing to be made durable, so they leave past the journal's valve. Their
-//! answers are matched here and never reach the switch.
+//! Echoes carry no money and have nothing to be made durable, so they leave past the journal's valve, and their answers never
+//! reach the switch. Our totals come from the valve, and the switch is told what was answered. Both are matched here.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::ask::Outbound;
 use super::macs::Macs;
 use crate::config::{Config, LinkConfig, SecondConnection};
-use crate::ids::LinkName;
+use crate::ids::{BusinessDate, LinkName, Short};
 use crate::iso8583::{EncodeError, Message, Mti, Seal};
-use crate::profile::{Asking, Ours};
+use crate::profile::{Asking, Ours, told_of};
+use crate::switch::{Closing, SendTotals};
 use crate::vault::with_seal;
 
 /// Requests of ours that wait for their answers on one link.
@@ -93,7 +94,46 @@ struct Asked {
     /// What its answer must be.
     answer: Mti,
     until: Instant,
-    tell: Option<oneshot::Sender<Told>>,
+    /// DE 15, if it has one: an answer that names another date is none.
+    settled_on: Option<Short<4>>,
+    tell: Tell,
+}
+
+/// Who is to have an answer.
+enum Tell {
+    /// Nobody: that it came is enough.
+    Nobody,
+    /// Somebody who waits for it.
+    Waiting(oneshot::Sender<Told>),
+    /// The switch, about our totals of this date.
+    Totals(BusinessDate),
+}
+
+/// What a message that came in answers.
+pub(super) enum Answers {
+    /// Nothing that was asked on its link.
+    Nothing,
+    /// A request of ours; who asked has it.
+    Ours,
+    /// Our totals of this date.
+    Totals(BusinessDate),
+}
+
+/// A request of ours, as it is to be written.
+struct Sending<'a> {
+    kind: Ours,
+    facts: &'a [(&'static str, &'a [u8])],
+    /// The one it has been sent with before.
+    same: Option<(u32, jiff::Timestamp)>,
+    again: bool,
+    settled_on: Option<Short<4>>,
+    tell: Tell,
+}
+
+impl<'a> Sending<'a> {
+    const fn new(kind: Ours, facts: &'a [(&'static str, &'a [u8])], tell: Tell) -> Self {
+        Self { kind, facts, same: None, again: false, settled_on: None, tell }
+    }
 }
 
 /// A connection's place among those of its link, until it is dropped.
@@ -188,10 +228,29 @@ impl Peers {
     ) -> Result<Told, Silence> {
         let (tell, told) = oneshot::channel();
         let peer = self.links.get(link).ok_or(Silence::NotConnected)?;
-        self.send(peer, None, (kind, facts), patience, Some(tell))?;
+        self.send(peer, None, Sending::new(kind, facts, Tell::Waiting(tell)), patience)?;
         match timeout(patience, told).await {
             Ok(Ok(told)) => Ok(told),
             Ok(Err(_)) | Err(_) => Err(Silence::Unanswered),
+        }
+    }
+
+    /// Sends a link our totals. If that cannot be done they are unanswered, and sent again like all that are.
+    pub(super) fn send_totals(&self, totals: &SendTotals) {
+        let SendTotals { link, date, ours, at, again, patience_ms } = totals;
+        let Some(peer) = self.links.get(link) else { return };
+        let told = told_of(*date, ours);
+        let facts: Vec<(&'static str, &[u8])> =
+            told.iter().map(|(fact, value)| (*fact, value.as_bytes())).collect();
+        let first = i64::try_from(at.0).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+        let sending = Sending {
+            same: first.map(|first| (Closing::stan(*date), first)),
+            again: *again,
+            settled_on: Short::new(date.month_day().as_bytes()).ok(),
+            ..Sending::new(Ours::Totals, &facts, Tell::Totals(*date))
+        };
+        if let Err(silence) = self.send(peer, None, sending, Duration::from_millis(*patience_ms)) {
+            tracing::warn!(%link, %date, reason = %silence, "our totals could not be sent");
         }
     }
 
@@ -200,20 +259,21 @@ impl Peers {
         &self,
         peer: &Peer,
         over: Option<u64>,
-        (kind, facts): (Ours, &[(&'static str, &[u8])]),
+        sending: Sending<'_>,
         patience: Duration,
-        tell: Option<oneshot::Sender<Told>>,
     ) -> Result<(), Silence> {
+        let Sending { kind, facts, same, again, settled_on, tell } = sending;
         let mut state = peer.lock();
         let now = Instant::now();
         state.asked.retain(|asked| asked.until > now);
         if state.asked.len() >= ASKED_MAX {
             return Err(Silence::Busy);
         }
-        let stan = if state.stan >= STAN_MAX { 1 } else { state.stan.saturating_add(1) };
-        let utc = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+        let next = if state.stan >= STAN_MAX { 1 } else { state.stan.saturating_add(1) };
+        let (stan, at) = same.unwrap_or_else(|| (next, jiff::Timestamp::now()));
+        let utc = at.to_zoned(jiff::tz::TimeZone::UTC);
         let local = utc.with_time_zone(self.zone.clone()).datetime();
-        let asking = Asking { stan, utc: utc.datetime(), local, facts };
+        let asking = Asking { stan, utc: utc.datetime(), local, again, facts };
         let mut message = BytesMut::new();
         let link = peer.config();
         let key = self.macs.current(&link.name);
@@ -227,24 +287,36 @@ impl Peers {
         let place = Arc::clone(&connection.own).try_acquire_owned().map_err(|_| Silence::Busy)?;
         let request = Outbound::Request { message: message.freeze(), _place: place };
         outbound.try_send(request).map_err(|_| Silence::NotConnected)?;
-        state.stan = stan;
+        if same.is_none() {
+            state.stan = stan;
+        }
+        // The repeat takes the place of the one before, so that of two answers one is matched.
+        let before =
+            |asked: &Asked| (asked.stan, asked.answer, asked.settled_on) == (stan, answer, settled_on);
+        state.asked.retain(|asked| !before(asked));
         let until = now.checked_add(patience).unwrap_or(now);
-        state.asked.push(Asked { stan, answer, until, tell });
+        state.asked.push(Asked { stan, answer, until, settled_on, tell });
         Ok(())
     }
 
-    /// Whether a message answers a request of ours on this link; whoever asked gets it.
-    pub(super) fn answered(&self, link: &LinkName, message: &Message<'_, '_>, frame: &Bytes) -> bool {
-        let Some(peer) = self.links.get(link) else { return false };
-        let Some(answer) = peer.config().profile.answers(message) else { return false };
-        let mut state = peer.lock();
-        let is_its = |asked: &Asked| asked.stan == answer.stan && asked.answer == answer.mti;
-        let Some(at) = state.asked.iter().position(is_its) else { return false };
-        if let Some(tell) = state.asked.swap_remove(at).tell {
+    /// Which request of ours on this link a message answers; whoever asked gets it.
+    pub(super) fn answered(&self, link: &LinkName, message: &Message<'_, '_>, frame: &Bytes) -> Answers {
+        let Some(peer) = self.links.get(link) else { return Answers::Nothing };
+        let Some(answer) = peer.config().profile.answers(message) else { return Answers::Nothing };
+        let (mut state, now) = (peer.lock(), Instant::now());
+        let is_its = |asked: &Asked| {
+            let of_date =
+                asked.settled_on.is_none() || answer.settled_on.is_none_or(|on| asked.settled_on == Some(on));
+            asked.stan == answer.stan && asked.answer == answer.mti && of_date && asked.until > now
+        };
+        let Some(at) = state.asked.iter().position(is_its) else { return Answers::Nothing };
+        match state.asked.swap_remove(at).tell {
+            Tell::Nobody => {}
             // Whoever asked may have gone.
-            let _ = tell.send(Told { frame: frame.clone() });
+            Tell::Waiting(tell) => drop(tell.send(Told { frame: frame.clone() })),
+            Tell::Totals(date) => return Answers::Totals(date),
         }
-        true
+        Answers::Ours
     }
 }
 
@@ -272,7 +344,8 @@ impl Seat {
     pub(super) fn echo(&self) {
         let Some(peer) = self.peers.links.get(&self.link) else { return };
         let patience = self.config.bounds.echo_timeout;
-        if let Err(silence) = self.peers.send(peer, Some(self.number), (Ours::Echo, &[]), patience, None) {
+        let sending = Sending::new(Ours::Echo, &[], Tell::Nobody);
+        if let Err(silence) = self.peers.send(peer, Some(self.number), sending, patience) {
             tracing::warn!(link = %self.link, reason = %silence, "no echo could be asked for");
         }
     }

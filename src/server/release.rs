@@ -68,6 +68,9 @@ impl Releasing {
                 None => (self.reply)(leg, crate::switch::Outcome::NotSent),
             }
         }
+        for totals in &release.leaving.totals {
+            self.shared.peers.send_totals(totals);
+        }
         release.tell.into_iter().for_each(|tell| tell());
     }
 
@@ -99,6 +102,9 @@ impl Releasing {
             Alarm::TotalsDiffer { link, reconciled } => {
                 let (date, ours, theirs) = (reconciled.date, reconciled.ours, reconciled.theirs);
                 tracing::error!(%link, %date, ?ours, ?theirs, "alarm: an acquirer has counted otherwise");
+            }
+            Alarm::TotalsUnanswered { link, date } => {
+                tracing::error!(%link, %date, "alarm: a link does not answer our totals, which are not sent again");
             }
             Alarm::UnaskedAnswer { link, stan } => {
                 if let Some(counters) = self.shared.counters.link(link) {

@@ -2,9 +2,10 @@
 
 use super::Shared;
 use crate::control::TotalsReply;
-use crate::desk::stored_totals;
 use crate::ids::{BusinessDate, LinkName};
+use crate::journal::totals::{stored_closing, stored_totals};
 use crate::journal::{JournalError, Store};
+use crate::switch::Closing;
 
 /// The totals of these dates, link by link; of one link alone, if it is named.
 pub(super) fn tell(
@@ -17,7 +18,10 @@ pub(super) fn tell(
         for link in links {
             let (ours, reconciled) = stored_totals(store, *link, *date)?;
             let agree = reconciled.map(|reconciled| reconciled.agree());
-            replies.push(TotalsReply { date: *date, link: *link, ours, reconciled, agree });
+            let closing = stored_closing(store, *link, *date)?;
+            let closing_agrees = closing.as_ref().and_then(Closing::agrees);
+            let (date, link) = (*date, *link);
+            replies.push(TotalsReply { date, link, ours, reconciled, agree, closing, closing_agrees });
         }
     }
     Ok(replies)

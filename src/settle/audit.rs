@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::totals::{TotalsAudited, TotalsKept, audit_totals};
+use super::totals::{TotalsAudited, audit_totals};
 use crate::biller::book;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey};
 use crate::journal::{JournalError, Store, ledger};
@@ -91,12 +91,12 @@ pub struct Audited {
     pub totals: TotalsAudited,
 }
 
-/// Compares the books of `billers`, and the totals of all links as `kept` reads them, with the journal.
+/// Compares the books of `billers`, and the totals of all links, with the journal.
 ///
 /// # Errors
 ///
 /// [`AuditError`]: the first disagreement.
-pub fn audit(store: &Store, billers: &[BillerCode], kept: TotalsKept) -> Result<Audited, AuditError> {
+pub fn audit(store: &Store, billers: &[BillerCode]) -> Result<Audited, AuditError> {
     let mut audited = Audited::default();
     for found in ledger::payments(store) {
         let (_, leg) = found?;
@@ -111,7 +111,7 @@ pub fn audit(store: &Store, billers: &[BillerCode], kept: TotalsKept) -> Result<
         let paid = check_book(store, *biller)?;
         audited.paid_bills = audited.paid_bills.saturating_add(paid);
     }
-    audited.totals = audit_totals(store, kept)?;
+    audited.totals = audit_totals(store)?;
     Ok(audited)
 }
 

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use super::AuditError;
 use crate::ids::{BusinessDate, LinkName};
+use crate::journal::totals::all_totals;
 use crate::journal::{JournalError, Store, ledger};
 use crate::switch::{Tally, Totals};
 
 /// Totals by business date and link.
 pub type ByDateAndLink = BTreeMap<(BusinessDate, LinkName), Totals>;
-
-/// How the totals that a store keeps are read from it: whoever keeps them there stands on the same floor.
-pub type TotalsKept = fn(&Store) -> Result<ByDateAndLink, JournalError>;
 
 /// What came of holding the totals that the store keeps against its legs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -30,10 +28,10 @@ pub struct TotalsAudited {
 /// # Errors
 ///
 /// [`AuditError`]: the first totals that disagree.
-pub(super) fn audit_totals(store: &Store, kept: TotalsKept) -> Result<TotalsAudited, AuditError> {
-    let before = kept(store)?;
+pub(super) fn audit_totals(store: &Store) -> Result<TotalsAudited, AuditError> {
+    let before = all_totals(store)?;
     let legs = totals_of_legs(store)?;
-    let after = kept(store)?;
+    let after = all_totals(store)?;
     // After they were read, lest they be pruned meanwhile. A message may count for the date after the one it came on.
     let pruned = store.sealed_days().into_iter().filter(|day| day.pruned > 0).map(|day| day.date.next());
     let mut audited = TotalsAudited { pruned_to: pruned.max(), ..TotalsAudited::default() };

@@ -42,6 +42,7 @@ impl Switch {
     }
 
     fn post_again(&mut self, now: Now, open: &mut Open, out: &mut Output) {
+        open.payment.reference.get_or_insert_default();
         if !self.is_embedded(&open.payment.biller) {
             // Heads and all: asked again after a restart, it must be the same.
             let (due, what) = (open.due, What::Ordered(Ordered::Post, open.payment.biller));

@@ -1,14 +1,14 @@
 //! What goes into the switch and what comes out of it.
 
 use super::{
-    Answer, Bill, BillRef, BillerTerms, Digest, Evidence, LinkTerms, Payment, Posting, Reason, Reconciled,
-    Record, TotalsRequest,
+    Alarm, Answer, Bill, BillRef, BillerTerms, Closing, Digest, Evidence, LinkTerms, Payment, Posting,
+    Reason, Record, SendTotals, Totals, TotalsAnswer, TotalsRequest,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
-use crate::ids::{BillerCode, LinkName, PaymentKey, Rrn, Short, Stan};
+use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short, Stan};
 use crate::money::MinorUnits;
 
 /// Where an answer goes: the composition root's handle to one request on one connection.
@@ -54,6 +54,19 @@ pub enum Event {
     BillerDown(BillerCode),
     /// An answer came in that nothing of ours had asked for on its link.
     Unasked(Box<Stray>),
+    /// Totals of ours were found in the store at start that their link has not answered.
+    TotalsOwed(LinkName, Box<Closing>),
+    /// What was counted for a closed date, as [`Action::AddUp`] asked.
+    AddedUp {
+        /// Over this link.
+        link: LinkName,
+        /// For this date.
+        date: BusinessDate,
+        /// What it is.
+        ours: Totals,
+    },
+    /// An acquirer has answered totals of ours.
+    TotalsAnswered(Box<TotalsAnswer>),
     /// The operator's word.
     Operator(Operation),
 }
@@ -298,6 +311,15 @@ pub enum Action {
         /// What to do.
         order: Order,
     },
+    /// Look up what was counted for a closed date: [`Event::AddedUp`] is to follow in the same turn.
+    AddUp {
+        /// Over this link.
+        link: LinkName,
+        /// For this date.
+        date: BusinessDate,
+    },
+    /// Send a link our totals.
+    SendTotals(SendTotals),
     /// Make and check a link's MACs with these keys.
     UseKeys {
         /// The link.
@@ -328,49 +350,6 @@ pub enum Order {
         payment: Box<Payment>,
         /// It was ordered before, and that may have arrived: a repeat (0421), where the first is a 0420.
         again: bool,
-    },
-}
-
-/// What a person should know of.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Alarm {
-    /// A link asked to reverse a payment that another link made.
-    ReversalBySomebodyElse {
-        /// The link that asked.
-        link: LinkName,
-        /// The payment it described.
-        original: PaymentKey,
-    },
-    /// A payment only a person can resolve.
-    Exception {
-        /// Which.
-        key: PaymentKey,
-        /// Whose.
-        biller: BillerCode,
-        /// Why.
-        reason: Reason,
-    },
-    /// A biller approved a payment after the switch had closed it: it is reversed once more.
-    LateApproval(PaymentKey),
-    /// An acquirer has counted otherwise.
-    TotalsDiffer {
-        /// Its link.
-        link: LinkName,
-        /// Both totals.
-        reconciled: Reconciled,
-    },
-    /// A biller answered an order that nobody waits for.
-    UnmatchedReply(LegId),
-    /// A link sent a new key that is not what its check value says.
-    KeyRefused(LinkName),
-    /// The store's file system is almost full: new payments and inquiries are refused.
-    DiskLow,
-    /// A link answered what it was not asked.
-    UnaskedAnswer {
-        /// The link.
-        link: LinkName,
-        /// The answer's trace number.
-        stan: Stan,
     },
 }
 

@@ -4,7 +4,9 @@
 //! Whoever calls it journals the records first and carries out the actions only when they are durable.
 
 mod advice;
+mod alarm;
 mod bill;
+mod closing;
 mod configure;
 mod confirm;
 mod event;
@@ -26,10 +28,12 @@ mod totals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub use alarm::Alarm;
 pub use bill::{Bill, BillRef, BillStatus, HeadAmount, Reference};
+pub use closing::{Closing, ClosingEnd, SendTotals, SentTotals, TotalsAnswer, TotalsTerms};
 pub use event::{
-    Action, Alarm, Ask, AskId, Event, KeyChange, LegId, NewKeys, Operation, Order, Outcome, Output,
-    PaymentRequest, Prior, Request, Resolution, ReversalRequest, Stray,
+    Action, Ask, AskId, Event, KeyChange, LegId, NewKeys, Operation, Order, Outcome, Output, PaymentRequest,
+    Prior, Request, Resolution, ReversalRequest, Stray,
 };
 pub use forward::Owing;
 pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State};
@@ -46,6 +50,7 @@ pub use totals::{
 
 use crate::clock::{Now, Ticks};
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
+use closing::OwedTotals;
 use forward::Queue;
 use pending::{Open, Pending};
 use rules::{Inquired, Routes};
@@ -63,6 +68,8 @@ pub struct Switch {
     /// Payments put away whose order to post was never answered: kept for as long as an answer is listened for.
     given_up: HashMap<PaymentKey, Payment>,
     pending: Pending,
+    /// Our own totals of closed dates, for links that have not answered them.
+    closings: BTreeMap<(LinkName, BusinessDate), OwedTotals>,
     /// What is owed to each biller.
     queues: BTreeMap<BillerCode, Queue>,
     /// Billers whose queues are to be looked at before the step ends.
@@ -98,6 +105,7 @@ impl Switch {
             open: HashMap::new(),
             given_up: HashMap::new(),
             pending: Pending::default(),
+            closings: BTreeMap::new(),
             queues: BTreeMap::new(),
             unsettled: Vec::new(),
             owed_so_far: 0,
@@ -138,6 +146,9 @@ impl Switch {
             Event::BillerUp(biller) => self.biller_up(biller),
             Event::BillerDown(biller) => self.biller_down(biller),
             Event::Unasked(stray) => self.unasked(now, *stray, out),
+            Event::TotalsOwed(link, closing) => self.take_up_totals(now, link, *closing),
+            Event::AddedUp { link, date, ours } => self.added_up(now, link, date, ours, out),
+            Event::TotalsAnswered(answer) => self.totals_answered(now, &answer, out),
             Event::Operator(operation) => self.operate(now, operation, out),
         }
         self.forward(now, out);
@@ -239,9 +250,11 @@ impl Switch {
                 return;
             }
             Operation::CutOver => {
-                self.date = self.date.next();
+                let closed = self.date;
+                self.date = closed.next();
                 self.guarded_until = now.ticks.after_ms(session::CUTOVERS_APART_MS);
-                What::CutOver
+                out.records.push(Asker::nobody().record(self, now, What::CutOver));
+                return self.owe_totals(now, closed, out);
             }
             Operation::Resolve { payment, resolution, why } => {
                 return self.resolve(now, *payment, resolution, why, out);

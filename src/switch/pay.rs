@@ -131,6 +131,7 @@ impl Switch {
     fn post(&mut self, now: Now, mut open: Open, heads: Vec<super::HeadAmount>, out: &mut Output) {
         open.payment.state = State::Sent;
         open.payment.heads = heads;
+        open.payment.reference.get_or_insert_default();
         let terms = self.billers.get(&open.payment.biller).filter(|terms| !terms.embedded);
         // What is posted in our own store is decided in this very turn: only what leaves needs its intent on disk.
         if let Some(timeout_ms) = terms.map(|terms| terms.reply_timeout_ms) {

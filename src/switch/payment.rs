@@ -104,7 +104,8 @@ pub struct Payment {
     pub taken_in: UnixMillis,
     /// A number that no other payment of this store has: what a biller is told to know it by, however often.
     pub trace: u64,
-    /// What the department wants to be told again with the payment; none as long as its bill has not been looked up.
+    /// What the department wants to be told again with the payment; none as long as its bill has not been looked up and it
+    /// has not been ordered to post: what was once sent is never looked up again, lest its repeat be another order.
     pub reference: Option<Reference>,
     /// How long the biller has been owed an order about it, while it is; kept with those that were handed to people.
     pub owed: Option<Owed>,

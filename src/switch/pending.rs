@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::forward::Place;
 use super::{Action, Answer, Asker, BillRef, LegId, Order, Output, Payment, Reason, Record, Switch, What};
 use crate::clock::{Now, Ticks, UnixMillis};
-use crate::ids::{BillerCode, PaymentKey, Rrn, Stan};
+use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
 
 /// A payment the switch has something to do about.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ pub(super) enum Due {
     Reply(LegId),
     /// A biller's queue wants to be looked at.
     Forward(BillerCode),
+    /// Our totals of a closed date are looked after.
+    Totals(LinkName, BusinessDate),
     /// No late answer is listened for any more.
     Forget(LegId),
 }

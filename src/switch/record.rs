@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Counted, Payment, Reason, Reconciled, Resolution};
+use super::{Closing, ClosingEnd, Counted, Payment, Reason, Reconciled, Resolution};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Short, Stan};
 
@@ -103,6 +103,8 @@ pub enum What {
         /// The operator's reason.
         why: Box<str>,
     },
+    /// How our own totals of a closed date stand with the link that is to have them.
+    Closing(Box<Closing>),
 }
 
 /// An order in a record.
@@ -146,6 +148,7 @@ impl Record {
                     | What::Configured(_)
                     | What::BillChanged { .. }
                     | What::Reconciled(_)
+                    | What::Closing(_)
             )
     }
 
@@ -180,8 +183,25 @@ impl std::fmt::Display for What {
             Self::Reconciled(it) if it.agree() => write!(f, "totals of {} agree", it.date),
             Self::Reconciled(it) => write!(f, "totals of {} differ", it.date),
             Self::CarriedOver => f.write_str("carried over"),
+            Self::Closing(closing) => tell_closing(closing, f),
             Self::BillChanged { biller, psid, did, why } => write!(f, "{biller} bill {psid} {did}: {why}"),
         }
+    }
+}
+
+fn tell_closing(closing: &Closing, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    let date = closing.date;
+    match (&closing.end, &closing.sent) {
+        (Some(ClosingEnd::Answered { agree: true, .. }), _) => {
+            write!(f, "our totals of {date} are agreed to")
+        }
+        (Some(ClosingEnd::Answered { agree: false, .. }), _) => write!(f, "our totals of {date} differ"),
+        (Some(ClosingEnd::GivenUp), _) => write!(f, "our totals of {date} are not answered"),
+        (None, Some(sent)) => match sent.code {
+            Some(code) => write!(f, "our totals of {date} answered {code}, which settles nothing"),
+            None => write!(f, "our totals of {date} sent, {} times by now", sent.times),
+        },
+        (None, None) => write!(f, "our totals of {date} to be sent"),
     }
 }
 

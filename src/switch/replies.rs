@@ -160,6 +160,7 @@ impl Switch {
                         self.given_up.remove(&key);
                     }
                 }
+                Due::Totals(link, date) => self.totals_due(now, link, date, out),
                 Due::Forward(biller) => self.forward_due(biller),
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Action, Alarm, Answer, AskId, Asker, KeyChange, LinkTerms, Operation, Output, Reason, Request, Stray,
-    Switch, What,
+    Switch, TotalsTerms, What,
 };
 use crate::clock::Now;
 use crate::ids::{LinkName, Short};
@@ -21,16 +21,19 @@ pub(super) struct Session {
     /// Requests waiting for a biller.
     pub(super) in_flight: u32,
     in_flight_max: u32,
+    /// How it is sent our totals, if it is.
+    pub(super) totals: Option<TotalsTerms>,
 }
 
 impl Session {
     pub(super) const fn new(terms: &LinkTerms) -> Self {
-        Self { signed_on: false, in_flight: 0, in_flight_max: terms.in_flight_max }
+        Self { signed_on: false, in_flight: 0, in_flight_max: terms.in_flight_max, totals: terms.totals }
     }
 
     /// What waits already stays, even if the new terms would not have let it in.
     pub(super) const fn deal_by(&mut self, terms: &LinkTerms) {
         self.in_flight_max = terms.in_flight_max;
+        self.totals = terms.totals;
     }
 }
 
@@ -88,6 +91,9 @@ impl Switch {
             }
         };
         self.tell(now, from, Answer::plain(reason), out);
+        if matches!(request, Request::SignOn) {
+            self.totals_after_sign_on(now, from.link, out);
+        }
     }
 
     /// A network moves to its next day. Several may say so, and each more than once: the switch's date moves one day, once.

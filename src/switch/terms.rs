@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Rules;
+use super::{Rules, TotalsTerms};
 use crate::ids::{BillerCode, LinkName, Short};
 
 /// The terms on which a department is paid (`domain.md` 3b).
@@ -63,4 +63,6 @@ pub struct LinkTerms {
     pub name: LinkName,
     /// Requests of this link that may wait for a biller at once; the next is declined. Reversals always get in.
     pub in_flight_max: u32,
+    /// How it is sent our totals; none if it is not.
+    pub totals: Option<TotalsTerms>,
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
 mod clock;
+mod closing;
 mod forward;
 mod orders;
 
@@ -94,7 +95,7 @@ impl World {
     }
 
     fn at(terms: BillerTerms) -> Self {
-        let link = LinkTerms { name: LINK.parse().unwrap(), in_flight_max: 1000 };
+        let link = LinkTerms { name: LINK.parse().unwrap(), in_flight_max: 1000, totals: None };
         let mut world = Self {
             switch: Switch::new([link], [terms], [], "2026-11-20".parse().unwrap()),
             now_ms: 0,
@@ -206,7 +207,7 @@ impl World {
             match action {
                 Action::Answer { ask, answer } => self.answers.entry(ask).or_default().push(answer),
                 Action::Order { leg, order, .. } => self.orders.push((leg, order)),
-                Action::UseKeys { .. } | Action::Alarm(_) => {}
+                Action::UseKeys { .. } | Action::AddUp { .. } | Action::SendTotals(_) | Action::Alarm(_) => {}
             }
         }
     }

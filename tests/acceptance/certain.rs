@@ -15,6 +15,7 @@ const CONFIRMING: Setup = Setup {
     book_lines: "",
     biller_lines: "in_doubt = \"confirm\"\nreversible = false\nretry_ms = 50\nattempts_max = 3",
     drain_timeout_ms: 200,
+    journal_lines: "",
     profile: "onelink",
     book: BOOK,
     bank: None,

@@ -14,6 +14,7 @@ const HASTY: Setup = Setup {
     book_lines: "",
     biller_lines: "retry_ms = 50\nattempts_max = 4\nforward_in_flight_max = 2\nforward_per_second = 1000",
     drain_timeout_ms: 200,
+    journal_lines: "",
     profile: "onelink",
     book: BOOK,
     bank: None,

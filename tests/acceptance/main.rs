@@ -12,6 +12,7 @@
 )]
 
 mod certain;
+mod closing;
 mod cutover;
 mod departments;
 mod forward;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Where those tests are.
-const PLACES: [&str; 3] = ["acceptance", "daemon", "power"];
+const PLACES: [&str; 4] = ["acceptance", "daemon", "heap", "power"];
 
 /// The numbered rows: `17` has a test called `n17_…`.
 const NUMBERED: &[&str] = &[
@@ -73,6 +73,8 @@ const FAULTS: &[(&str, &[&str])] = &[
         &[
             "requests_waiting_for_a_biller_are_bounded_and_reversals_still_get_in",
             "queues_full_new_requests_are_shed_with_96_and_reversals_and_repeats_never",
+            "n_while_one_link_floods_anothers_payments_are_answered_in_their_turn",
+            "n_where_a_flood_waits_too_long_its_payments_are_shed_and_nobodys_reversals",
         ],
     ),
     (

@@ -61,6 +61,8 @@ pub struct Setup {
     /// Lines added to the wired biller.
     pub biller_lines: &'static str,
     pub drain_timeout_ms: u32,
+    /// The table `[journal]`, with its name.
+    pub journal_lines: &'static str,
     /// The profile of every link.
     pub profile: &'static str,
     /// The code of the biller that has the bills.
@@ -79,6 +81,7 @@ impl Default for Setup {
             book_lines: "",
             biller_lines: "",
             drain_timeout_ms: 10_000,
+            journal_lines: "",
             profile: "onelink",
             book: BOOK,
             bank: None,
@@ -224,6 +227,7 @@ fn limited(dir: &Path, setup: Setup, limits_lines: &str) -> Config {
         "\n[[biller]]\ncode = \"{WIRED}\"\nname = \"Wired\"\nadapter = \"book\"\nreply_timeout_ms = {}\n{}\n",
         setup.reply_timeout_ms, setup.biller_lines
     ));
+    text.push_str(setup.journal_lines);
     let mut config = Config::parse("test.toml", &text, dir).unwrap();
     config.store = dir.join("store");
     config

@@ -13,6 +13,7 @@ const HASTY: Setup = Setup {
     book_lines: "",
     biller_lines: "retry_ms = 50\nattempts_max = 3",
     drain_timeout_ms: 200,
+    journal_lines: "",
     profile: "onelink",
     book: crate::site::BOOK,
     bank: None,

@@ -16,6 +16,7 @@ mod crowd;
 mod damage;
 mod days;
 mod drain;
+mod fair;
 mod hunt;
 mod keys;
 mod kill;

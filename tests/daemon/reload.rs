@@ -88,6 +88,27 @@ fn a_reload_takes_over_what_changed_and_leaves_other_links_alone() {
 }
 
 #[test]
+fn a_department_is_suspended_and_serves_again_by_a_reload() {
+    let (site, bills) = site();
+    let daemon = site.serve(&[]);
+    let mut atmnet = Bank::signed_on(daemon.address, 1);
+    let good = std::fs::read_to_string(site.config()).unwrap();
+    let name = "name = \"Excise and Taxation\"";
+    let rules = "rules = { suspended = { from = \"2020-01-01T00:00\" }, routes = [{ code = \"GOVT\" }] }";
+    site.edit(|text| text.replace(name, &format!("{name}\n{rules}")));
+    site.run("ctl", &["reload"]).ok();
+    let slip = |number: u32| Slip { bill: bills[0].clone(), number };
+    let by_route = |number| Slip { bill: Bill { biller: "GOVT", ..bills[0].clone() }, number };
+    assert_eq!(atmnet.ask(&slip(1).payment()).code(), "91");
+    assert_eq!(atmnet.ask(&by_route(2).payment()).code(), "91", "it leads to the department");
+    site.edit(|_| good.clone());
+    site.run("ctl", &["reload"]).ok();
+    assert_eq!(atmnet.ask(&by_route(3).payment()).code(), "92", "it leads nowhere any more");
+    assert_eq!(atmnet.ask(&slip(4).payment()).code(), "00");
+    daemon.stop();
+}
+
+#[test]
 fn a_hangup_signal_is_a_reload() {
     let (site, _) = site();
     let daemon = site.serve(&[]);

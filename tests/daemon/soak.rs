@@ -1,5 +1,5 @@
 //! Row 60, for real: trade, hostile peers and one day after the other, and a memory that stays as it was. Longer with
-//! BILLSWITCH_SOAK_S, in seconds.
+//! BILLSWITCH_SOAK_S, in seconds. What a single payment leaves behind is counted to the byte in tests/heap.
 
 use std::io::Write;
 use std::net::SocketAddr;

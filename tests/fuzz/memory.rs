@@ -1,9 +1,13 @@
-//! How much memory a call holds at most, counted in the allocator, one count a thread.
+//! How much memory a call holds at most, counted in the allocator, one count a thread; and how much all of them hold.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 struct Counting;
+
+/// Bytes held by all threads.
+static LIVE: AtomicIsize = AtomicIsize::new(0);
 
 thread_local! {
     /// Bytes held now, and the most there were since the count began. What another thread frees is not seen here.
@@ -11,6 +15,7 @@ thread_local! {
 }
 
 fn count(bytes: isize) {
+    LIVE.fetch_add(bytes, Ordering::Relaxed);
     // A thread that ends has no count any more.
     let _ = HELD.try_with(|held| {
         let (now, most) = held.get();
@@ -47,6 +52,11 @@ pub(crate) fn held<T>(call: impl FnOnce() -> T) -> (T, usize) {
     let value = call();
     let (_, most) = HELD.with(Cell::get);
     (value, usize::try_from(most - before).unwrap_or(0))
+}
+
+/// Bytes that the process holds.
+pub(crate) fn live() -> isize {
+    LIVE.load(Ordering::Relaxed)
 }
 
 #[test]

@@ -195,6 +195,12 @@ impl Bank {
         bank
     }
 
+    /// One half to receive with and one to send with.
+    pub(crate) fn split(self) -> (Self, Self) {
+        let stream = self.stream.try_clone().unwrap();
+        (self, Self { stream })
+    }
+
     /// Sends a frame.
     pub(crate) fn send(&mut self, frame: &[u8]) -> std::io::Result<()> {
         let length = u16::try_from(frame.len()).unwrap().to_be_bytes();

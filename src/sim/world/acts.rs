@@ -247,7 +247,7 @@ impl World<'_> {
 
     /// Lets out what a turn has to say, up to so many actions; gives how many more may leave.
     fn leave(&mut self, leaving: Leaving<Waiter>, mut actions: u64) -> u64 {
-        let Leaving { answers, orders, keys: _, alarms } = leaving;
+        let Leaving { answers, orders, keys: _, totals: _, alarms } = leaving;
         for alarm in alarms {
             self.note(|| format!("alarm: {alarm:?}"));
         }

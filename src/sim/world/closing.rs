@@ -8,8 +8,8 @@ use super::daemon::Input;
 use super::deals::Deal;
 use super::dice::number_of;
 use super::site::Manner;
-use crate::desk::stored_totals;
 use crate::ids::{BusinessDate, PaymentKey};
+use crate::journal::totals::stored_totals;
 use crate::journal::{JournalError, Store};
 use crate::settle;
 use crate::switch::Resolution;
@@ -43,7 +43,7 @@ impl World<'_> {
         }
         let books = self.site.billers.iter().filter(|biller| biller.manner == Manner::Book);
         let books: Vec<_> = books.map(|biller| biller.code).collect();
-        if let Err(error) = settle::audit(&store, &books, crate::desk::all_totals) {
+        if let Err(error) = settle::audit(&store, &books) {
             self.auditor.object(4, || format!("journal and book disagree: {error}"));
         }
         for (key, value) in self.disk.durable(b"T") {

@@ -105,7 +105,7 @@ impl Site {
 
     /// The links' terms.
     pub(super) fn link_terms(&self) -> impl Iterator<Item = LinkTerms> + '_ {
-        self.links.iter().map(|name| LinkTerms { name: *name, in_flight_max: 12 })
+        self.links.iter().map(|name| LinkTerms { name: *name, in_flight_max: 12, totals: None })
     }
 
     /// The billers' terms.

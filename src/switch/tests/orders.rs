@@ -152,3 +152,17 @@ fn a_repeat_answered_already_paid_may_be_our_posting_and_is_not_undone_for_an_ac
     assert_eq!(refused_at_the_repeat(Reason::AlreadyPaid), State::Exception);
     assert_eq!(refused_at_the_repeat(Reason::NoSuchBill), State::Reversed);
 }
+
+#[test]
+fn what_was_sent_without_looking_up_its_bill_is_repeated_as_it_was_also_under_terms_that_look_it_up() {
+    let kind = Kind { in_doubt: InDoubt::Confirm, ..PLAIN };
+    let mut world = World::new(kind);
+    world.pay(1, 0);
+    let (leg, Order::Post { payment: sent, .. }) = world.orders.remove(0) else { panic!("to post") };
+    let reloaded = terms(Kind { looks_up_first: true, ..kind });
+    world.step(Event::Operator(Operation::Configure { links: Vec::new(), billers: vec![reloaded] }));
+    world.step(Event::BillerReplied { leg, outcome: Outcome::Unknown });
+    world.pass(125);
+    let (_, Order::Post { payment: again, .. }) = world.orders.remove(0) else { panic!("to post again") };
+    assert_eq!((&again.heads, &again.reference, again.trace), (&sent.heads, &sent.reference, sent.trace));
+}
