@@ -150,6 +150,15 @@ impl MemoryDisk {
         entries.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
     }
 
+    /// Whether a key that is durable under `prefix` is like that.
+    #[must_use]
+    pub fn has_durable(&self, prefix: &[u8], is_like: impl Fn(&[u8]) -> bool) -> bool {
+        let state = self.state();
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let mut keys = state.durable.range::<[u8], _>(from).take_while(|(key, _)| key.starts_with(prefix));
+        keys.any(|(key, _)| is_like(key))
+    }
+
     /// The durable value under a key.
     #[must_use]
     pub fn durable_value(&self, key: &[u8]) -> Option<Vec<u8>> {

@@ -155,6 +155,28 @@ fn what_is_owed_something_is_carried_over_and_stays_in_the_working_store() {
 }
 
 #[test]
+fn more_that_is_owed_than_the_working_store_is_to_have_is_not_sealed_round_and_round() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writer) = open_store(dir.path());
+    let mut sealer = Sealer::new(&store, SEALING);
+    for number in 1..=400 {
+        writer.commit(&[pay(&store, number, DAY, State::Confirming)]).unwrap();
+        let steps = seal(&store, &mut writer, &mut sealer, DAY, MANY);
+        assert!(steps < MANY, "{steps} steps, and no end, at payment {number}");
+    }
+    assert_eq!(working_keys(&store), 400);
+    let (few, legs) = (segments(dir.path()).len(), store.next_sequence());
+    assert!(few < 25 && legs < 4_000, "{few} segments and {legs} legs for 800");
+    // What is over leaves as it always does.
+    for number in 401..=1_000 {
+        writer.commit(&[pay(&store, number, DAY, State::Posted)]).unwrap();
+        seal(&store, &mut writer, &mut sealer, DAY, MANY);
+        assert!(working_keys(&store) <= 530, "{} at payment {number}", working_keys(&store));
+    }
+    store.verify(&mut |_| ()).unwrap();
+}
+
+#[test]
 fn what_changes_while_it_is_sealed_keeps_what_it_has_become() {
     for steps in 0..40 {
         let dir = tempfile::tempdir().unwrap();

@@ -51,6 +51,9 @@ pub struct Sealer {
     shared: Arc<Shared>,
     sealing: Sealing,
     work: Work,
+    /// Legs that carried payments over and are in the working store, oldest first: the last leg before them, and how many.
+    /// To seal these gains nothing, for they come back; what is fresh beside them decides.
+    carried: Vec<(u64, u64)>,
 }
 
 enum Work {
@@ -73,7 +76,7 @@ impl Sealer {
     /// A sealer of this store; there must be one only.
     #[must_use]
     pub fn new(store: &Store, sealing: Sealing) -> Self {
-        Self { shared: Arc::clone(store.shared()), sealing, work: Work::Start }
+        Self { shared: Arc::clone(store.shared()), sealing, work: Work::Start, carried: Vec::new() }
     }
 
     /// Does the next step; `today` is the business date in force.
@@ -98,8 +101,15 @@ impl Sealer {
     /// Whether there are so many legs to be sealed that it had better not rest between its steps.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        let working = self.shared.durable().last.saturating_sub(self.shared.days().last());
-        working > self.sealing.working_legs_max.saturating_mul(2)
+        self.fresh() > self.sealing.working_legs_max.saturating_mul(2)
+    }
+
+    /// Legs in the working store, but for those that carried something over.
+    fn fresh(&self) -> u64 {
+        let sealed = self.shared.days().last();
+        let working = self.shared.durable().last.saturating_sub(sealed);
+        let carried = self.carried.iter().map(|(_, count)| *count).fold(0, u64::saturating_add);
+        working.saturating_sub(carried)
     }
 
     /// What an earlier process had sealed and not let go of.
@@ -114,7 +124,7 @@ impl Sealer {
     }
 
     /// Begins a segment, if one is due.
-    fn begin(&self, today: BusinessDate) -> Result<(Work, Step), JournalError> {
+    fn begin(&mut self, today: BusinessDate) -> Result<(Work, Step), JournalError> {
         let days = self.shared.days();
         let (first, durable) = (days.last().saturating_add(1), self.shared.durable());
         let nothing = (Work::Idle, Step::Idle);
@@ -124,8 +134,8 @@ impl Sealer {
         }
         let before = days.segments().last().map(|segment| segment.footer.date);
         let date = self.date_of(first, before)?;
-        let working = durable.last.saturating_sub(days.last());
-        if date.date() >= today.date() && working <= self.sealing.working_legs_max {
+        self.carried.retain(|(before, count)| before.saturating_add(*count) > days.last());
+        if date.date() >= today.date() && self.fresh() <= self.sealing.working_legs_max {
             return Ok(nothing);
         }
         let start = Start { first, date, previous: days.hash() };
@@ -170,12 +180,12 @@ impl Sealer {
     }
 
     /// Lets go of the keys of payments that are over, and has the others carried over.
-    fn unload_keys(&self, segment: Arc<Segment>, mut page: u64) -> Result<(Work, Step), JournalError> {
+    fn unload_keys(&mut self, segment: Arc<Segment>, mut page: u64) -> Result<(Work, Step), JournalError> {
         let mut unloading = Unloading::default();
         for _ in 0..PAGES_A_STEP {
             let Some(entries) = segment.index_page(page)? else {
                 let last = segment.footer.last;
-                return Ok((Work::Blocks(last), submit(unloading)));
+                return Ok((Work::Blocks(last), self.submit(unloading)));
             };
             page = page.saturating_add(1);
             for entry in entries.entries() {
@@ -189,10 +199,10 @@ impl Sealer {
                 }
             }
         }
-        Ok((Work::Keys(segment, page), submit(unloading)))
+        Ok((Work::Keys(segment, page), self.submit(unloading)))
     }
 
-    fn unload_blocks(&self, last: u64) -> Result<(Work, Step), JournalError> {
+    fn unload_blocks(&mut self, last: u64) -> Result<(Work, Step), JournalError> {
         let mut walk = self.shared.medium.blocks(0, last);
         let mut unloading = Unloading::default();
         while unloading.writes.len() < FORGET_A_STEP
@@ -207,14 +217,16 @@ impl Sealer {
             // A crash may have left more than one segment to be let go of.
             return self.look_back();
         }
-        Ok((Work::Blocks(last), submit(unloading)))
+        Ok((Work::Blocks(last), self.submit(unloading)))
     }
-}
 
-fn submit(unloading: Unloading) -> Step {
-    if unloading.writes.is_empty() && unloading.carry_over.is_empty() {
-        Step::Again
-    } else {
+    fn submit(&mut self, unloading: Unloading) -> Step {
+        let carried = u64::try_from(unloading.carry_over.len()).unwrap_or(u64::MAX);
+        if carried > 0 {
+            self.carried.push((self.shared.durable().last, carried));
+        } else if unloading.writes.is_empty() {
+            return Step::Again;
+        }
         Step::Unload(unloading)
     }
 }

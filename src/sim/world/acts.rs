@@ -33,6 +33,7 @@ impl World<'_> {
             Move::Drain { down_ms } => self.drain(down_ms),
             Move::ClockJumps { by_ms } => {
                 self.wall_ms = self.wall_ms.saturating_add_signed(by_ms);
+                self.auditor.clock_set();
                 self.note(|| format!("the wall clock jumps by {by_ms} ms"));
             }
             Move::Block { biller, for_ms } => {
@@ -329,8 +330,8 @@ impl World<'_> {
         let (incarnation, now_ms, wall) = (self.incarnations, self.now_ms, self.wall());
         self.note(|| format!("the process starts for the {incarnation}. time"));
         self.auditor.restarted(&self.disk);
-        let (attempts_max, defect) = (self.plan.attempts_max, self.defect);
-        match Daemon::start(self.site, &self.disk, attempts_max, incarnation, now_ms, wall, defect) {
+        let (plan, defect) = (self.plan, self.defect);
+        match Daemon::start(self.site, &self.disk, plan, incarnation, now_ms, wall, defect) {
             Ok(daemon) => {
                 self.daemon = Some(daemon);
                 self.tell_of_outside();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::site::{Manner, bill, consumer};
+use super::site::{Manner, bill, bill_number};
 use crate::clock::UnixMillis;
 use crate::ids::{PaymentKey, Short};
 use crate::switch::{Order, Outcome, Payment, Posting, Reason};
@@ -71,8 +71,8 @@ impl Biller {
     pub(super) fn take(&mut self, order: &Order, mood: Mood, at: UnixMillis) -> (Outcome, Option<Change>) {
         match order {
             Order::LookUp(asked) => {
-                let number = (0..super::site::BILLS).find(|number| consumer(*number) == *asked.consumer);
-                let found = number.map(|number| Outcome::Found(Box::new(bill(self.place, number))));
+                let found = bill_number(&asked.consumer)
+                    .map(|number| Outcome::Found(Box::new(bill(self.place, number))));
                 (found.unwrap_or(Outcome::Declined(Reason::NoSuchBill)), None)
             }
             Order::Post { payment, again } => {

@@ -25,9 +25,8 @@ impl World<'_> {
         }
         let (store, settled, today) = (daemon.store().clone(), daemon.is_settled(), daemon.date());
         if !settled || !self.disk.durable(b"D").is_empty() {
-            let due = self.disk.durable(b"D").len();
-            self.auditor
-                .object(6, || format!("the faults have long stopped, and {due} payments are still due"));
+            let open = self.still_open();
+            self.auditor.object(6, || format!("the faults have long stopped, and {open}"));
         }
         let beliefs = self.deals.iter().map(|deal| (deal.key.clone(), belief(deal))).collect();
         self.auditor.closes(&beliefs, &self.disk);
@@ -50,6 +49,21 @@ impl World<'_> {
             self.history.weigh(&key);
             self.history.weigh(&value);
         }
+    }
+
+    /// Why a run has not come to its end.
+    fn still_open(&self) -> String {
+        let due = self.disk.durable(b"D");
+        // When it is due, eight bytes, then whose it is.
+        let names =
+            due.iter().take(3).map(|(key, _)| String::from_utf8_lossy(key.get(9..).unwrap_or_default()));
+        let names: Vec<_> = names.map(|name| name.replace('\u{1f}', " ")).collect();
+        let unsettled = self.daemon.as_ref().map_or_else(String::new, super::Daemon::unsettled);
+        let (count, names) = (due.len(), names.join(", "));
+        format!(
+            "{count} payments are due ({names}); {unsettled}; {} of the acquirers' are open",
+            self.open_deals
+        )
     }
 
     /// Lets people look after what was left to them, once; says whether there was anything. They look at the biller's own

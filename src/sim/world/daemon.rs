@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::defect::Defect;
+use super::plan::Plan;
 use super::site::Site;
 use crate::biller::book::BookError;
-use crate::bounds::Sealing;
 use crate::clock::{Now, Ticks, UnixMillis};
 use crate::desk::{self, Core, Leaving, Standing};
 use crate::ids::{LinkName, PaymentKey};
@@ -16,13 +16,10 @@ use crate::iso8583::{Mirror, decode};
 use crate::journal::{
     JournalError, MemoryDisk, Sealer, Sluice, Step, Store, Turn, Unloading, Write, open_memory,
 };
-use crate::switch::{Ask, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
+use crate::switch::{Ask, BillerTerms, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
 
 /// Turns that may wait for the journal, as in the server.
 const TURNS_WAITING_MAX: usize = 2;
-
-/// So little that legs are sealed all the time.
-const SEALING: Sealing = Sealing { working_legs_max: 40, segment_legs_max: 24 };
 
 /// Who waits for an answer.
 #[derive(Clone, Debug)]
@@ -73,7 +70,7 @@ impl Daemon {
     pub(super) fn start(
         site: &Site,
         disk: &MemoryDisk,
-        attempts_max: u16,
+        plan: &Plan,
         incarnation: u64,
         now_ms: u64,
         wall: UnixMillis,
@@ -82,7 +79,9 @@ impl Daemon {
         let (store, writer) = open_memory(disk)?;
         let standing = Standing::load(&store, Site::first_date)?;
         let blocked = standing.blocked.iter().copied();
-        let terms = site.biller_terms(attempts_max);
+        let hurries = defect == Some(Defect::ForwardAtOnce);
+        let terms =
+            site.biller_terms(plan.attempts_max).map(|terms| if hurries { at_once(terms) } else { terms });
         let switch = Switch::new(site.link_terms(), terms, blocked, standing.date)
             .numbering_from(store.next_sequence());
         let switch = standing.resume(switch, wall);
@@ -97,7 +96,7 @@ impl Daemon {
         Ok(Self {
             incarnation,
             core,
-            sealer: Sealer::new(&store, SEALING),
+            sealer: Sealer::new(&store, plan.sealing),
             store,
             sluice: Sluice::new(writer),
             queue: VecDeque::new(),
@@ -278,6 +277,17 @@ impl Daemon {
             && self.core.waiting() == 0
     }
 
+    /// What is still to be done, in words; to be asked when it is not settled.
+    pub(super) fn unsettled(&self) -> String {
+        format!(
+            "the switch has {} open, {} wait for an answer, {} turns for the journal and {} events for a turn",
+            self.core.switch.open_count(),
+            self.core.waiting(),
+            self.queue.len(),
+            self.inbox.len()
+        )
+    }
+
     /// How much is open.
     pub(super) fn open_count(&self) -> usize {
         self.core.switch.open_count()
@@ -291,6 +301,11 @@ impl Daemon {
     pub(super) const fn store(&self) -> &Store {
         &self.store
     }
+}
+
+/// A defect: terms by which there is no pace.
+fn at_once(terms: BillerTerms) -> BillerTerms {
+    BillerTerms { forward_in_flight_max: 1_000, forward_per_second: 1_000_000, ..terms }
 }
 
 /// Fills the book of a new store, in the first turn.

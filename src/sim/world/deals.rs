@@ -41,6 +41,7 @@ impl World<'_> {
             number: intent.number,
             biller: biller.code,
             embedded: biller.manner == Manner::Book,
+            looked_up: biller.manner == Manner::LookedUp,
             consumer: consumer(intent.bill),
             debits: intent.debits(),
             asked_back: intent.way == Way::AskedBack,

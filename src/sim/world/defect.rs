@@ -60,6 +60,12 @@ pub enum Defect {
     IgnoreDisk,
     /// Anybody may reverse a payment whose numbers he knows.
     ReverseForAnybody,
+    /// What is owed goes out all at once.
+    ForwardAtOnce,
+    /// The order of some payments is put off each time it is their turn.
+    PutOff,
+    /// Nothing goes out to a biller that has not answered the order before.
+    BadRecordBlocks,
 }
 
 impl Defect {
@@ -93,5 +99,8 @@ impl Defect {
         Self::ShedReversals,
         Self::IgnoreDisk,
         Self::ReverseForAnybody,
+        Self::ForwardAtOnce,
+        Self::PutOff,
+        Self::BadRecordBlocks,
     ];
 }

@@ -14,6 +14,7 @@ mod frames;
 mod history;
 mod minimise;
 mod orders;
+mod outage;
 mod plan;
 mod run;
 mod site;
@@ -60,6 +61,8 @@ pub struct Outcomes {
     pub events: u64,
     /// Segments of sealed legs at its end.
     pub segments: usize,
+    /// Payments that were owed an order to their billers when the faults stopped.
+    pub owed: usize,
     /// A digest of the history, if that was kept: the same seed gives the same.
     pub digest: u64,
     /// The history, if it was kept.
@@ -102,6 +105,8 @@ enum Happening {
     Start,
     Stop(u64),
     Heal,
+    /// By now everything that was owed when the faults stopped must have gone out.
+    Drained,
 }
 
 /// An order on its way, or its reply.
@@ -244,9 +249,9 @@ impl<'a> World<'a> {
         if self.auditor.violation().is_none() {
             self.close();
         }
-        let violation = self.auditor.violation().cloned();
+        let (violation, owed) = (self.auditor.violation().cloned(), self.auditor.owed_at_heal());
         let (digest, history) = self.history.into_parts();
-        Outcomes { violation, events, segments: self.disk.segments(), digest, history }
+        Outcomes { violation, events, segments: self.disk.segments(), owed, digest, history }
     }
 
     fn happens(&mut self, happening: Happening) {
@@ -271,6 +276,7 @@ impl<'a> World<'a> {
             Happening::Start => self.start(),
             Happening::Stop(incarnation) if self.runs(incarnation) => self.stop(),
             Happening::Heal => self.heal(),
+            Happening::Drained => self.auditor.has_drained(&self.disk),
             Happening::Turn(_)
             | Happening::Commit(_)
             | Happening::Idle(_)
@@ -325,6 +331,9 @@ impl<'a> World<'a> {
         self.rates = Rates::default();
         self.armed = None;
         self.ends_trouble();
+        let plan = self.plan;
+        let within_ms = self.auditor.heals(&self.disk, |key| plan.is_bad(key));
+        self.after(within_ms, Happening::Drained);
     }
 
     fn is_over(&self) -> bool {
@@ -341,5 +350,5 @@ impl<'a> World<'a> {
 
 /// Whether a happening only looks after something else.
 const fn is_timer(happening: &Happening) -> bool {
-    matches!(happening, Happening::Wake(_) | Happening::Idle(_) | Happening::SignOn(..))
+    matches!(happening, Happening::Wake(_) | Happening::Idle(_) | Happening::SignOn(..) | Happening::Drained)
 }

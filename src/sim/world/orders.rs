@@ -21,6 +21,10 @@ const fn posts(order: &Order) -> bool {
     matches!(order, Order::Post { .. })
 }
 
+const fn owed(order: &Order) -> bool {
+    matches!(order, Order::Reverse { .. } | Order::Post { again: true, .. })
+}
+
 fn name(order: &Order) -> &'static str {
     match order {
         Order::LookUp(_) => "look up a bill",
@@ -46,6 +50,11 @@ impl World<'_> {
         let Some(daemon) = &self.daemon else { return };
         let (incarnation, today) = (daemon.incarnation, daemon.date());
         self.spoil(&mut order, today);
+        if self.is_kept_back(&order) {
+            let place = self.site.place(&biller).unwrap_or_default();
+            let sent = Sent { incarnation, leg, biller: place, order: Box::new(order), due_ms: 0 };
+            return self.after(5, Happening::Replies(sent, Outcome::NotSent));
+        }
         self.note(|| format!("{biller} is told to {}{}", name(&order), called(&order)));
         if let Some(payment) = payment(&order) {
             let heads =
@@ -54,7 +63,7 @@ impl World<'_> {
                 leg: (incarnation, leg.0),
                 key: payment.key.as_bytes().to_vec(),
                 posts: posts(&order),
-                owed: matches!(order, Order::Reverse { .. } | Order::Post { again: true, .. }),
+                owed: owed(&order),
                 amount: payment.amount.minor(),
                 date: payment.date.to_string(),
                 heads,
@@ -109,7 +118,8 @@ impl World<'_> {
         let what = payment(&sent.order).map_or(0, |payment| number_of(payment.key.as_bytes()));
         let what = what.wrapping_add(number_of(name(&sent.order).as_bytes()));
         let mut dice = self.dice(&[5, what, nth]);
-        let hangs = dice.permille(self.rates.of(Fault::BillerHangs));
+        let bad = payment(&sent.order).is_some_and(|payment| self.plan.is_bad(payment.key.as_bytes()));
+        let hangs = dice.permille(self.rates.of(Fault::BillerHangs)) || bad;
         let mood = Mood {
             declines: dice.permille(self.rates.of(Fault::BillerDeclines)),
             keeps: dice.permille(self.rates.of(Fault::BillerKeeps)),
@@ -215,6 +225,28 @@ impl World<'_> {
                 && payment(&other.order).is_some_and(|payment| stan(&payment.key) == stan(&own.key))
         };
         self.outstanding.iter().find(like).map_or(sent.leg, |other| other.leg)
+    }
+
+    /// The defects by which an order that is owed does not leave.
+    fn is_kept_back(&self, order: &Order) -> bool {
+        let Some(own) = payment(order).filter(|_| owed(order)) else { return false };
+        let is = |key: &[u8]| number_of(key).is_multiple_of(16);
+        match self.defect {
+            Some(Defect::PutOff) => is(own.key.as_bytes()),
+            Some(Defect::BadRecordBlocks) => {
+                let unanswered = |sent: &&Sent| {
+                    let other = payment(&sent.order).filter(|_| self.runs(sent.incarnation));
+                    other.is_some_and(|other| {
+                        other.biller == own.biller
+                            && other.key != own.key
+                            && self.plan.is_bad(other.key.as_bytes())
+                            && self.disk.has_durable(b"D", |entry| entry.ends_with(other.key.as_bytes()))
+                    })
+                };
+                self.outstanding.iter().any(|sent| unanswered(&sent))
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// The defects that lie between the switch and a biller.

@@ -1,7 +1,9 @@
 //! What a seed stands for: a list of moves, and how often messages meet which fault. All of it is drawn up before the run
 //! begins, so that a run can be repeated with some of it left out.
 
-use super::dice::Dice;
+use super::dice::{Dice, number_of};
+use super::outage;
+use crate::bounds::Sealing;
 
 /// Something that may befall a message, an order or a reply, each by itself.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -203,7 +205,14 @@ pub struct Plan {
     pub(super) heal_at_ms: u64,
     /// Orders given before a payment is handed to people.
     pub(super) attempts_max: u16,
+    /// About some payments a biller never says a word.
+    pub(super) bad_records: bool,
+    /// When legs are sealed, and how many at a time.
+    pub(super) sealing: Sealing,
 }
+
+/// So little that legs are sealed all the time.
+const SEALING: Sealing = Sealing { working_legs_max: 40, segment_legs_max: 24 };
 
 /// Links and billers of the world, by number.
 pub(super) const LINKS: usize = 3;
@@ -211,10 +220,16 @@ pub(super) const BILLERS: usize = 6;
 /// The biller that forgets: it can only be lived with while the process stands.
 pub(super) const FORGETFUL: usize = 5;
 
+/// One seed in so many is a long outage, with hundreds of payments owed at its end.
+const OUTAGES_ONE_IN: u64 = 64;
+
 impl Plan {
     /// What this seed stands for.
     #[must_use]
     pub fn of(seed: u64) -> Self {
+        if Dice::of(seed, &[11]).one_in(OUTAGES_ONE_IN) {
+            return outage::plan(seed);
+        }
         let mut dice = Dice::of(seed, &[1]);
         let heal_at_ms = dice.between(8_000, 30_000);
         let mut rates = Rates::default();
@@ -255,7 +270,12 @@ impl Plan {
         }
         moves.sort_by_key(|(at, _)| *at);
         let attempts_max = u16::try_from(dice.between(2, 7)).unwrap_or(4);
-        Self { seed, moves, rates, heal_at_ms, attempts_max }
+        Self { seed, moves, rates, heal_at_ms, attempts_max, bad_records: false, sealing: SEALING }
+    }
+
+    /// Whether its biller says nothing about this payment, whatever it is told.
+    pub(super) fn is_bad(&self, key: &[u8]) -> bool {
+        self.bad_records && Dice::of(self.seed, &[13, number_of(key)]).one_in(20)
     }
 }
 
@@ -308,7 +328,7 @@ fn jump(dice: &mut Dice) -> i64 {
     if dice.one_in(2) { by } else { by.saturating_neg() }
 }
 
-fn crash(dice: &mut Dice) -> Move {
+pub(super) fn crash(dice: &mut Dice) -> Move {
     let moment = match dice.below(8) {
         0 | 1 => Moment::Now,
         2 => Moment::BeforeCommit,

@@ -67,7 +67,7 @@ pub(super) const REPLY_TIMEOUT_MS: u64 = 2_000;
 pub(super) const FORWARD_IN_FLIGHT_MAX: u32 = 3;
 /// Orders owed that are given a second.
 pub(super) const FORWARD_PER_SECOND: u32 = 5;
-/// Bills of a biller.
+/// Bills that are asked for on most days, and all that there are in the book.
 pub(super) const BILLS: u64 = 12;
 const FIRST_DATE: i32 = 20_777;
 const KEYS: &str = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
@@ -159,10 +159,15 @@ pub(super) fn consumer(number: u64) -> String {
     format!("{:012}", number.saturating_add(1))
 }
 
+/// Which bill is called that.
+pub(super) fn bill_number(consumer: &str) -> Option<u64> {
+    consumer.parse::<u64>().ok()?.checked_sub(1)
+}
+
 /// What is due on a bill, in minor units: no two have the same.
 pub(super) fn amount(biller: usize, number: u64) -> u64 {
     let biller = u64::try_from(biller).unwrap_or_default();
-    1_000_u64.saturating_add(biller.saturating_mul(10_000)).saturating_add(number.saturating_mul(137))
+    1_000_u64.saturating_add(biller.saturating_mul(1_000_000)).saturating_add(number.saturating_mul(137))
 }
 
 /// A bill: every third is due on the first day, and costs more after it.

@@ -4,7 +4,9 @@
 
 mod closing;
 mod pace;
+mod queue;
 mod seen;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +14,8 @@ pub(super) use closing::{Belief, Lines};
 pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
 
 use super::frames::{Heard, Numbers};
-use crate::biller::book;
-use crate::ids::BillerCode;
-use crate::journal::{JournalError, MemoryDisk};
+use crate::journal::MemoryDisk;
+use stored::{is_due, paid_in_book, tag};
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,6 +41,12 @@ struct Account {
     bought: Bought,
     /// The acquirer has asked for it back.
     wanted_back: bool,
+    /// When it, or its reversal, was first asked for: whichever it is that it is owed for.
+    asked_at_ms: Option<u64>,
+    /// It was approved, and then wanted back.
+    undoing: bool,
+    /// An order that was owed for the same has left before.
+    forwarded: bool,
     /// It has been asked for, and only while the disk was almost full.
     asked: bool,
     asked_while_low: bool,
@@ -60,6 +67,13 @@ struct Account {
     ordered: Option<(String, Vec<(String, u64)>)>,
 }
 
+impl Account {
+    /// DE 37, without its zeros.
+    const fn rrn(&self) -> u64 {
+        self.bought.number.saturating_add(1)
+    }
+}
+
 /// The auditor.
 #[derive(Debug, Default)]
 pub(super) struct Auditor {
@@ -71,6 +85,10 @@ pub(super) struct Auditor {
     now_ms: u64,
     disk_low: bool,
     paces: pace::Paces,
+    owed: queue::Owed,
+    drained: queue::Drained,
+    owed_at_heal: usize,
+    clock_set: bool,
 }
 
 /// DE 39 of a refusal that says nothing about the payment: the request was not looked at, or its bytes were not.
@@ -105,6 +123,9 @@ impl Auditor {
         self.accounts.entry(key).or_insert(Account {
             bought,
             wanted_back: false,
+            asked_at_ms: None,
+            undoing: false,
+            forwarded: false,
             asked: false,
             asked_while_low: false,
             told: None,
@@ -129,6 +150,15 @@ impl Auditor {
     pub(super) fn asks(&mut self, number: u64, asked: Asked) {
         if let Some(key) = asked.key.clone().filter(|_| asked.purpose == Purpose::Payment) {
             self.begins(&key);
+        }
+        if let Some(account) = asked.key.as_ref().and_then(|key| self.accounts.get_mut(key)) {
+            account.asked_at_ms.get_or_insert(self.now_ms);
+            // What stands is owed for its reversal alone.
+            if asked.purpose == Purpose::Reversal && account.told.as_deref() == Some("00") && !account.undoing
+            {
+                (account.asked_at_ms, account.undoing) = (Some(self.now_ms), true);
+                account.forwarded = false;
+            }
         }
         self.asked.insert(number, (asked, false));
     }
@@ -193,6 +223,7 @@ impl Auditor {
         }
         let before = account.told.replace(code.to_owned());
         let (rrn, account) = (asked.numbers.rrn.clone(), account.clone());
+        let first = before.is_none();
         // What is in doubt may become certain; nothing that was certain becomes anything else.
         let same = before.is_none_or(|before| before == code || before == "68" || before == "91");
         self.hold(3, same, || format!("payment {rrn} got another answer than before: {code}"));
@@ -214,9 +245,14 @@ impl Auditor {
                     format!("payment {rrn} was approved, and its biller has posted nothing")
                 });
             }
-            "68" => self.hold(2, tag.is_some_and(|tag| tag != b's'), || {
-                format!("the doubt about {rrn} was told before it was durable")
-            }),
+            "68" => {
+                self.hold(2, tag.is_some_and(|tag| tag != b's'), || {
+                    format!("the doubt about {rrn} was told before it was durable")
+                });
+                if first {
+                    self.is_owed(key);
+                }
+            }
             _ => {
                 let doubtful = account.posts_left > 0 && !account.refused && !account.wanted_back;
                 self.hold(3, !doubtful, || {
@@ -239,8 +275,9 @@ impl Auditor {
         self.hold(2, tag(disk, key).is_some_and(|tag| tag != b'F'), || {
             format!("the advice of {rrn} was taken before it was durable")
         });
-        if let Some(account) = self.accounts.get_mut(key) {
-            account.advised = true;
+        let Some(account) = self.accounts.get_mut(key) else { return };
+        if !std::mem::replace(&mut account.advised, true) {
+            self.is_owed(key);
         }
     }
 
@@ -248,11 +285,18 @@ impl Auditor {
         let advised = asked.mti.starts_with("042");
         let shed = advised && matches!(code, "91" | "96") && self.signed_on.contains(&asked.link);
         self.hold(3, !shed, || format!("the reversal of {} was shed with {code}", asked.numbers.rrn));
+        let Some(key) = asked.key.as_deref().filter(|_| advised && code == "00") else { return };
+        if self.accounts.get(key).is_some_and(|account| account.undoing) {
+            self.is_owed(key);
+        }
     }
 
     /// An order leaves for a biller.
     pub(super) fn orders(&mut self, ordered: Ordered, disk: &MemoryDisk) {
         self.paces(&ordered);
+        if ordered.owed {
+            self.is_in_turn(&ordered.key, disk);
+        }
         let Ordered { leg, key, posts, owed: _, amount, date, heads } = ordered;
         let once = self.orders.insert(leg);
         let Some(account) = self.accounts.get_mut(&key) else {
@@ -332,27 +376,4 @@ impl Auditor {
             });
         }
     }
-}
-
-/// The letter under which the store has a payment, if it is durable.
-fn tag(disk: &MemoryDisk, key: &[u8]) -> Option<u8> {
-    let stored = disk.durable_value(&[b"T", key].concat()).and_then(|value| value.first().copied());
-    // Of what is sealed only that counts on which nothing is owed any more: the rest must be at hand.
-    stored.or_else(|| disk.sealed_tag(key).filter(|tag| b"PNVF".contains(tag)))
-}
-
-/// Whether a payment is among what is due.
-fn is_due(disk: &MemoryDisk, key: &[u8]) -> bool {
-    disk.durable(b"D").iter().any(|(entry, _)| entry.ends_with(key))
-}
-
-/// Who has paid a bill of the book, as the store durably has it.
-fn payer(disk: &MemoryDisk, biller: BillerCode, consumer: &str) -> Option<Vec<u8>> {
-    let stored = disk.durable_value(&book::bill_key(biller, consumer))?;
-    let bill = book::decode::<JournalError>(biller, &stored).ok()?;
-    bill.paid_by.map(|(key, _)| key.as_bytes().to_vec())
-}
-
-fn paid_in_book(disk: &MemoryDisk, bought: &Bought, key: &[u8]) -> bool {
-    payer(disk, bought.biller, &bought.consumer).as_deref() == Some(key)
 }

@@ -10,6 +10,8 @@ pub(in crate::sim::world) struct Bought {
     pub(in crate::sim::world) biller: BillerCode,
     /// Its bills are in our own book.
     pub(in crate::sim::world) embedded: bool,
+    /// Its biller is asked for the bill first, also when the payment is made already.
+    pub(in crate::sim::world) looked_up: bool,
     pub(in crate::sim::world) consumer: String,
     pub(in crate::sim::world) debits: u64,
     /// Its reversal is asked for: the acquirer waits for it.
