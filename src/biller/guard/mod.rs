@@ -193,9 +193,11 @@ const fn verdict(outcome: &Outcome) -> Verdict {
         Outcome::NotSent => Verdict::Failed("not sent"),
         Outcome::Unknown => Verdict::Failed("no answer that could be understood"),
         // Refused, whatever for: it is at work.
-        Outcome::Found(_) | Outcome::Posted(_) | Outcome::Reversed | Outcome::Declined(_) => {
-            Verdict::Answered
-        }
+        Outcome::Found(_)
+        | Outcome::Posted(_)
+        | Outcome::Reversed
+        | Outcome::Declined(_)
+        | Outcome::Duplicate => Verdict::Answered,
     }
 }
 

@@ -50,6 +50,7 @@ impl Profile {
             (Verdict::Refused(reason), Asked::Post { .. } | Asked::Reverse { .. }) => {
                 Outcome::Declined(reason)
             }
+            (Verdict::DoneIfAgain, Asked::Post { again: false, .. }) => Outcome::Duplicate,
             (Verdict::DoneIfAgain | Verdict::Unknown, _) => Outcome::Unknown,
         }
     }

@@ -161,7 +161,7 @@ impl Acquirer {
         match self.order(post).await {
             Outcome::Posted(posting) => self.approved(number, payment, &posting).await,
             Outcome::Declined(_) | Outcome::NotSent => self.declined(),
-            Outcome::Found(_) | Outcome::Reversed | Outcome::Unknown => {
+            Outcome::Found(_) | Outcome::Reversed | Outcome::Duplicate | Outcome::Unknown => {
                 self.take_back(&mut payment).await;
                 self.count(|report| report.doubtful = report.doubtful.saturating_add(1));
             }
@@ -221,7 +221,11 @@ impl Acquirer {
             let order = Order::Reverse { payment: Box::new(payment.clone()), again: attempts > 1 };
             match self.order(order).await {
                 Outcome::Reversed | Outcome::Declined(_) => return,
-                Outcome::Found(_) | Outcome::Posted(_) | Outcome::NotSent | Outcome::Unknown => {
+                Outcome::Found(_)
+                | Outcome::Posted(_)
+                | Outcome::NotSent
+                | Outcome::Duplicate
+                | Outcome::Unknown => {
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -216,6 +216,13 @@ fn wrongs(bills: &mut Bills) -> Vec<Wrong> {
         add(department, json!({ "payment": ["do silent", "do silent", "=96", "do drop"] }), "posted", 1, 0);
         add(department, json!({ "payment": ["silent", "do late"] }), "posted", 1, 0);
     }
+    // A duplicate at the first time of telling proves nothing of this payment: people find out.
+    for department in [&WATER, &FORWARD, &GAS, &GASFWD] {
+        let duplicate = if department.network == "ebipp" { "94" } else { "10" };
+        for (conduct, posted) in [(format!("={duplicate}"), 0), (format!("do ={duplicate}"), 1)] {
+            add(department, json!({ "payment": [conduct] }), "exception", posted, 0);
+        }
+    }
     add(&FORWARD, json!({ "payment": ["silent", "=92"] }), "declined", 0, 0);
     add(&GASFWD, json!({ "payment": ["silent", "=25"] }), "declined", 0, 0);
     all
