@@ -102,7 +102,7 @@ impl Biller {
         let others = self.paid.get(&payment.consumer).is_some_and(|payer| *payer != payment.key);
         if entry.refused || others || (mood.declines && entry.posting.is_none()) {
             entry.refused = true;
-            let reason = if others { Reason::AlreadyPaid } else { Reason::AmountNotAccepted };
+            let reason = if others { Reason::AlreadyPaid } else { Reason::OutsideLimits };
             return (Outcome::Declined(reason), None);
         }
         // Told that it may have come before, it looks; and some always look.
