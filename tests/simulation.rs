@@ -37,7 +37,8 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::AnswerTwice
         | Defect::WrongAmount
         | Defect::HeadsDoNotSum
-        | Defect::ReverseForAnybody => 10,
+        | Defect::ReverseForAnybody
+        | Defect::AcceptAnyMac => 10,
         Defect::SkipRecovery
         | Defect::DropTombstone
         | Defect::MatchByStan
@@ -49,7 +50,9 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::IgnoreDisk
         | Defect::PutOff
         | Defect::ReloadByHalves
-        | Defect::TakeFaultyFile => 80,
+        | Defect::TakeFaultyFile
+        | Defect::OldKeyForEver
+        | Defect::ForgetKeys => 80,
         Defect::ForgetLateApproval | Defect::ForwardAtOnce | Defect::BadRecordBlocks => 500,
         Defect::ReuseLegNumbers => 1_000,
     }

@@ -8,14 +8,14 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use super::lanes::Rank;
-use super::macs::{self, Verdict};
+use super::macs;
 use super::peers::{Answers, Seat};
 use crate::config::LinkConfig;
-use crate::desk;
+use crate::desk::{self, NoMac, Verdict};
 use crate::iso8583::{Decoded, Dialect, Message, Mirror, Seal, decode, mask_all_but_type, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Profile, Unanswerable};
-use crate::switch::{Answer, Ask, Reason, Request, Stray, TotalsAnswer};
+use crate::switch::{Answer, Ask, Request, Stray, TotalsAnswer};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
 use crate::vault::{MacKey, with_seal};
@@ -101,14 +101,15 @@ impl LinkIntake {
             }
             Err(Unanswerable::Answer) => {
                 let stray = desk::stray(profile, vault, self.link.name, &decoded);
-                let good = match self.shared.macs.check(&self.link, &decoded.message) {
-                    Verdict::Good(_) => true,
-                    verdict @ (Verdict::Missing(_) | Verdict::Wrong) => {
-                        let missing = matches!(verdict, Verdict::Missing(_));
-                        macs::alarm(&self.shared, &self.link.name, &stray.stan, missing);
-                        false
-                    }
+                let refused = match self.shared.macs.check(&self.link, &decoded.message) {
+                    Verdict::Good(_) => None,
+                    Verdict::Missing(_) => Some(NoMac::Missing),
+                    Verdict::Wrong => Some(NoMac::Wrong),
                 };
+                if let Some(why) = refused {
+                    macs::alarm(&self.shared, &self.link.name, &stray.stan, why);
+                }
+                let good = refused.is_none();
                 let link = self.link.name;
                 let answers = if good {
                     self.shared.peers.answered(&link, &decoded.message, frame)
@@ -146,32 +147,18 @@ impl LinkIntake {
     }
 }
 
-/// Judges the MAC of a request, and looks at the key that it may bring. Gives what the answer is sealed with; a request that may
-/// be anybody's is refused, whatever it asks for.
+/// Judges the MAC of a request, and looks at the key that it may bring. Gives what the answer is sealed with.
 fn authenticate(
     shared: &Shared,
     link: &LinkConfig,
     decoded: &Decoded<'_, '_>,
     ask: &mut Ask,
 ) -> Option<Arc<MacKey>> {
-    if decoded.fault.is_some() {
-        // It is refused as it is, and its bytes are not what they were.
-        return shared.macs.current(&link.name);
+    let (key, refused) = shared.macs.judge(link, &shared.vault, decoded, ask);
+    if let Some(why) = refused {
+        macs::alarm(shared, &link.name, &ask.stan, why);
     }
-    let (reason, bad_field) = match shared.macs.check(link, &decoded.message) {
-        Verdict::Good(key) => {
-            if let Request::ChangeKey(change) = &mut ask.request {
-                *change = shared.macs.receive(link, &shared.vault, &decoded.message);
-            }
-            return key;
-        }
-        Verdict::Missing(field) => (Reason::Malformed, Some(field)),
-        Verdict::Wrong => (Reason::MacWrong, None),
-    };
-    macs::alarm(shared, &link.name, &ask.stan, bad_field.is_some());
-    let network = ask.request.is_of_the_network();
-    ask.request = Request::Refused { reason, bad_field, network };
-    shared.macs.current(&link.name)
+    key
 }
 
 /// What may be taken before what: what may not be shed goes ahead of new work, but nothing goes ahead of who may say what.

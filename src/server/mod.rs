@@ -182,10 +182,10 @@ impl Server {
         let first_date = || config.business_date.unwrap_or_else(|| today(&config.time_zone));
         let standing = Standing::load(&store, first_date)?;
         let vault = Arc::new(keys::open(&config, &store, &mut writer)?);
-        let macs = Arc::new(Macs::open(&config, &vault, &store)?);
+        let clock = SystemClock::start();
+        let macs = Arc::new(Macs::open(&config, &vault, &store, clock)?);
         let listeners = listen::bind(&config)?;
         let control = control::bind(&config)?;
-        let clock = SystemClock::start();
         let (lanes, requests) =
             lanes::lanes(config.links.iter().map(|link| link.name), config.limits.queue_max);
         let free = extras.free_bytes.clone().unwrap_or_else(|| disk::of_directory(config.store.clone()));

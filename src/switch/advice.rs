@@ -36,10 +36,14 @@ impl Switch {
                 out.actions.push(Action::Alarm(Alarm::Exception { key, biller, reason }));
                 self.close(open);
             }
+            // An advice that was taken is never declined: people see to it.
+            State::Declined => {
+                let told = payment.answer.unwrap_or(Answer::plain(Reason::Approved));
+                self.tell(now, &from, told, out);
+            }
             State::Received
             | State::Sent
             | State::Posted
-            | State::Declined
             | State::Confirming
             | State::Reversing
             | State::Reversed
@@ -50,14 +54,22 @@ impl Switch {
 
     fn new_advice(&mut self, now: Now, from: &Asker, mut request: PaymentRequest, out: &mut Output) {
         self.redirect(&mut request.bill);
-        let Some(terms) = self.billers.get(&request.bill.biller) else {
-            return self.tell(now, from, Answer::plain(Reason::NoBiller), out);
+        let ruled = match self.billers.get(&request.bill.biller) {
+            None => Err(Reason::NoBiller),
+            Some(terms) if !request.currency.is_empty() && request.currency != terms.currency => {
+                Err(Reason::AmountNotAccepted)
+            }
+            Some(terms) => Ok(terms.looks_up_first),
         };
-        if !request.currency.is_empty() && request.currency != terms.currency {
-            return self.tell(now, from, Answer::plain(Reason::AmountNotAccepted), out);
-        }
-        let looks_up_first = terms.looks_up_first;
         let mut open = Open::new(Payment { advice: true, ..self.taken_in(now, from, request) });
+        let looks_up_first = match ruled {
+            Ok(looks_up_first) => looks_up_first,
+            Err(reason) => {
+                // Another copy of it may come under other terms: who was told no must not be posted.
+                open.asks.push(*from);
+                return self.decline(now, open, Answer::plain(reason), out);
+            }
+        };
         if !looks_up_first {
             // It is made already: that it should not have been, only the department may say.
             let heads = self.heads_by_rule(&open.payment.biller, open.payment.amount);

@@ -43,6 +43,7 @@ impl World<'_> {
                 self.after(for_ms, Happening::Unblock(code));
             }
             Move::Reload(file) => self.reload(&file),
+            Move::NewKey { keeps_ms } => self.sends_new_key(keeps_ms),
             Move::CutOver => {
                 self.note(|| "the operator moves the business date".to_owned());
                 self.input(Input::Operate(Operation::CutOver));
@@ -249,7 +250,15 @@ impl World<'_> {
 
     /// Lets out what a turn has to say, up to so many actions; gives how many more may leave.
     fn leave(&mut self, leaving: Leaving<Waiter>, mut actions: u64) -> u64 {
-        let Leaving { answers, orders, keys: _, totals: _, alarms } = leaving;
+        let Leaving { answers, orders, keys, totals: _, alarms } = leaving;
+        let now_ms = self.now_ms;
+        for (link, keys) in keys {
+            let installed =
+                self.daemon.as_mut().map(|daemon| daemon.install(self.site, &link, &keys, now_ms));
+            if let Some(Err(error)) = installed {
+                self.auditor.object(0, || format!("a new key cannot be used: {error}"));
+            }
+        }
         for alarm in alarms {
             self.note(|| format!("alarm: {alarm:?}"));
         }

@@ -2,22 +2,25 @@
 //! the world says when a turn ends and when it is committed.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::defect::Defect;
 use super::file::File;
+use super::keys::{ALGORITHM, SEALED, WINDOW_MS, key_file};
 use super::plan::Plan;
 use super::site::Site;
 use crate::biller::book::BookError;
 use crate::clock::{Now, Ticks, UnixMillis};
-use crate::desk::{self, Core, Leaving, Standing};
+use crate::desk::{self, Core, KeyText, Leaving, LinkMac, Standing};
 use crate::ids::{LinkName, PaymentKey};
 use crate::iso8583::{Mirror, decode};
 use crate::journal::{
     JournalError, MemoryDisk, Sealer, Sluice, Step, Store, Turn, Unloading, Write, open_memory,
 };
-use crate::switch::{Ask, BillerTerms, Event, LegId, Operation, Outcome, Resolution, Stray, Switch};
+use crate::switch::{Ask, BillerTerms, Event, LegId, NewKeys, Operation, Outcome, Resolution, Stray, Switch};
+use crate::vault::{MacKey, VaultError};
 
 /// Turns that may wait for the journal, as in the server.
 const TURNS_WAITING_MAX: usize = 2;
@@ -29,6 +32,8 @@ pub(super) struct Waiter {
     pub(super) number: u64,
     pub(super) connection: u64,
     pub(super) frame: Bytes,
+    /// The answer is sealed with this key.
+    pub(super) key: Option<Arc<MacKey>>,
 }
 
 /// Something for the daemon to take in with its next turn.
@@ -55,6 +60,8 @@ pub(super) struct Daemon {
     sluice: Sluice<Leaving<Waiter>>,
     queue: VecDeque<(Turn, Leaving<Waiter>)>,
     sealer: Sealer,
+    /// Of the one link whose messages have MACs.
+    mac: LinkMac,
     /// Turns handed to the journal.
     handed: u64,
     /// How many of them must be committed before the sealer goes on; none while they wait to be handed over.
@@ -78,8 +85,10 @@ impl Daemon {
         defect: Option<Defect>,
     ) -> Result<Self, JournalError> {
         let (store, writer) = open_memory(disk)?;
+        let now = Now { ticks: Ticks(0), wall };
         let standing = Standing::load(&store, Site::first_date)?;
         let blocked = standing.blocked.iter().copied();
+        let mac = open_keys(site, &store, (plan.seed, defect), now)?;
         let hurries = defect == Some(Defect::ForwardAtOnce);
         let terms = site.biller_terms(file).into_iter();
         let terms = terms.map(|terms| if hurries { at_once(terms) } else { terms });
@@ -87,7 +96,6 @@ impl Daemon {
             .numbering_from(store.next_sequence());
         let switch = standing.resume(switch, wall);
         let mut core = Core::new(store.clone(), switch, &standing, Box::new(|_| ()));
-        let now = Now { ticks: Ticks(0), wall };
         if store.next_sequence() == 1 {
             import(site, &mut core)?;
         }
@@ -97,6 +105,7 @@ impl Daemon {
         Ok(Self {
             incarnation,
             core,
+            mac,
             sealer: Sealer::new(&store, plan.sealing),
             store,
             sluice: Sluice::new(writer),
@@ -115,11 +124,38 @@ impl Daemon {
         Now { ticks: Ticks(now_ms.saturating_sub(self.started_ms)), wall }
     }
 
-    /// What a frame asks for; none if nobody could be answered.
-    pub(super) fn read(site: &Site, link: LinkName, frame: &Bytes) -> Option<Ask> {
+    /// What a frame asks for, and what its answer is sealed with; none if nobody could be answered.
+    pub(super) fn read(
+        &self,
+        site: &Site,
+        link: usize,
+        frame: &Bytes,
+        (now_ms, wall): (u64, UnixMillis),
+    ) -> Option<(Ask, Option<Arc<MacKey>>)> {
         let mut mirror = Mirror::new();
         let decoded = decode(site.profile.dialect(), frame, &mut mirror);
-        desk::read(&site.profile, &site.vault, link, &decoded).ok()
+        let name = site.links.get(link).copied().unwrap_or_default();
+        let ask = desk::read(&site.profile, &site.vault, name, &decoded).ok()?;
+        if link != SEALED {
+            return Some((ask, None));
+        }
+        let mut judged = ask.clone();
+        let by = (&site.profile, site.profile.dialect().framing(), &site.vault);
+        let (key, refused) = self.mac.judge(by, &decoded, &mut judged, self.now(now_ms, wall));
+        let taken = refused.is_some() && self.defect == Some(Defect::AcceptAnyMac);
+        Some((if taken { ask } else { judged }, key))
+    }
+
+    /// Takes a link's new key into use.
+    pub(super) fn install(
+        &mut self,
+        site: &Site,
+        link: &LinkName,
+        keys: &NewKeys,
+        now_ms: u64,
+    ) -> Result<(), VaultError> {
+        let now = self.now(now_ms, UnixMillis(0));
+        self.mac.install(link, &site.vault, keys, now.ticks)
     }
 
     /// What is written down of a frame that answers what nobody asked; none if it is no answer.
@@ -218,6 +254,10 @@ impl Daemon {
             Some(Defect::DropTombstone) => drop_tag(turn, b"F"),
             Some(Defect::DropException) => drop_tag(turn, b"X"),
             Some(Defect::ForgetOutcomes) => drop_tag(turn, b"PN"),
+            Some(Defect::ForgetKeys) => turn.writes.retain(|write| match write {
+                Write::Put { key, .. } => !key.starts_with(b"Omac"),
+                Write::Delete { .. } | Write::DeleteIf { .. } | Write::Forget { .. } => true,
+            }),
             Some(Defect::ForgetTotals) => turn.writes.retain(|write| match write {
                 Write::Put { key, .. } => !key.starts_with(b"Ototals"),
                 Write::Delete { .. } | Write::DeleteIf { .. } | Write::Forget { .. } => true,
@@ -307,6 +347,22 @@ impl Daemon {
 /// A defect: terms by which there is no pace.
 fn at_once(terms: BillerTerms) -> BillerTerms {
     BillerTerms { forward_in_flight_max: 1_000, forward_per_second: 1_000_000, ..terms }
+}
+
+/// The keys of the link whose messages have MACs.
+fn open_keys(
+    site: &Site,
+    store: &Store,
+    (seed, defect): (u64, Option<Defect>),
+    now: Now,
+) -> Result<LinkMac, JournalError> {
+    let link = site.links.get(SEALED).copied().unwrap_or_default();
+    let stored = Standing::keys_of(store, &link)?;
+    let window_ms = if defect == Some(Defect::OldKeyForEver) { 3_600_000 } else { WINDOW_MS };
+    let broken = |_: VaultError| JournalError::Leg { sequence: None };
+    let text = key_file(seed).map_err(broken)?;
+    let key = KeyText { file: "the key file", text: &text };
+    LinkMac::open(&link, key, (ALGORITHM, window_ms), &site.vault, stored.as_deref(), now).map_err(broken)
 }
 
 /// Fills the book of a new store, in the first turn.

@@ -70,6 +70,12 @@ pub enum Defect {
     ReloadByHalves,
     /// What can be understood of a faulty configuration is taken over.
     TakeFaultyFile,
+    /// Whatever stands where a MAC should is good.
+    AcceptAnyMac,
+    /// The key before is good for an hour.
+    OldKeyForEver,
+    /// New keys are not written down.
+    ForgetKeys,
 }
 
 impl Defect {
@@ -108,5 +114,8 @@ impl Defect {
         Self::BadRecordBlocks,
         Self::ReloadByHalves,
         Self::TakeFaultyFile,
+        Self::AcceptAnyMac,
+        Self::OldKeyForEver,
+        Self::ForgetKeys,
     ];
 }

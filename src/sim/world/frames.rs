@@ -150,6 +150,25 @@ pub(super) fn network(site: &Site, number: u64, code: &str) -> Result<(Numbers, 
     Ok((numbers, frame))
 }
 
+/// A new key, as the links' profile has it: encrypted, with its check value.
+pub(super) fn key_change(
+    site: &Site,
+    number: u64,
+    wrapped: &str,
+    check: &str,
+) -> Result<(Numbers, Bytes), FrameError> {
+    let numbers = Numbers { rrn: String::new(), ..free_numbers(number) };
+    let details = format!("KY{:03}{wrapped}KV{:03}{check}", wrapped.len(), check.len());
+    let fields: [(u8, &[u8]); 4] = [
+        (7, numbers.transmitted_at.as_bytes()),
+        (11, numbers.stan.as_bytes()),
+        (48, details.as_bytes()),
+        (70, b"161"),
+    ];
+    let frame = message(site, "0800", &fields)?;
+    Ok((numbers, frame))
+}
+
 /// What an acquirer has counted: payments, and their sum. It counts by hand and knows of none given back.
 pub(super) fn totals(
     site: &Site,
@@ -223,8 +242,8 @@ pub(super) fn hear(site: &Site, frame: &[u8]) -> Heard {
 }
 
 /// The frame with a byte flipped, or cut short: as it comes from a bad line. None if nobody could tell, for only a MAC
-/// could; here no link has one.
-pub(super) fn corrupted(site: &Site, frame: &Bytes, dice: &mut Dice) -> Option<Bytes> {
+/// could, and it has none.
+pub(super) fn corrupted(site: &Site, frame: &Bytes, has_mac: bool, dice: &mut Dice) -> Option<Bytes> {
     let mut bytes = frame.to_vec();
     if dice.one_in(3) {
         bytes.truncate(dice.index(frame.len()));
@@ -235,5 +254,5 @@ pub(super) fn corrupted(site: &Site, frame: &Bytes, dice: &mut Dice) -> Option<B
     }
     let mut mirror = Mirror::new();
     let noticed = decode(site.profile.dialect(), &bytes, &mut mirror).fault.is_some();
-    noticed.then(|| bytes.into())
+    (noticed || has_mac).then(|| bytes.into())
 }

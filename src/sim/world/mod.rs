@@ -13,6 +13,7 @@ mod dice;
 mod file;
 mod frames;
 mod history;
+mod keys;
 mod minimise;
 mod orders;
 mod outage;
@@ -20,6 +21,7 @@ mod plan;
 mod run;
 mod site;
 mod trouble;
+mod upkeep;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -46,6 +48,7 @@ use deals::Deal;
 use dice::Dice;
 use file::File;
 use history::History;
+use keys::Keyring;
 
 /// After the faults have stopped, everything must have come to its end within this.
 const LIVENESS_MS: u64 = 300_000;
@@ -107,6 +110,10 @@ enum Happening {
     Start,
     Stop(u64),
     Heal,
+    /// The peer of the link that has MACs looks whether its new key was taken.
+    SendKey,
+    /// It uses its new key from here on.
+    UseKey(u64),
     /// By now everything that was owed when the faults stopped must have gone out.
     Drained,
 }
@@ -168,6 +175,9 @@ struct World<'a> {
     waiting: Vec<Waiter>,
     outstanding: Vec<Sent>,
     auditor: Auditor,
+    keyring: Keyring,
+    /// The key that each request's MAC is of, for those that have one.
+    seals: BTreeMap<u64, u64>,
     /// The operator's file, as last taken over.
     file: File,
     history: History,
@@ -211,6 +221,8 @@ impl<'a> World<'a> {
             waiting: Vec::new(),
             outstanding: Vec::new(),
             auditor: Auditor::default(),
+            keyring: Keyring::default(),
+            seals: BTreeMap::new(),
             file: File::plain(plan.attempts_max),
             history: History::new(keep_history),
             healed: false,
@@ -281,6 +293,8 @@ impl<'a> World<'a> {
             Happening::DiskFrees => self.disk_frees(),
             Happening::Start => self.start(),
             Happening::Stop(incarnation) if self.runs(incarnation) => self.stop(),
+            Happening::SendKey => self.send_key(),
+            Happening::UseKey(number) => self.use_key(number),
             Happening::Heal => self.heal(),
             Happening::Drained => self.auditor.has_drained(&self.disk),
             Happening::Turn(_)

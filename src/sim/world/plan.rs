@@ -2,8 +2,9 @@
 //! begins, so that a run can be repeated with some of it left out.
 
 use super::dice::{Dice, number_of};
-use super::file::{Blunder, File};
+use super::file::File;
 use super::outage;
+use super::upkeep::{with_keys, with_reloads};
 use crate::bounds::Sealing;
 
 /// Something that may befall a message, an order or a reply, each by itself.
@@ -189,6 +190,8 @@ pub(super) enum Move {
     NetworkCutsOver { link: usize },
     /// The operator moves the business date.
     CutOver,
+    /// The peer of the link that has MACs sends a new key, and goes on with the old one for so long after it was taken.
+    NewKey { keeps_ms: u64 },
     /// The operator changes the file and has it read anew.
     Reload(File),
     /// An acquirer sends what it has counted. `advice`: 0520 rather than 0500.
@@ -231,7 +234,7 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         if Dice::of(seed, &[11]).one_in(OUTAGES_ONE_IN) {
-            return with_reloads(outage::plan(seed));
+            return with_keys(with_reloads(outage::plan(seed)));
         }
         let mut dice = Dice::of(seed, &[1]);
         let heal_at_ms = dice.between(8_000, 30_000);
@@ -274,35 +277,21 @@ impl Plan {
         moves.sort_by_key(|(at, _)| *at);
         let attempts_max = u16::try_from(dice.between(2, 7)).unwrap_or(4);
         let bad_records = false;
-        with_reloads(Self { seed, moves, rates, heal_at_ms, attempts_max, bad_records, sealing: SEALING })
+        with_keys(with_reloads(Self {
+            seed,
+            moves,
+            rates,
+            heal_at_ms,
+            attempts_max,
+            bad_records,
+            sealing: SEALING,
+        }))
     }
 
     /// Whether its biller says nothing about this payment, whatever it is told.
     pub(super) fn is_bad(&self, key: &[u8]) -> bool {
         self.bad_records && Dice::of(self.seed, &[13, number_of(key)]).one_in(20)
     }
-}
-
-/// On some days the operator changes the file while payments run, and does not always get it right.
-fn with_reloads(mut plan: Plan) -> Plan {
-    let mut dice = Dice::of(plan.seed, &[14]);
-    if !dice.one_in(6) {
-        return plan;
-    }
-    for _ in 0..dice.between(1, 3) {
-        let at = dice.between(300, plan.heal_at_ms.saturating_sub(2_000));
-        let faults = [Blunder::Cut, Blunder::OutOfBounds, Blunder::Elsewhere, Blunder::Gone];
-        let file = File {
-            attempts_max: u16::try_from(dice.between(2, 7)).unwrap_or(4),
-            per_second: u32::try_from(dice.between(3, 12)).unwrap_or(5),
-            foreign: dice.one_in(2).then(|| [1, 3, 4].get(dice.index(3)).copied().unwrap_or(1)),
-            narrow: dice.one_in(2).then(|| dice.index(LINKS)),
-            fault: faults.get(dice.index(8)).copied(),
-        };
-        plan.moves.push((at, Move::Reload(file)));
-    }
-    plan.moves.sort_by_key(|(at, _)| *at);
-    plan
 }
 
 /// A payment at one of the first so many billers; most are at the one in focus, if one is.

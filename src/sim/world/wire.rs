@@ -6,10 +6,12 @@ use super::auditor::{Asked, Purpose};
 use super::daemon::{Daemon, Input, Waiter};
 use super::dice::number_of;
 use super::frames::{FrameError, Numbers, corrupted, hear, network};
+use super::keys::{SEALED, key};
 use super::{Defect, Fault, Happening, Line, World};
 use crate::ids::PaymentKey;
-use crate::iso8583::{Mirror, decode};
+use crate::iso8583::{Mirror, Seal, decode};
 use crate::switch::{Answer, Ask, Reason, Request};
+use crate::vault::with_seal;
 
 /// What a message is about: its numbers, its purpose, and the payment by the world's count and by its key.
 pub(super) type About = (Numbers, Purpose, Option<(usize, Vec<u8>)>);
@@ -79,7 +81,7 @@ impl World<'_> {
         frame: Result<Bytes, FrameError>,
         held_back_ms: u64,
     ) {
-        let frame = match frame {
+        let plain = match frame {
             Ok(frame) => frame,
             Err(error) => return self.auditor.object(0, || error.to_string()),
         };
@@ -88,8 +90,8 @@ impl World<'_> {
             return;
         }
         let (numbers, purpose, deal) = about;
-        let nth = self.nth(number_of(&frame));
-        let mut dice = self.dice(&[2, number_of(&frame), nth]);
+        let nth = self.nth(number_of(&plain));
+        let mut dice = self.dice(&[2, number_of(&plain), nth]);
         let twice = dice.permille(self.rates.of(Fault::RequestDuplicated));
         for _ in 0..=u8::from(twice) {
             let (dropped, delayed, spoilt) = (
@@ -98,22 +100,37 @@ impl World<'_> {
                 dice.permille(self.rates.of(Fault::RequestCorrupted)),
             );
             let (slow, quick) = (dice.between(100, 6_000), dice.between(1, 20));
-            let bad = corrupted(self.site, &frame, &mut dice);
+            let (frame, sealed) = self.sealed(link, mti, &plain);
+            let bad = corrupted(self.site, &frame, sealed.is_some(), &mut dice);
+            let forged = sealed.is_some() && dice.one_in(2);
             if dropped {
                 self.note(|| format!("{mti} {} is lost", numbers.stan));
                 continue;
             }
             self.asks = self.asks.saturating_add(1);
             let (frame, purpose) = match (spoilt, &bad) {
+                (true, _) if forged => (self.forged(&plain, &mut dice), Purpose::Forged),
                 (true, Some(bad)) => (bad.clone(), Purpose::Spoilt),
                 (true, None) | (false, _) => (frame.clone(), purpose),
             };
+            if let Some(key) = sealed.filter(|_| !matches!(purpose, Purpose::Forged | Purpose::Spoilt)) {
+                self.seals.insert(self.asks, key);
+            }
             if let Some(deal) = deal.as_ref().and_then(|(at, _)| self.deals.get_mut(*at)) {
                 deal.blurred |= twice;
             }
             self.requests.insert(self.asks, (purpose, deal.as_ref().map(|(at, _)| *at)));
             let key = deal.as_ref().map(|(_, key)| key.clone());
-            let asked = Asked { connection, link, mti, numbers: numbers.clone(), purpose, key };
+            let asked = Asked {
+                connection,
+                link,
+                mti,
+                numbers: numbers.clone(),
+                sealed,
+                reached_ms: 0,
+                purpose,
+                key,
+            };
             let delay = if delayed { slow } else { quick }.saturating_add(held_back_ms);
             self.after(delay, Happening::Reaches(self.asks, Box::new(asked), frame, link));
         }
@@ -127,7 +144,10 @@ impl World<'_> {
             return;
         }
         self.history.weigh(&frame);
-        let Some(mut ask) = Daemon::read(self.site, name, &frame) else {
+        let (now_ms, wall) = (self.now_ms, self.wall());
+        let read =
+            self.daemon.as_ref().and_then(|daemon| daemon.read(self.site, link, &frame, (now_ms, wall)));
+        let Some((mut ask, key)) = read else {
             self.note(|| format!("{name} sends what nobody can answer"));
             if let Some(stray) = Daemon::stray(self.site, name, &frame) {
                 self.input(Input::Unasked(Box::new(stray)));
@@ -136,7 +156,7 @@ impl World<'_> {
         };
         let (mti, stan, purpose) = (asked.mti, asked.numbers.stan.clone(), asked.purpose);
         self.note(|| format!("{name} sends {mti} {stan} ({purpose:?})"));
-        let waiter = Waiter { number, connection: asked.connection, frame };
+        let waiter = Waiter { number, connection: asked.connection, frame, key };
         self.auditor.asks(number, asked);
         if self.defect == Some(Defect::ReverseForAnybody) {
             self.take_for_the_owners(&mut ask);
@@ -174,7 +194,10 @@ impl World<'_> {
             let mut mirror = Mirror::new();
             let decoded = decode(self.site.profile.dialect(), &waiter.frame, &mut mirror);
             let mut out = BytesMut::with_capacity(256);
-            match self.site.profile.answer(&decoded.message, answer, &mut out) {
+            let profile = &self.site.profile;
+            let write =
+                |seal: Option<&Seal<'_>>| profile.answer_sealed(&decoded.message, answer, seal, &mut out);
+            match with_seal(waiter.key.as_deref(), profile.dialect().framing(), write) {
                 Ok(None) => out.freeze(),
                 Ok(Some(error)) => {
                     return self
@@ -191,6 +214,12 @@ impl World<'_> {
         self.history.weigh(&frame);
         self.note(|| format!("{name} is answered {} {} with {}", heard.mti, heard.stan, heard.code));
         self.auditor.answers(waiter.number, waiter.connection, &heard, &self.disk);
+        if let Some(number) =
+            self.seals.get(&waiter.number).filter(|_| !matches!(heard.code.as_str(), "63" | "30" | "91"))
+        {
+            let key = key(self.plan.seed, *number).ok();
+            self.auditor.hears_mac(&heard.stan, &frame, key);
+        }
         let nth = self.nth(number_of(&frame));
         let mut dice = self.dice(&[3, number_of(&frame), nth]);
         let dropped = dice.permille(self.rates.of(Fault::AnswerDropped));
@@ -218,9 +247,15 @@ impl World<'_> {
             // Perhaps the switch does not know any more that this link has signed on.
             self.talk(link, "001", Purpose::SignOn);
         }
+        if code == "63" && link == SEALED && !matches!(purpose, Purpose::Forged | Purpose::Spoilt) {
+            self.tries_the_other_key();
+        }
         match (purpose, deal) {
             (Purpose::Payment | Purpose::Advice, Some(deal)) => self.hears_of_payment(deal, &code),
-            (Purpose::Spoilt, Some(deal)) if code == "30" => self.hears_of_payment(deal, &code),
+            (Purpose::Spoilt | Purpose::Forged, Some(deal)) if matches!(code.as_str(), "30" | "63") => {
+                self.hears_of_payment(deal, &code);
+            }
+            (Purpose::NewKey(number), _) => self.hears_of_key(number, &code),
             (Purpose::Reversal, Some(deal)) => self.hears_of_reversal(deal, &code),
             (Purpose::SignOn, _) if code == "00" => {
                 if let Some(line) = self.lines.get_mut(link) {

@@ -189,3 +189,19 @@ fn what_was_sent_without_looking_up_its_bill_is_repeated_as_it_was_also_under_te
     let (_, Order::Post { payment: again, .. }) = world.orders.remove(0) else { panic!("to post again") };
     assert_eq!((&again.heads, &again.reference, again.trace), (&sent.heads, &sent.reference, sent.trace));
 }
+
+#[test]
+fn an_advice_that_was_refused_stays_so_also_under_terms_that_would_have_taken_it() {
+    let foreign = BillerTerms { currency: "840".parse().unwrap(), ..terms(PLAIN) };
+    let mut world = World::at(foreign);
+    world.advise(1);
+    assert_eq!(world.stored[&World::key(1)].state, State::Declined);
+    world.step(Event::Operator(Operation::Configure { links: Vec::new(), billers: vec![terms(PLAIN)] }));
+    world.advise(1);
+    assert!(world.orders.is_empty(), "{:?}", world.orders);
+    let told = world.payments.iter().map(|(id, _)| world.answers[id][0].reason);
+    assert!(told.eq([Reason::AmountNotAccepted; 2]));
+    // Nothing was taken: there is nothing to give back.
+    world.reverse(1, true);
+    assert!(world.orders.is_empty() && world.counted.is_empty());
+}

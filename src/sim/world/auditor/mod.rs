@@ -2,7 +2,9 @@
 //! acceptance table. It shares no code with the switch: payments are bytes to it, and what the store says of one it reads
 //! from the store's bytes.
 
+mod account;
 mod closing;
+mod keys;
 mod pace;
 mod queue;
 mod seen;
@@ -17,6 +19,7 @@ pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
 use super::file::File;
 use super::frames::{Heard, Numbers};
 use crate::journal::MemoryDisk;
+use account::Account;
 use stored::{is_due, paid_in_book, tag};
 
 /// An invariant that did not hold.
@@ -37,45 +40,6 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// What the auditor knows of a payment.
-#[derive(Clone, Debug)]
-struct Account {
-    bought: Bought,
-    /// The acquirer has asked for it back.
-    wanted_back: bool,
-    /// When it, or its reversal, was first asked for: whichever it is that it is owed for.
-    asked_at_ms: Option<u64>,
-    /// It was approved, and then wanted back.
-    undoing: bool,
-    /// An order that was owed for the same has left before.
-    forwarded: bool,
-    /// It has been asked for, and only while the disk was almost full.
-    asked: bool,
-    asked_while_low: bool,
-    /// What the acquirer was last told of it, where that says anything.
-    told: Option<String>,
-    approved: bool,
-    /// It was told of, and taken.
-    advised: bool,
-    /// People have looked after it.
-    resolved: bool,
-    /// Orders to post that have left.
-    posts_left: u32,
-    /// The last of them has certainly come to nothing, and the switch was told so.
-    refused: bool,
-    /// Postings that stand at the biller.
-    standing: u32,
-    /// Business date and heads by which it was posted.
-    ordered: Option<(String, Vec<(String, u64)>)>,
-}
-
-impl Account {
-    /// DE 37, without its zeros.
-    const fn rrn(&self) -> u64 {
-        self.bought.number.saturating_add(1)
-    }
-}
-
 /// The auditor.
 #[derive(Debug, Default)]
 pub(super) struct Auditor {
@@ -90,6 +54,7 @@ pub(super) struct Auditor {
     owed: queue::Owed,
     drained: queue::Drained,
     owed_at_heal: usize,
+    keys: keys::Keys,
     /// The operator's files, by when each was read; the first is that of the start.
     files: Vec<(u64, File)>,
     /// Payments of each link that were begun at their billers and are not answered, by when.
@@ -99,7 +64,12 @@ pub(super) struct Auditor {
 
 /// DE 39 of a refusal that says nothing about the payment: the request was not looked at, or its bytes were not.
 pub(super) fn says_nothing(code: &str) -> bool {
-    matches!(code, "91" | "96" | "30")
+    matches!(code, "91" | "96" | "30" | "63")
+}
+
+/// DE 39 of a request that was not believed.
+fn is_refusal(code: &str) -> bool {
+    matches!(code, "63" | "30" | "91")
 }
 
 impl Auditor {
@@ -153,7 +123,11 @@ impl Auditor {
     }
 
     /// A request has reached the switch.
-    pub(super) fn asks(&mut self, number: u64, asked: Asked) {
+    pub(super) fn asks(&mut self, number: u64, mut asked: Asked) {
+        asked.reached_ms = self.now_ms;
+        if let Purpose::NewKey(number) = asked.purpose {
+            self.key_comes(number);
+        }
         if let Some(key) = asked.key.clone().filter(|_| asked.purpose == Purpose::Payment) {
             self.begins(&key);
         }
@@ -187,7 +161,8 @@ impl Auditor {
             format!("the answer to request {} left on another connection", asked.numbers.stan)
         });
         if asked.purpose == Purpose::Spoilt {
-            return self.hold(3, heard.code != "00", || "a spoilt request was approved".to_owned());
+            let believed = heard.code == "00" || (asked.sealed.is_some() && !is_refusal(&heard.code));
+            return self.hold(3, !believed, || format!("a spoilt request was answered {}", heard.code));
         }
         let mti = match asked.mti {
             "0200" | "0201" => "0210",
@@ -202,7 +177,14 @@ impl Auditor {
         let own = (mti, transmitted_at, stan, rrn)
             == (heard.mti.as_str(), &heard.transmitted_at, &heard.stan, &heard.rrn);
         self.hold(5, own, || format!("the answer to request {stan} has other numbers: {heard:?}"));
+        if let Some(key) = asked.sealed.filter(|_| asked.purpose != Purpose::Forged) {
+            self.answers_sealed(&asked, key, &heard.code);
+        }
         match asked.purpose {
+            Purpose::NewKey(number) => self.key_taken(number, &heard.code),
+            Purpose::Forged => self.hold(3, is_refusal(&heard.code), || {
+                format!("request {stan}, whose MAC is forged or missing, was answered {}", heard.code)
+            }),
             Purpose::Payment => self.answers_payment(&asked, &heard.code, disk),
             Purpose::Advice => self.answers_advice(&asked, &heard.code, disk),
             Purpose::Reversal => self.answers_reversal(&asked, &heard.code),
@@ -228,7 +210,7 @@ impl Auditor {
         let gated = code == "91" && !self.signed_on.contains(&asked.link);
         let Some(key) = asked.key.as_deref() else { return };
         let Some(account) = self.accounts.get_mut(key) else { return };
-        if gated || matches!(code, "96" | "30") {
+        if gated || matches!(code, "96" | "30" | "63") {
             return;
         }
         let before = account.told.replace(code.to_owned());
@@ -380,6 +362,7 @@ impl Auditor {
     pub(super) fn restarted(&mut self, disk: &MemoryDisk) {
         self.signed_on.clear();
         self.waiting.clear();
+        self.keys_restarted();
         let lost = |(key, account): &(&Vec<u8>, &Account)| {
             let tag = tag(disk, key);
             let approval = account.approved && !tag.is_some_and(|tag| b"PvVXc".contains(&tag));

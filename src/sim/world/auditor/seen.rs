@@ -42,6 +42,10 @@ pub(in crate::sim::world) enum Purpose {
     Talk,
     /// It was spoilt on the way.
     Spoilt,
+    /// Its MAC is missing, or of a key that nobody has agreed on.
+    Forged,
+    /// The link's new key of that number.
+    NewKey(u64),
 }
 
 /// A request that reached the switch.
@@ -51,6 +55,10 @@ pub(in crate::sim::world) struct Asked {
     pub(in crate::sim::world) link: usize,
     pub(in crate::sim::world) mti: &'static str,
     pub(in crate::sim::world) numbers: Numbers,
+    /// Its MAC is of the key of that number.
+    pub(in crate::sim::world) sealed: Option<u64>,
+    /// When it reached the switch.
+    pub(in crate::sim::world) reached_ms: u64,
     pub(in crate::sim::world) purpose: Purpose,
     /// The payment it is about.
     pub(in crate::sim::world) key: Option<Vec<u8>>,
