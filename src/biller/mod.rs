@@ -44,6 +44,7 @@ pub type Signal = std::sync::Arc<dyn Fn(bool) + Send + Sync>;
 /// - [`Outcome::Declined`]: the department has understood the order and says that nothing is posted. Said of a repeat, it
 ///   must hold of every order of that payment before it.
 /// - [`Outcome::Duplicate`]: to `Post`, `again: false` alone: it says that it has the payment already. People find out why.
+/// - [`Outcome::Silent`]: not answered, and an answer may still come, behind this outcome: the switch listens for it.
 /// - [`Outcome::Unknown`]: everything else. It costs a repeat; the other two, wrongly said, cost somebody's money.
 pub trait Adapter: Send + Sync {
     /// Called once, on the switch's runtime, before the first order. While the department cannot be reached nothing that is

@@ -177,11 +177,10 @@ impl<W> Core<W> {
             let state = payment.state.name();
             return Ok(Err(format!("the payment is {state}: only an exception is resolved")));
         }
-        if resolution == Resolution::Undone && self.switch.is_embedded(&payment.biller) {
-            return Ok(Err(
-                "its bill stands in our own book as paid: resolve it with `again`, which gives it back"
-                    .to_owned(),
-            ));
+        if self.switch.is_embedded(&payment.biller)
+            && let Err(why) = self.book_allows(&payment, resolution)
+        {
+            return Ok(Err(why));
         }
         self.step(now, Event::Operator(Operation::Resolve { payment, resolution, why }))?;
         Ok(match self.desk.prior(key, false) {
@@ -189,6 +188,24 @@ impl<W> Core<W> {
             Ok(Prior::Unknown | Prior::SomebodyElses) => Err("the payment is gone".to_owned()),
             Err(error) => Err(error.to_string()),
         })
+    }
+
+    /// What people say of a payment must be what our own book says of its bill.
+    fn book_allows(&self, payment: &Payment, resolution: Resolution) -> Result<(), String> {
+        let found = book::find(&self.desk, payment.biller, &payment.consumer);
+        let found = found.map_err(|error| error.to_string())?;
+        let paid = found.and_then(|bill| bill.paid_by).is_some_and(|(payer, _)| payer == payment.key);
+        match (resolution, paid) {
+            (Resolution::Undone, true) => {
+                Err("its bill stands in our own book as paid by it: resolve it with `again`, which gives it back")
+            }
+            (Resolution::Stands, false) => {
+                Err("its bill does not stand in our own book as paid by it: `again` posts it if the bill can be paid by now \
+                     (`billswitch book correct`, `reissue`), `undone` says that the citizen has the money back")
+            }
+            (Resolution::Undone | Resolution::Stands | Resolution::Again, _) => Ok(()),
+        }
+        .map_err(str::to_owned)
     }
 
     /// Gives a payment whose latest leg is sealed a new one, if something is still owed on it.

@@ -96,6 +96,9 @@ impl Releasing {
             Alarm::LateApproval(key) => {
                 tracing::error!(payment = %key, "alarm: approved after it had been closed: it is reversed once more");
             }
+            Alarm::PostedTwice { key, biller } => {
+                tracing::error!(payment = %key, %biller, "alarm: approved twice, with two receipts: ask the department whether it has posted it twice");
+            }
             Alarm::KeyRefused(link) => {
                 tracing::error!(%link, "alarm: a link sent a key that is not what its check value says");
             }

@@ -26,15 +26,26 @@ impl Switch {
         match payment.state {
             // What was refused or undone, and now is said to be done, is a contradiction that people must see.
             State::Declined | State::Reversed | State::ReversedFirst if !payment.advice => {
-                let reason = payment.answer.as_ref().map_or(Reason::ReversedFirst, |answer| answer.reason);
-                let (key, biller) = (payment.key.clone(), payment.biller);
-                self.tell(now, &from, Answer::plain(Reason::Approved), out);
-                // What was posted once is undone: it does not stand.
-                let again = Payment { state: State::Exception, advice: true, posting: None, ..payment };
-                let mut open = Open::new(again);
-                out.records.push(open.record(now, What::GaveUp(reason), None));
-                out.actions.push(Action::Alarm(Alarm::Exception { key, biller, reason }));
-                self.close(open);
+                self.contradicted(now, &from, payment, request, out);
+            }
+            // Nothing was sent, and nothing of it is stored: it is completed like any other that was made without asking.
+            State::Received if !payment.advice => {
+                if let Some(mut open) = self.take_open(&payment.key) {
+                    open.payment.advice = true;
+                    self.answer_payment(&mut open, Answer::plain(Reason::InDoubt), out);
+                    self.confirm(now, open, What::Answered { reason: Reason::Approved }, out);
+                }
+                out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
+            }
+            // It is being worked on: from here on what it is refused for is people's business, and it is not undone unasked.
+            State::Sent | State::Confirming | State::Reversing if !payment.advice => {
+                if let Some(mut open) = self.take_open(&payment.key) {
+                    open.payment.advice = true;
+                    let due = open.due;
+                    out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, due));
+                    self.open.insert(payment.key, open);
+                }
+                out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
             }
             // An advice that was taken is never declined: people see to it.
             State::Declined => {
@@ -50,6 +61,33 @@ impl Switch {
             | State::ReversedFirst
             | State::Exception => self.tell(now, &from, Answer::plain(Reason::Approved), out),
         }
+    }
+
+    /// The acquirer says of a payment that is over, and does not stand, that it is made.
+    fn contradicted(
+        &mut self,
+        now: Now,
+        from: &Asker,
+        known: Payment,
+        mut request: PaymentRequest,
+        out: &mut Output,
+    ) {
+        let reason = known.answer.as_ref().map_or(Reason::ReversedFirst, |answer| answer.reason);
+        self.tell(now, from, Answer::plain(Reason::Approved), out);
+        let payment = if known.state == State::ReversedFirst {
+            // Of its reversal, which came first, nothing was known but the key.
+            self.redirect(&mut request.bill);
+            Payment { reversal: known.reversal, ..self.taken_in(now, from, request) }
+        } else {
+            known
+        };
+        let (key, biller) = (payment.key.clone(), payment.biller);
+        // What was posted once is undone: it does not stand.
+        let again = Payment { state: State::Exception, advice: true, posting: None, ..payment };
+        let mut open = Open::new(again);
+        out.records.push(open.record(now, What::GaveUp(reason), None));
+        out.actions.push(Action::Alarm(Alarm::Exception { key, biller, reason }));
+        self.close(open);
     }
 
     fn new_advice(&mut self, now: Now, from: &Asker, mut request: PaymentRequest, out: &mut Output) {
@@ -107,7 +145,15 @@ impl Switch {
                 let posting = Posting { receipt, authorisation: Short::EMPTY, at: now.wall, heads };
                 open.payment.posting.get_or_insert(posting);
             }
-            Resolution::Undone => open.payment.state = State::Reversed,
+            Resolution::Undone => {
+                open.payment.state = State::Reversed;
+                // People settle by hand what they resolve by hand: it is counted nowhere.
+                let unanswered = |reversal: &Reversal| reversal.answer != Some(Reason::Approved);
+                if let Some(reversal) = open.payment.reversal.as_mut().filter(|reversal| unanswered(reversal))
+                {
+                    reversal.totals_date = None;
+                }
+            }
             Resolution::Again => return self.ask_again(now, open, what, out),
         }
         out.records.push(open.record(now, what, None));

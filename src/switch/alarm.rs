@@ -24,6 +24,13 @@ pub enum Alarm {
     },
     /// A biller approved a payment after the switch had closed it: it is reversed once more.
     LateApproval(PaymentKey),
+    /// A biller approved a payment twice, each time with another receipt: it may have posted it twice.
+    PostedTwice {
+        /// Which.
+        key: PaymentKey,
+        /// Whose.
+        biller: BillerCode,
+    },
     /// An acquirer has counted otherwise.
     TotalsDiffer {
         /// Its link.

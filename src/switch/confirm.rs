@@ -81,6 +81,7 @@ impl Switch {
             Outcome::NotSent
             | Outcome::Duplicate
             | Outcome::Unknown
+            | Outcome::Silent
             | Outcome::Posted(_)
             | Outcome::Reversed => {
                 self.later(now, open, out);
@@ -104,6 +105,7 @@ impl Switch {
             Outcome::NotSent
             | Outcome::Duplicate
             | Outcome::Unknown
+            | Outcome::Silent
             | Outcome::Found(_)
             | Outcome::Reversed => {
                 self.later(now, open, out);

@@ -305,6 +305,9 @@ pub enum Outcome {
     Duplicate,
     /// It may have arrived; there was no answer, or none that could be understood.
     Unknown,
+    /// It may have arrived, and its answer may still come, by another way than it was awaited on: as if its deadline had passed
+    /// now.
+    Silent,
 }
 
 /// Something to be done once the records of the turn are durable.

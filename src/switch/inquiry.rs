@@ -49,6 +49,7 @@ impl Switch {
             Outcome::NotSent
             | Outcome::Duplicate
             | Outcome::Unknown
+            | Outcome::Silent
             | Outcome::Posted(_)
             | Outcome::Reversed => Answer::plain(Reason::BillerUnavailable),
         };

@@ -157,6 +157,17 @@ impl Switch {
         self.close(open);
     }
 
+    /// The payment is refused, behind its beginning: declined, unless the acquirer has said meanwhile that it is made (0220).
+    /// Then it has kept the money, and people must decide.
+    pub(super) fn refuse(&mut self, now: Now, mut open: Open, answer: Answer, out: &mut Output) {
+        if !open.payment.advice || open.payment.is_wanted_back() {
+            return self.decline(now, open, answer, out);
+        }
+        let reason = answer.reason;
+        self.answer_payment(&mut open, answer, out);
+        self.give_up(now, open, reason, out);
+    }
+
     /// Posted in time: the approval is the answer, unless the acquirer has asked for it back meanwhile.
     pub(super) fn posted(&mut self, now: Now, mut open: Open, posting: Posting, out: &mut Output) {
         open.payment.posting = Some(posting.clone());
@@ -184,6 +195,8 @@ impl Switch {
         let policy = terms.map_or(InDoubt::Reverse, |terms| terms.in_doubt);
         // What the acquirer wants back is undone without being made certain first, where it can be.
         let undo = open.payment.reversal.is_some() && terms.is_some_and(|terms| terms.reversible);
+        // One that is made, the acquirer says, is completed and not undone.
+        let policy = if open.payment.advice { InDoubt::Confirm } else { policy };
         match policy {
             InDoubt::Confirm if !undo => self.confirm(now, open, what, out),
             InDoubt::Confirm | InDoubt::Reverse => self.undo(now, open, what, out),

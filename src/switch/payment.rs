@@ -124,6 +124,11 @@ pub struct Owed {
 }
 
 impl Payment {
+    /// Whether its acquirer has asked for it back; what the switch undoes by itself, it has not.
+    pub(super) fn is_wanted_back(&self) -> bool {
+        self.reversal.is_some_and(|reversal| reversal.totals_date.is_some())
+    }
+
     /// Orders given to undo it or, while nobody wants it undone, to make it certain; those that certainly did not arrive are
     /// not counted.
     #[must_use]

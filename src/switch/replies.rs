@@ -2,8 +2,8 @@
 
 use super::pending::{Due, LegOf, Open};
 use super::{
-    Action, Alarm, Answer, LegId, Ordered, Outcome, Output, Payment, Reason, Record, Replied, Reversal,
-    State, Switch, What,
+    Action, Alarm, Answer, LegId, Ordered, Outcome, Output, Payment, Posting, Reason, Record, Replied,
+    Reversal, State, Switch, What,
 };
 use crate::clock::{Now, UnixMillis};
 use crate::ids::PaymentKey;
@@ -13,6 +13,9 @@ const LATE_REPLY_MS: u64 = 3_600_000;
 
 impl Switch {
     pub(super) fn replied(&mut self, now: Now, leg: LegId, outcome: Outcome, out: &mut Output) {
+        if matches!(outcome, Outcome::Silent) {
+            return self.reply_overdue(now, leg, out);
+        }
         let Some(of) = self.pending.take(leg) else {
             out.actions.push(Action::Alarm(Alarm::UnmatchedReply(leg)));
             return;
@@ -35,14 +38,21 @@ impl Switch {
         }
     }
 
+    /// A payment that waits for its bill; none if it is completed without by now.
+    fn take_received(&mut self, key: &PaymentKey) -> Option<Open> {
+        let waits = self.open.get(key).is_some_and(|open| open.payment.state == State::Received);
+        if waits { self.take_open(key) } else { None }
+    }
+
     fn lookup_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
-        let Some(open) = self.take_open(key) else { return };
+        let Some(open) = self.take_received(key) else { return };
         match outcome {
             Outcome::Found(bill) => self.bill_found(now, open, bill, out),
             Outcome::Declined(reason) => self.decline(now, open, Answer::plain(reason), out),
             Outcome::NotSent
             | Outcome::Duplicate
             | Outcome::Unknown
+            | Outcome::Silent
             | Outcome::Posted(_)
             | Outcome::Reversed => {
                 self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out);
@@ -55,11 +65,13 @@ impl Switch {
         self.note_reply(now, &mut open, &outcome, out);
         match outcome {
             Outcome::Posted(posting) => self.posted(now, open, posting, out),
-            Outcome::Declined(reason) => self.decline(now, open, Answer::plain(reason), out),
-            Outcome::NotSent => self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out),
+            Outcome::Declined(reason) => self.refuse(now, open, Answer::plain(reason), out),
+            Outcome::NotSent => self.refuse(now, open, Answer::plain(Reason::BillerUnavailable), out),
             Outcome::Duplicate => self.contested(now, open, out),
             // An answer that makes no sense is no decline: the biller may have posted.
-            Outcome::Unknown | Outcome::Found(_) | Outcome::Reversed => self.in_doubt(now, open, out),
+            Outcome::Unknown | Outcome::Silent | Outcome::Found(_) | Outcome::Reversed => {
+                self.in_doubt(now, open, out)
+            }
         }
     }
 
@@ -76,7 +88,7 @@ impl Switch {
             return;
         };
         if let Outcome::Posted(posting) = outcome {
-            open.payment.posting = Some(open.payment.as_it_stands(posting));
+            self.hear_late_posting(&mut open.payment, posting, out);
         }
         let (due, what) = (open.due, What::RepliedLate(told(outcome), open.payment.biller));
         if !reopened && approved && open.payment.state == State::Confirming {
@@ -94,8 +106,10 @@ impl Switch {
             out.records.push(open.record(now, what, None));
             self.close(open);
         } else if !approved {
-            // Where the acquirer has kept the money, it is no doubt that people have to resolve.
-            let doubted = open.payment.state == State::Exception && !open.payment.advice;
+            // Where the acquirer has kept the money, it is no doubt that people have to resolve. Nor does a refusal of one order
+            // end it where another may have posted, or has.
+            let once = open.payment.confirmations == 0 && open.payment.posting.is_none();
+            let doubted = open.payment.state == State::Exception && !open.payment.advice && once;
             if doubted && matches!(outcome, Outcome::Declined(reason) if *reason != Reason::AlreadyPaid) {
                 // The doubt that was handed to a person is over: nothing was posted.
                 open.payment.state = State::Declined;
@@ -108,6 +122,18 @@ impl Switch {
             open.payment.reversal =
                 open.payment.reversal.map(|reversal| Reversal { attempts: 0, ..reversal });
             self.undo(now, open, what, out);
+        }
+    }
+
+    /// A posting that comes late. Two of one payment, with two receipts, may be two at the department: what the citizen was told
+    /// stays, and people are told.
+    fn hear_late_posting(&self, payment: &mut Payment, posting: &Posting, out: &mut Output) {
+        match &payment.posting {
+            Some(known) if known.receipt != posting.receipt => {
+                let (key, biller) = (payment.key.clone(), payment.biller);
+                out.actions.push(Action::Alarm(Alarm::PostedTwice { key, biller }));
+            }
+            Some(_) | None => payment.posting = Some(payment.as_it_stands(posting)),
         }
     }
 
@@ -132,6 +158,7 @@ impl Switch {
             Outcome::NotSent
             | Outcome::Duplicate
             | Outcome::Unknown
+            | Outcome::Silent
             | Outcome::Found(_)
             | Outcome::Posted(_) => {
                 self.later(now, open, out);
@@ -180,7 +207,7 @@ impl Switch {
             None | Some(LegOf::LatePost(_) | LegOf::LateConfirm(_) | LegOf::LateReverse(_)) => {}
             Some(LegOf::Inquiry { from, bill }) => self.inquiry_timed_out(now, from, bill.biller, out),
             Some(LegOf::LookUp(key)) => {
-                if let Some(open) = self.take_open(&key) {
+                if let Some(open) = self.take_received(&key) {
                     self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out);
                 }
             }
@@ -259,6 +286,6 @@ const fn told(outcome: &Outcome) -> Replied {
         Outcome::Reversed => Replied::Reversed,
         Outcome::Declined(reason) => Replied::Declined(*reason),
         Outcome::NotSent => Replied::NotSent,
-        Outcome::Duplicate | Outcome::Unknown => Replied::Unknown,
+        Outcome::Duplicate | Outcome::Unknown | Outcome::Silent => Replied::Unknown,
     }
 }

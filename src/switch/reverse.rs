@@ -223,6 +223,11 @@ impl Switch {
 
     /// The biller has undone it, or never had it.
     pub(super) fn reversed(&mut self, now: Now, mut open: Open, out: &mut Output) {
+        if open.payment.advice && !open.payment.is_wanted_back() {
+            // Undone because it was in doubt; meanwhile the acquirer has said that it is made.
+            open.payment.posting = None;
+            return self.give_up(now, open, Reason::ReversedFirst, out);
+        }
         if open.payment.wanted_part().is_some() {
             return self.part_given_back(now, open, What::Answered { reason: Reason::Approved }, out);
         }

@@ -6,6 +6,7 @@ mod any_order;
 mod clock;
 mod closing;
 mod forward;
+mod late;
 mod orders;
 mod parts;
 

@@ -180,7 +180,8 @@ pub enum CountedAs {
 impl Payment {
     /// What there is to be counted of it since it was counted last.
     pub(super) fn count(&mut self) -> Option<Counted> {
-        let approved = self.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved);
+        let taken = self.advice && self.state != super::State::Declined;
+        let approved = taken || self.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved);
         let given_back = self.reversal.and_then(|reversal| {
             let undone = self.state == super::State::Reversed || reversal.answer == Some(Reason::Approved);
             reversal.totals_date.filter(|_| undone)

@@ -192,6 +192,7 @@ const fn verdict(outcome: &Outcome) -> Verdict {
     match outcome {
         Outcome::NotSent => Verdict::Failed("not sent"),
         Outcome::Unknown => Verdict::Failed("no answer that could be understood"),
+        Outcome::Silent => Verdict::Failed("no answer so far"),
         // Refused, whatever for: it is at work.
         Outcome::Found(_)
         | Outcome::Posted(_)

@@ -85,13 +85,27 @@ impl Awaiting {
         overdue
     }
 
-    /// Everything that left by a connection which has ended: the host may have got it. Late answers may still come, by
-    /// another connection.
-    pub(super) fn ended(&mut self, connection: u64) -> Vec<(crate::switch::LegId, crate::biller::Reply)> {
-        let gone = self.orders.values_mut().filter(|(_, awaited)| awaited.connection == connection);
-        let gone: Vec<_> =
-            gone.filter_map(|(_, awaited)| Some((awaited.leg, awaited.reply.take()?))).collect();
+    /// Everything that left by a connection which has ended: the host may have got it. Late answers are listened for as long
+    /// as behind a deadline: they may still come, by another connection.
+    pub(super) fn ended(
+        &mut self,
+        connection: u64,
+        now: Ticks,
+    ) -> Vec<(crate::switch::LegId, crate::biller::Reply)> {
+        let mut gone = Vec::new();
+        let until = now.after_ms(LATE_MS);
+        for (key, (serial, awaited)) in &mut self.orders {
+            if awaited.connection == connection
+                && let Some(reply) = awaited.reply.take()
+            {
+                gone.push((awaited.leg, reply));
+                self.deadlines.remove(&(awaited.until, *serial));
+                self.deadlines.insert((until, *serial), *key);
+                awaited.until = until;
+            }
+        }
         self.live = self.live.saturating_sub(gone.len());
+        self.forget_oldest();
         gone
     }
 

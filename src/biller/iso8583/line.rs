@@ -78,9 +78,9 @@ async fn converse(
     let bounds = &settings.bounds.link;
     let closed = link::serve(stream, settings.framing, bounds, intake, outlet, queue, supervising).await;
     line.close(None);
-    let gone = shared.awaiting().ended(line.connection);
+    let gone = shared.awaiting().ended(line.connection, shared.ticks());
     for (leg, reply) in gone {
-        reply(leg, Outcome::Unknown);
+        reply(leg, Outcome::Silent);
     }
     if signed_on.load(Ordering::Relaxed) {
         redial.reset();

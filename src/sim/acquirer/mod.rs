@@ -161,7 +161,11 @@ impl Acquirer {
         match self.order(post).await {
             Outcome::Posted(posting) => self.approved(number, payment, &posting).await,
             Outcome::Declined(_) | Outcome::NotSent => self.declined(),
-            Outcome::Found(_) | Outcome::Reversed | Outcome::Duplicate | Outcome::Unknown => {
+            Outcome::Found(_)
+            | Outcome::Reversed
+            | Outcome::Duplicate
+            | Outcome::Unknown
+            | Outcome::Silent => {
                 self.take_back(&mut payment).await;
                 self.count(|report| report.doubtful = report.doubtful.saturating_add(1));
             }
@@ -225,7 +229,8 @@ impl Acquirer {
                 | Outcome::Posted(_)
                 | Outcome::NotSent
                 | Outcome::Duplicate
-                | Outcome::Unknown => {
+                | Outcome::Unknown
+                | Outcome::Silent => {
                     tokio::time::sleep(PAUSE).await;
                 }
             }

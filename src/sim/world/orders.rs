@@ -158,11 +158,16 @@ impl World<'_> {
             (false, _) => outcome,
         };
         let delay = if late { slow } else { quick };
+        let mut first = outcome.clone();
         if twice {
             let again = delay.saturating_add(dice.between(1, 3_000));
-            self.after(again, Happening::Replies(sent.clone(), outcome.clone()));
+            if what.is_multiple_of(3) && !sure {
+                // The connection ends before the answer, which comes by another.
+                first = Outcome::Silent;
+            }
+            self.after(again, Happening::Replies(sent.clone(), outcome));
         }
-        self.after(delay, Happening::Replies(sent, outcome));
+        self.after(delay, Happening::Replies(sent, first));
     }
 
     /// A reply has come back to the switch.
@@ -196,7 +201,8 @@ impl World<'_> {
                 | Outcome::Posted(_)
                 | Outcome::Reversed
                 | Outcome::Duplicate
-                | Outcome::Unknown => Told::Nothing,
+                | Outcome::Unknown
+                | Outcome::Silent => Told::Nothing,
             };
             self.auditor.replied(payment.key.as_bytes(), told);
         }
@@ -208,6 +214,7 @@ impl World<'_> {
             Outcome::NotSent => "not sent",
             Outcome::Duplicate => "it has it already",
             Outcome::Unknown => "something garbled",
+            Outcome::Silent => "not there so far",
         };
         self.history.note(self.now_ms, || {
             format!("to the order to {}{} the reply is: {kind}", name(&sent.order), called(&sent.order))

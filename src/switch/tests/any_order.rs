@@ -79,11 +79,17 @@ proptest! {
             let counted = world.counted.get(&payment.key).copied().unwrap_or_default();
             let right = match payment.state {
                 State::Posted => counted == [1, 0],
+                // Taken as an advice, wanted back, and then refused.
+                State::Declined if payment.advice => counted[0] == counted[1] && counted[0] <= 1,
                 State::Declined | State::ReversedFirst => counted == [0, 0],
                 State::Reversed => counted[0] == counted[1] && counted[0] <= 1,
                 State::Received | State::Sent | State::Confirming | State::Reversing | State::Exception => counted[0] <= 1 && counted[1] <= counted[0],
             };
             prop_assert!(right, "{} is {:?} and was counted {:?} times", payment.key, payment.state, counted);
+            let wanted_back = payment.is_wanted_back();
+            let taken = payment.advice && counted[0] == 1;
+            let ended = matches!(payment.state, State::Posted | State::Exception);
+            prop_assert!(!taken || wanted_back || ended, "{} was taken and is {:?}", payment.key, payment.state);
             let taken_back = world.taken_back.contains(&payment.key) && payment.state != State::Exception;
             prop_assert!(!(taken_back && stands), "{} stands although it was taken back", payment.key);
             let approved = payment.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved);

@@ -1,0 +1,148 @@
+//! What comes behind an outcome: late answers, and what the acquirer says meanwhile.
+
+use super::*;
+
+/// A payment in doubt under *reverse*: its order is answered by nothing so far.
+fn silent(world: &mut World) -> LegId {
+    world.pay(1, 0);
+    let (leg, _) = world.orders.remove(0);
+    world.step(Event::BillerReplied { leg, outcome: Outcome::Silent });
+    leg
+}
+
+/// The next order to undo, answered.
+fn undo(world: &mut World, outcome: Outcome) {
+    while world.orders.is_empty() {
+        world.pass(125);
+    }
+    let (leg, order) = world.orders.remove(0);
+    assert!(matches!(order, Order::Reverse { .. }), "{order:?}");
+    world.step(Event::BillerReplied { leg, outcome });
+}
+
+fn state(world: &World) -> State {
+    world.stored[&World::key(1)].state
+}
+
+#[test]
+fn an_approval_that_comes_by_another_connection_behind_its_confirmed_reversal_is_reversed_once_more() {
+    let mut world = World::new(PLAIN);
+    let leg = silent(&mut world);
+    undo(&mut world, Outcome::Declined(Reason::OriginalUnknown));
+    assert_eq!(state(&world), State::Reversed);
+    world.step(Event::BillerReplied { leg, outcome: Outcome::Posted(posting()) });
+    assert_eq!(state(&world), State::Reversing);
+    undo(&mut world, Outcome::Reversed);
+    assert_eq!(state(&world), State::Reversed);
+}
+
+#[test]
+fn a_payment_in_doubt_that_the_acquirer_then_says_is_made_is_not_undone_behind_its_back() {
+    let mut world = World::new(PLAIN);
+    silent(&mut world);
+    world.advise(1);
+    undo(&mut world, Outcome::Reversed);
+    let payment = &world.stored[&World::key(1)];
+    assert_eq!((payment.state, payment.stands()), (State::Exception, false));
+    assert_eq!(payment.counted, CountedAs::Debit, "it was taken");
+}
+
+#[test]
+fn a_payment_that_the_acquirer_says_is_made_before_the_biller_refuses_it_is_peoples_business() {
+    for kind in [PLAIN, Kind { in_doubt: InDoubt::Confirm, ..PLAIN }, Kind { looks_up_first: true, ..PLAIN }]
+    {
+        let mut world = World::new(kind);
+        world.pay(1, 0);
+        world.advise(1);
+        world.pass(125);
+        // Of the one whose bill is looked up, the order that the advice has led to.
+        let (leg, _) = world.orders.pop().unwrap();
+        world.step(Event::BillerReplied { leg, outcome: Outcome::Declined(Reason::NoSuchBill) });
+        assert_eq!(state(&world), State::Exception);
+    }
+}
+
+#[test]
+fn a_payment_that_the_acquirer_says_is_made_and_then_wants_back_is_undone_for_it() {
+    let mut world = World::new(PLAIN);
+    silent(&mut world);
+    world.advise(1);
+    world.reverse(1, true);
+    undo(&mut world, Outcome::Reversed);
+    assert_eq!(state(&world), State::Reversed);
+}
+
+#[test]
+fn a_payment_that_the_acquirer_says_is_made_while_it_is_sent_is_completed_and_not_undone_when_nobody_answers()
+{
+    let mut world = World::new(PLAIN);
+    world.pay(1, 0);
+    world.advise(1);
+    let (leg, _) = world.orders.remove(0);
+    world.step(Event::BillerReplied { leg, outcome: Outcome::Unknown });
+    world.pass(125);
+    assert!(matches!(world.orders[..], [(_, Order::Post { again: true, .. })]), "{:?}", world.orders);
+}
+
+/// Refused to be undone after it was told twice: with people.
+fn refused_to_be_undone(world: &mut World) -> LegId {
+    world.pay(1, 0);
+    let (first, _) = world.orders.remove(0);
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Silent });
+    world.pass(125);
+    let (again, _) = world.orders.remove(0);
+    world.step(Event::BillerReplied { leg: again, outcome: Outcome::Posted(posting()) });
+    world.reverse(1, true);
+    undo(world, Outcome::Declined(Reason::NotReversible));
+    assert_eq!(state(world), State::Exception);
+    first
+}
+
+#[test]
+fn a_late_refusal_of_one_order_ends_no_doubt_where_another_has_posted() {
+    let mut world = World::new(Kind { in_doubt: InDoubt::Confirm, ..PLAIN });
+    let first = refused_to_be_undone(&mut world);
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Declined(Reason::BillerUnavailable) });
+    assert_eq!(state(&world), State::Exception);
+}
+
+#[test]
+fn what_people_say_is_undone_is_counted_nowhere() {
+    let mut world = World::new(PLAIN);
+    world.pay(1, 0);
+    let (leg, _) = world.orders.remove(0);
+    world.step(Event::BillerReplied { leg, outcome: Outcome::Posted(posting()) });
+    world.reverse(1, false);
+    undo(&mut world, Outcome::Declined(Reason::NotReversible));
+    let payment = Box::new(world.stored[&World::key(1)].clone());
+    let resolve = Operation::Resolve { payment, resolution: Resolution::Undone, why: "by hand".into() };
+    world.step(Event::Operator(resolve));
+    let payment = &world.stored[&World::key(1)];
+    assert_eq!((payment.state, payment.counted), (State::Reversed, CountedAs::Debit));
+}
+
+#[test]
+fn a_second_receipt_of_a_late_approval_is_an_alarm_and_not_what_the_citizen_holds() {
+    let mut world = World::new(Kind { in_doubt: InDoubt::Confirm, ..PLAIN });
+    world.pay(1, 0);
+    let (first, _) = world.orders.remove(0);
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Silent });
+    world.pass(125);
+    let (again, _) = world.orders.remove(0);
+    world.step(Event::BillerReplied { leg: again, outcome: Outcome::Posted(posting()) });
+    let other = Posting { receipt: "OTHER".parse().unwrap(), ..posting() };
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Posted(other) });
+    let payment = &world.stored[&World::key(1)];
+    assert_eq!(payment.posting.as_ref().map(|known| known.receipt), Some(posting().receipt));
+    assert_eq!(state(&world), State::Posted);
+}
+
+#[test]
+fn an_advice_behind_its_own_reversal_is_an_exception_of_its_department() {
+    let mut world = World::new(PLAIN);
+    world.reverse(1, true);
+    world.advise(1);
+    let payment = &world.stored[&World::key(1)];
+    assert_eq!((payment.state, payment.biller), (State::Exception, terms(PLAIN).code));
+    assert!(!payment.consumer.is_empty());
+}
