@@ -27,4 +27,6 @@ mod soak;
 mod support;
 mod ten_thousand;
 mod three_ledgers;
+mod totals;
+mod totals;
 mod wired;
