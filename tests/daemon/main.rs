@@ -28,5 +28,4 @@ mod support;
 mod ten_thousand;
 mod three_ledgers;
 mod totals;
-mod totals;
 mod wired;
