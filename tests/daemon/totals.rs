@@ -55,3 +55,20 @@ fn n58_our_totals_are_the_same_after_a_kill_and_asked_until_they_are_answered() 
     assert_eq!(paid.code(), "00", "and nothing is asked before that");
     daemon.stop();
 }
+
+#[test]
+fn a_link_is_sent_totals_once_a_reload_says_so() {
+    let site = Site::new();
+    let daemon = site.serve(&[]);
+    let mut bank = Bank::signed_on(daemon.address, 1);
+    site.ctl(&["cutover"]);
+    site.edit(|text| text.replace("profile = \"onelink\"", "profile = \"onelink\"\ntotals = \"send\""));
+    site.ctl(&["reload"]);
+    assert!(bank.receive().is_err(), "the connection ends, with nothing more said");
+    let mut bank = Bank::signed_on(daemon.address, 1);
+    site.ctl(&["cutover"]);
+    let sent = bank.receive().unwrap();
+    assert_eq!((sent.mti(), sent.at("15")), (&b"0520"[..], "1121".to_owned()), "not of the date before");
+    bank.send(&agreeing(&sent)).unwrap();
+    daemon.stop();
+}
