@@ -179,6 +179,12 @@ impl Switch {
         }
     }
 
+    /// Dates and links whose totals are still owed.
+    #[must_use]
+    pub fn totals_owed(&self) -> usize {
+        self.closings.len()
+    }
+
     fn dates_owed(&self, link: &LinkName) -> impl Iterator<Item = BusinessDate> {
         let of_link = self.closings.keys().filter(move |(of, _)| of == link);
         of_link.map(|(_, date)| *date)

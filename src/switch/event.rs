@@ -122,7 +122,7 @@ pub enum Operation {
 pub enum Resolution {
     /// It is posted at the biller, and stays.
     Stands,
-    /// Nothing is posted at the biller, or not any more.
+    /// Nothing is posted at the biller, or not any more; or, where a part is wanted back, that part.
     Undone,
     /// The biller is asked again, as at first.
     Again,

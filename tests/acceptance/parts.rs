@@ -131,6 +131,10 @@ async fn n43_a_part_that_cannot_be_given_back_exactly_is_refused_before_anything
         (found(&stand.site, 1).await.state, held(&stand), given_back(&stand.site).await),
         (State::Posted, (vec![1000], 0), (0, 0))
     );
+    let declined = Outgoing::payment_at(DEPT, 5, "7009", 1000);
+    assert_eq!(peer.ask(&declined).await.code(), "25");
+    assert_eq!(peer.ask(&part_of(&declined, 6, 600)).await.code(), "13", "of a payment that was declined");
+    assert_eq!(found(&stand.site, 5).await.state, State::Declined);
     let settled = with(format!("{:012}{:012}C00000000C00000000", 600, 600)).with_mti("0400");
     assert_eq!(peer.ask(&settled).await.code(), "00", "the same in the settlement's amount");
     until_left(&stand.site, 1, 600).await;
@@ -223,5 +227,7 @@ async fn n50_a_part_that_the_department_refuses_is_with_people_who_say_what_beca
         until_left(&stand.site, 1, left).await;
         let told = if left == 1000 { "21" } else { "00" };
         assert_eq!(peer.ask(&part.with_mti("0401")).await.code(), told, "{resolution:?}");
+        let all = Outgoing::reversal_of(&payment, 3).with_mti("0400");
+        assert_eq!(peer.ask(&all).await.code(), "21", "{resolution:?}: with people again");
     }
 }

@@ -250,7 +250,7 @@ impl World<'_> {
 
     /// Lets out what a turn has to say, up to so many actions; gives how many more may leave.
     fn leave(&mut self, leaving: Leaving<Waiter>, mut actions: u64) -> u64 {
-        let Leaving { answers, orders, keys, totals: _, alarms } = leaving;
+        let Leaving { answers, orders, keys, totals, alarms } = leaving;
         let now_ms = self.now_ms;
         for (link, keys) in keys {
             let installed =
@@ -282,6 +282,13 @@ impl World<'_> {
                 self.order(leg, biller, order.clone());
             }
             self.order(leg, biller, order);
+        }
+        for totals in totals {
+            if actions == 0 {
+                return 0;
+            }
+            actions = actions.saturating_sub(1);
+            self.totals_leave(&totals);
         }
         actions
     }

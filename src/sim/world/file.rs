@@ -54,7 +54,8 @@ impl File {
             // Writing to a string does not fail.
             let _infallible = write!(
                 text,
-                "[[link]]\nname = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\nprofile = \"onelink\"\nwaiting_max = {waiting}\n"
+                "[[link]]\nname = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\nprofile = \"onelink\"\nwaiting_max = {waiting}\n\
+                 totals = \"send\"\ntotals_wait_ms = 8000\ntotals_retry_ms = 2000\n"
             );
         }
         let gone = usize::from(self.fault == Some(Blunder::Gone));

@@ -70,6 +70,7 @@ pub(super) const REPLY_TIMEOUT_MS: u64 = 2_000;
 /// Bills that are asked for on most days, and all that there are in the book.
 pub(super) const BILLS: u64 = 12;
 const FIRST_DATE: i32 = 20_777;
+/// Every link is sent our totals.
 const KEYS: &str = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
 
 impl Site {

@@ -106,6 +106,48 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_people_say_of_a_part_leaves_what_the_biller_holds(
+        advice in any::<bool>(),
+        hows in prop::collection::vec(any::<u8>(), 1..8),
+        again in any::<bool>(),
+    ) {
+        let mut world = World::at(terms(PLAIN));
+        world.pay(1, 0);
+        world.biller(0, 3);
+        world.take_back(1, advice, Replacement::Amount(MinorUnits::new(600).unwrap()));
+        for how in hows {
+            world.biller(0, how);
+            world.pass(500);
+        }
+        let key = World::key(1);
+        for _ in 0..20 {
+            world.pass(400_000);
+        }
+        let payment = world.stored[&key].clone();
+        if payment.state == State::Exception {
+            // What was on its way has not arrived, or people would have waited for it.
+            world.orders.clear();
+            let given_back = world.left.contains_key(&key);
+            let told = if given_back { Resolution::Undone } else { Resolution::Stands };
+            let resolution = if again { Resolution::Again } else { told };
+            let (payment, why) = (Box::new(payment), "the department's list".into());
+            world.step(Event::Operator(Operation::Resolve { payment, resolution, why }));
+        }
+        world.heal();
+        let payment = &world.stored[&key];
+        let held = world.left.get(&key).copied().unwrap_or(1000);
+        prop_assert_eq!((payment.state, payment.amount.minor()), (State::Posted, held));
+        prop_assert_eq!(payment.wanted_part(), None, "nobody works on it any more");
+        let net = u64::try_from(world.net[&key]).unwrap();
+        // What was promised and is not kept, people settle.
+        prop_assert!(net == held || (net == 600 && world.left_told.contains_key(&key)), "{} in the totals", net);
+    }
+}
+
 #[test]
 fn a_late_approval_behind_a_part_leaves_what_is_left_split_as_it_is() {
     let mut world = World::at(terms(Kind { in_doubt: InDoubt::Confirm, ..PLAIN }));

@@ -10,6 +10,7 @@ mod queue;
 mod seen;
 mod stored;
 mod terms;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,9 @@ pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
 
 use super::file::File;
 use super::frames::{Heard, Numbers};
+use crate::ids::{BusinessDate, LinkName};
 use crate::journal::MemoryDisk;
+use crate::switch::SendTotals;
 use account::Account;
 use stored::{is_due, paid_in_book, tag};
 
@@ -51,6 +54,8 @@ pub(super) struct Auditor {
     now_ms: u64,
     disk_low: bool,
     paces: pace::Paces,
+    /// Totals as they were first told, by link and date.
+    told: BTreeMap<(LinkName, BusinessDate), SendTotals>,
     owed: queue::Owed,
     drained: queue::Drained,
     owed_at_heal: usize,
