@@ -14,6 +14,7 @@ mod control;
 mod days;
 mod disk;
 mod engine;
+mod host_keys;
 mod inspect;
 mod intake;
 mod keys;
@@ -199,6 +200,7 @@ impl Server {
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let hosting = adapters::Hosting {
             urgent: urgent.clone(),
+            macs: Arc::clone(&macs),
             vault: Arc::clone(&vault),
             stop: going_down.subscribe(),
         };
