@@ -43,6 +43,7 @@ pub type Signal = std::sync::Arc<dyn Fn(bool) + Send + Sync>;
 /// - [`Outcome::NotSent`]: not one byte of the order can have reached the department. The citizen is told so and given the money back.
 /// - [`Outcome::Declined`]: the department has understood the order and says that nothing is posted. Said of a repeat, it
 ///   must hold of every order of that payment before it.
+/// - [`Outcome::Duplicate`]: to `Post`, `again: false` alone: it says that it has the payment already. People find out why.
 /// - [`Outcome::Unknown`]: everything else. It costs a repeat; the other two, wrongly said, cost somebody's money.
 pub trait Adapter: Send + Sync {
     /// Called once, on the switch's runtime, before the first order. While the department cannot be reached nothing that is

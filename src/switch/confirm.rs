@@ -78,7 +78,11 @@ impl Switch {
                 Err(reason) => self.refused(now, open, reason, out),
             },
             Outcome::Declined(reason) => self.refused(now, open, reason, out),
-            Outcome::NotSent | Outcome::Unknown | Outcome::Posted(_) | Outcome::Reversed => {
+            Outcome::NotSent
+            | Outcome::Duplicate
+            | Outcome::Unknown
+            | Outcome::Posted(_)
+            | Outcome::Reversed => {
                 self.later(now, open, out);
             }
         }
@@ -97,7 +101,11 @@ impl Switch {
                 self.confirmed(now, open, out);
             }
             Outcome::Declined(reason) => self.refused(now, open, reason, out),
-            Outcome::NotSent | Outcome::Unknown | Outcome::Found(_) | Outcome::Reversed => {
+            Outcome::NotSent
+            | Outcome::Duplicate
+            | Outcome::Unknown
+            | Outcome::Found(_)
+            | Outcome::Reversed => {
                 self.later(now, open, out);
             }
         }

@@ -288,6 +288,10 @@ pub enum Outcome {
     Declined(Reason),
     /// The order certainly did not reach the biller.
     NotSent,
+    /// Told of a payment for the first time, it says that it has it already: by a way of its own, or because another payment
+    /// has come under the same numbers. Which, only people find out: to undo it might undo the other, and to tell of it again
+    /// would be answered in the same way, whether it is posted or not.
+    Duplicate,
     /// It may have arrived; there was no answer, or none that could be understood.
     Unknown,
 }

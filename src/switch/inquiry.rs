@@ -46,9 +46,11 @@ impl Switch {
         let answer = match outcome {
             Outcome::Found(bill) => self.describe(now, &from, asked, *bill),
             Outcome::Declined(reason) => Answer::plain(reason),
-            Outcome::NotSent | Outcome::Unknown | Outcome::Posted(_) | Outcome::Reversed => {
-                Answer::plain(Reason::BillerUnavailable)
-            }
+            Outcome::NotSent
+            | Outcome::Duplicate
+            | Outcome::Unknown
+            | Outcome::Posted(_)
+            | Outcome::Reversed => Answer::plain(Reason::BillerUnavailable),
         };
         self.tell(now, &from, answer, out);
     }

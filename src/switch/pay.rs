@@ -175,6 +175,13 @@ impl Switch {
         }
     }
 
+    /// The biller says that it has this payment already, and was never told of it before: in doubt, and nothing that the
+    /// switch could do about it would be sure to be done to this payment.
+    pub(super) fn contested(&mut self, now: Now, mut open: Open, out: &mut Output) {
+        self.answer_payment(&mut open, Answer::plain(Reason::InDoubt), out);
+        self.give_up(now, open, Reason::KeyReused, out);
+    }
+
     pub(super) fn take_open(&mut self, key: &PaymentKey) -> Option<Open> {
         self.open.remove(key)
     }

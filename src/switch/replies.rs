@@ -40,7 +40,11 @@ impl Switch {
         match outcome {
             Outcome::Found(bill) => self.bill_found(now, open, bill, out),
             Outcome::Declined(reason) => self.decline(now, open, Answer::plain(reason), out),
-            Outcome::NotSent | Outcome::Unknown | Outcome::Posted(_) | Outcome::Reversed => {
+            Outcome::NotSent
+            | Outcome::Duplicate
+            | Outcome::Unknown
+            | Outcome::Posted(_)
+            | Outcome::Reversed => {
                 self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out);
             }
         }
@@ -53,6 +57,7 @@ impl Switch {
             Outcome::Posted(posting) => self.posted(now, open, posting, out),
             Outcome::Declined(reason) => self.decline(now, open, Answer::plain(reason), out),
             Outcome::NotSent => self.decline(now, open, Answer::plain(Reason::BillerUnavailable), out),
+            Outcome::Duplicate => self.contested(now, open, out),
             // An answer that makes no sense is no decline: the biller may have posted.
             Outcome::Unknown | Outcome::Found(_) | Outcome::Reversed => self.in_doubt(now, open, out),
         }
@@ -124,7 +129,11 @@ impl Switch {
                 self.later(now, open, out);
             }
             Outcome::Declined(reason) => self.give_up(now, open, reason, out),
-            Outcome::NotSent | Outcome::Unknown | Outcome::Found(_) | Outcome::Posted(_) => {
+            Outcome::NotSent
+            | Outcome::Duplicate
+            | Outcome::Unknown
+            | Outcome::Found(_)
+            | Outcome::Posted(_) => {
                 self.later(now, open, out);
             }
         }
@@ -250,6 +259,6 @@ const fn told(outcome: &Outcome) -> Replied {
         Outcome::Reversed => Replied::Reversed,
         Outcome::Declined(reason) => Replied::Declined(*reason),
         Outcome::NotSent => Replied::NotSent,
-        Outcome::Unknown => Replied::Unknown,
+        Outcome::Duplicate | Outcome::Unknown => Replied::Unknown,
     }
 }

@@ -138,7 +138,7 @@ impl Rig {
             }
             Some(Outcome::Declined(reason)) => Came::Declined(reason),
             Some(Outcome::NotSent) => Came::NotSent,
-            Some(Outcome::Unknown) => Came::Unknown,
+            Some(Outcome::Duplicate | Outcome::Unknown) => Came::Unknown,
             Some(Outcome::Reversed) => panic!("there is no reversal"),
         }
     }

@@ -87,6 +87,7 @@ impl<A: Adapter> Adapter for Guarded<A> {
             last_error: inner.last_error.or_else(|| state.last_error.clone()),
             unasked: inner.unasked,
             mac_refused: inner.mac_refused,
+            mac_key: inner.mac_key,
             ..state.gate.health()
         }
     }
@@ -193,9 +194,11 @@ const fn verdict(outcome: &Outcome) -> Verdict {
         Outcome::NotSent => Verdict::Failed("not sent"),
         Outcome::Unknown => Verdict::Failed("no answer that could be understood"),
         // Refused, whatever for: it is at work.
-        Outcome::Found(_) | Outcome::Posted(_) | Outcome::Reversed | Outcome::Declined(_) => {
-            Verdict::Answered
-        }
+        Outcome::Found(_)
+        | Outcome::Posted(_)
+        | Outcome::Reversed
+        | Outcome::Declined(_)
+        | Outcome::Duplicate => Verdict::Answered,
     }
 }
 

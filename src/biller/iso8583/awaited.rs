@@ -95,6 +95,11 @@ impl Awaiting {
         gone
     }
 
+    /// Whether an answer is awaited in time of what left by a connection.
+    pub(super) fn awaits(&self, connection: u64) -> bool {
+        self.orders.values().any(|(_, awaited)| awaited.connection == connection && awaited.reply.is_some())
+    }
+
     /// How many answers are awaited in time.
     pub(super) const fn live(&self) -> usize {
         self.live

@@ -13,6 +13,11 @@ use crate::link::{self, Redial};
 use crate::profile::Say;
 use crate::switch::Outcome;
 
+/// Why a connection ends that the host wants to end.
+const SIGNED_OFF: &str = "the host has signed off";
+/// How often it is looked whether a host that has signed off has answered what it has.
+const LEAVING_EVERY: Duration = Duration::from_millis(20);
+
 /// Keeps one connection up until `stop` turns true.
 pub(super) async fn keep(shared: Arc<Shared>, slot: usize, mut stop: watch::Receiver<bool>) {
     let (first, longest) = shared.settings.bounds.reconnect;
@@ -106,11 +111,23 @@ async fn supervise(
     signed_on.store(true, Ordering::Relaxed);
     tracing::info!(host = %shared.settings.name, slot, "signed on to a department's host");
     shared.set_line(slot, Some(out.clone()));
-    tokio::select! {
-        _ = leaving.wait_for(|session| !session.on) => "the host has signed off",
-        _ = stop.wait_for(|stop| *stop) => {
-            let _ = out.try_send(Outgoing::Network(Say::SignOff));
-            "the switch is going down"
-        }
+    let signed_off = tokio::select! {
+        _ = leaving.wait_for(|session| !session.on) => true,
+        _ = stop.wait_for(|stop| *stop) => false,
+    };
+    if signed_off {
+        line.close(Some(SIGNED_OFF));
+        answered_or_overdue(line).await;
+        return SIGNED_OFF;
+    }
+    let _ = out.try_send(Outgoing::Network(Say::SignOff));
+    "the switch is going down"
+}
+
+/// A host that signs off takes nothing more, and may still answer what it has: that is not thrown into doubt by hanging up.
+async fn answered_or_overdue(line: &Line) {
+    let mut often = tokio::time::interval(LEAVING_EVERY);
+    while line.shared.awaiting().awaits(line.connection) {
+        often.tick().await;
     }
 }

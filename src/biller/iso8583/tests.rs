@@ -1,5 +1,7 @@
 //! A host on the other end of the wire, and what comes of orders to it.
 
+mod leaving;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -104,7 +106,7 @@ impl Site {
             profile: profile(),
             framing: Framing::default(),
             own: own.into_iter().map(|(name, own)| (name.to_owned(), own.to_owned())).collect::<Own>(),
-            key: None,
+            keys: None,
             zone: jiff::tz::TimeZone::UTC,
             bounds,
             late: late_reply,
@@ -214,6 +216,20 @@ impl Peer {
         writer.finish().unwrap();
         Framing::default().close(&mut out, start).unwrap();
         self.stream.write_all(&out).await.unwrap();
+    }
+
+    /// Asks the switch something, and gives what is said next.
+    async fn asks(&mut self, code: &str) -> Frame {
+        let (mut out, profile) = (BytesMut::new(), profile());
+        let start = Framing::default().open(&mut out);
+        let mut writer = Writer::new(profile.dialect(), Mti::new(b"0800").unwrap(), &mut out);
+        for (field, value) in [(7, "1120090507"), (11, "000009"), (70, code)] {
+            writer.put(field, value.as_bytes()).unwrap();
+        }
+        writer.finish().unwrap();
+        Framing::default().close(&mut out, start).unwrap();
+        self.stream.write_all(&out).await.unwrap();
+        self.frame().await
     }
 
     async fn ended(&mut self) {
@@ -369,20 +385,8 @@ async fn a_silent_host_is_asked_for_an_echo_and_left_when_two_are_not_answered()
 async fn what_a_host_asks_is_answered_and_one_that_signs_off_gets_no_more_orders() {
     let mut site = Site::open(TIMES).await;
     let mut peer = site.signed_on().await;
-    let network = |code: &str| {
-        let (mut out, profile) = (BytesMut::new(), profile());
-        let start = Framing::default().open(&mut out);
-        let mut writer = Writer::new(profile.dialect(), Mti::new(b"0800").unwrap(), &mut out);
-        for (field, value) in [(7, "1120090507"), (11, "000009"), (70, code)] {
-            writer.put(field, value.as_bytes()).unwrap();
-        }
-        writer.finish().unwrap();
-        Framing::default().close(&mut out, start).unwrap();
-        out
-    };
     for code in ["301", "002"] {
-        peer.stream.write_all(&network(code)).await.unwrap();
-        let answer = peer.frame().await;
+        let answer = peer.asks(code).await;
         assert_eq!(
             (answer.mti(), answer.get(39).as_str(), answer.get(11).as_str()),
             ("0810", "00", "000009")
@@ -391,14 +395,4 @@ async fn what_a_host_asks_is_answered_and_one_that_signs_off_gets_no_more_orders
     assert!(!timeout(PATIENCE, site.reach.recv()).await.unwrap().unwrap(), "down");
     site.submit(1, post(1));
     assert!(matches!(site.outcome().await, (1, Outcome::NotSent)));
-}
-
-#[tokio::test]
-async fn a_switch_that_goes_down_signs_off() {
-    let mut site = Site::open(TIMES).await;
-    let mut peer = site.signed_on().await;
-    site.stop.send_replace(true);
-    assert_eq!(peer.frame().await.get(70), "002");
-    peer.ended().await;
-    assert!(!timeout(PATIENCE, site.reach.recv()).await.unwrap().unwrap());
 }

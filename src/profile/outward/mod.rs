@@ -67,7 +67,7 @@ enum Piece {
 enum Verdict {
     /// Done as told.
     Done,
-    /// It has been told before, and did it then: ours, if we have told it before.
+    /// It has been told before, and did it then: ours, if we have told it before; else nobody knows whose.
     DoneIfAgain,
     /// Refused for certain.
     Refused(Reason),

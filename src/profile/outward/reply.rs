@@ -44,6 +44,7 @@ impl Profile {
                 Outcome::Unknown
             }
             (Verdict::Refused(reason), Asked::Post { .. } | Asked::Reverse) => Outcome::Declined(reason),
+            (Verdict::DoneIfAgain, Asked::Post { again: false, .. }) => Outcome::Duplicate,
             (Verdict::DoneIfAgain | Verdict::Unknown, _) => Outcome::Unknown,
         }
     }

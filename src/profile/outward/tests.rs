@@ -241,7 +241,7 @@ fn a_code_means_what_it_means_to_its_kind_of_message_and_else_nothing() {
         ("ebipp", "03", post(false), "Unknown"),
         ("ebipp", "89", post(false), "Unknown"),
         ("ebipp", "89", Asked::LookUp, "Declined(BillerUnavailable)"),
-        ("ebipp", "94", post(false), "Unknown"),
+        ("ebipp", "94", post(false), "Duplicate"),
         ("ebipp", "94", post(true), "Posted"),
         ("ebipp", "90", post(false), "Declined(BillerUnavailable)"),
         ("ebipp", "90", post(true), "Unknown"),

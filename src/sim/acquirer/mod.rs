@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 pub use compare::{Difference, compare};
 
-use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583};
+use crate::biller::iso8583::{Department, Host, HostKeys, HostSettings, Iso8583, OneKey};
 use crate::biller::{Adapter, Reply};
 use crate::bounds::{HostBounds, LinkBounds};
 use crate::clock::UnixMillis;
@@ -159,7 +159,7 @@ impl Acquirer {
         match self.order(post).await {
             Outcome::Posted(posting) => self.approved(number, payment, &posting).await,
             Outcome::Declined(_) | Outcome::NotSent => self.declined(),
-            Outcome::Found(_) | Outcome::Reversed | Outcome::Unknown => {
+            Outcome::Found(_) | Outcome::Reversed | Outcome::Duplicate | Outcome::Unknown => {
                 self.take_back(&mut payment).await;
                 self.count(|report| report.doubtful = report.doubtful.saturating_add(1));
             }
@@ -219,7 +219,11 @@ impl Acquirer {
             let order = Order::Reverse { payment: Box::new(payment.clone()), again: attempts > 1 };
             match self.order(order).await {
                 Outcome::Reversed | Outcome::Declined(_) => return,
-                Outcome::Found(_) | Outcome::Posted(_) | Outcome::NotSent | Outcome::Unknown => {
+                Outcome::Found(_)
+                | Outcome::Posted(_)
+                | Outcome::NotSent
+                | Outcome::Duplicate
+                | Outcome::Unknown => {
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -286,6 +290,7 @@ pub fn link(way: Way, stop: watch::Receiver<bool>) -> Arc<Host> {
         sign_on_timeout: ms(10_000),
         reconnect: (ms(50), ms(2000)),
     };
+    let keys = key.map(|key| -> Arc<dyn HostKeys> { Arc::new(OneKey(Arc::new(key))) });
     let settings = HostSettings {
         name: "switch".to_owned(),
         address,
@@ -293,7 +298,7 @@ pub fn link(way: Way, stop: watch::Receiver<bool>) -> Arc<Host> {
         framing,
         profile,
         own,
-        key: key.map(Arc::new),
+        keys,
         zone: jiff::tz::TimeZone::system(),
         bounds,
         // What comes late has been taken back.

@@ -150,7 +150,13 @@ impl World<'_> {
         if lost {
             return self.note(|| "its reply is lost".to_owned());
         }
-        let outcome = if garbled { Outcome::Unknown } else { outcome };
+        // A biller that mixes payments up says of a new one that it has it already, whatever it has done.
+        let new = matches!(*sent.order, Order::Post { again: false, .. });
+        let outcome = match (garbled, new && what.is_multiple_of(2)) {
+            (true, true) => Outcome::Duplicate,
+            (true, false) => Outcome::Unknown,
+            (false, _) => outcome,
+        };
         let delay = if late { slow } else { quick };
         if twice {
             let again = delay.saturating_add(dice.between(1, 3_000));
@@ -189,6 +195,7 @@ impl World<'_> {
                 | Outcome::Found(_)
                 | Outcome::Posted(_)
                 | Outcome::Reversed
+                | Outcome::Duplicate
                 | Outcome::Unknown => Told::Nothing,
             };
             self.auditor.replied(payment.key.as_bytes(), told);
@@ -199,6 +206,7 @@ impl World<'_> {
             Outcome::Reversed => "reversed",
             Outcome::Declined(_) => "no",
             Outcome::NotSent => "not sent",
+            Outcome::Duplicate => "it has it already",
             Outcome::Unknown => "something garbled",
         };
         self.history.note(self.now_ms, || {

@@ -161,6 +161,22 @@ fn a_repeat_refused_for_what_its_bill_has_become_says_nothing_of_the_time_before
 }
 
 #[test]
+fn a_payment_that_the_biller_has_already_when_it_is_told_for_the_first_time_is_in_doubt_and_peoples_business()
+{
+    for in_doubt in [InDoubt::Reverse, InDoubt::Confirm] {
+        let mut world = World::new(Kind { in_doubt, ..PLAIN });
+        world.pay(1, 0);
+        let (leg, _) = world.orders.remove(0);
+        world.step(Event::BillerReplied { leg, outcome: Outcome::Duplicate });
+        let payment = &world.stored[&World::key(1)];
+        let told = payment.answer.as_ref().map(|answer| answer.reason);
+        assert_eq!((payment.state, told), (State::Exception, Some(Reason::InDoubt)));
+        world.pass(3_600_000);
+        assert!(world.orders.is_empty(), "neither undone nor told again: it might be another's");
+    }
+}
+
+#[test]
 fn what_was_sent_without_looking_up_its_bill_is_repeated_as_it_was_also_under_terms_that_look_it_up() {
     let kind = Kind { in_doubt: InDoubt::Confirm, ..PLAIN };
     let mut world = World::new(kind);

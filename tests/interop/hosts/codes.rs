@@ -12,6 +12,8 @@ enum Paid {
     Refused(&'static str),
     /// Nobody can tell: 68, and undone at the host.
     Doubt,
+    /// Said to be there already, and never told before: 68, and people find out.
+    Contested,
 }
 
 /// What becomes of a reversal that its host answers so.
@@ -25,7 +27,7 @@ enum Undone {
     Stands,
 }
 
-use Paid::{Doubt, Refused};
+use Paid::{Contested, Doubt, Refused};
 use Undone::{Again, Done, Stands};
 
 /// Code, DE 39 of an inquiry answered so, and what it means of a payment and of a reversal.
@@ -48,7 +50,7 @@ const EBIPP: [Row; 18] = [
     ("90", "91", Refused("91"), Again),
     ("91", "91", Refused("96"), Again),
     ("92", "25", Refused("25"), Again),
-    ("94", "91", Doubt, Done),
+    ("94", "91", Contested, Done),
     ("96", "91", Doubt, Again),
     // In no table.
     ("77", "91", Doubt, Again),
@@ -74,7 +76,7 @@ const PLN: [Row; 15] = [
 
 /// 10 and up differ from ISO 8583:1987's.
 const ONELINK: [Row; 20] = [
-    ("10", "91", Doubt, Again),
+    ("10", "91", Contested, Again),
     ("13", "91", Refused("13"), Again),
     ("21", "21", Refused("21"), Stands),
     ("25", "25", Refused("25"), Again),
@@ -146,6 +148,7 @@ fn every_code_of_the_networks_tables_is_told_and_booked_for_what_it_says() {
         let want = match payment {
             Refused(code) => (code, "declined"),
             Doubt => ("68", "reversed"),
+            Contested => ("68", "exception"),
         };
         assert_eq!((told.as_str(), stand.state(&paid).as_str()), want, "{about}: payment");
         let want = match reversal {

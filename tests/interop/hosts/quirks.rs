@@ -159,7 +159,7 @@ fn answers_in_another_order_twice_or_among_answers_to_nothing_find_their_payment
     }
     for (department, unasked) in [(&WATER, 4), (&POWER, 8), (&GAS, 4)] {
         // One of each bill that is told of twice, or among answers to nothing, and one of each such payment.
-        assert_eq!(stand.unasked(department), unasked, "{}", department.code);
+        assert_eq!(stand.health(department)["unasked"], unasked, "{}", department.code);
     }
     receipts.sort_unstable();
     receipts.dedup();
@@ -215,6 +215,13 @@ fn wrongs(bills: &mut Bills) -> Vec<Wrong> {
         }
         add(department, json!({ "payment": ["do silent", "do silent", "=96", "do drop"] }), "posted", 1, 0);
         add(department, json!({ "payment": ["silent", "do late"] }), "posted", 1, 0);
+    }
+    // A duplicate at the first time of telling proves nothing of this payment: people find out.
+    for department in [&WATER, &FORWARD, &GAS, &GASFWD] {
+        let duplicate = if department.network == "ebipp" { "94" } else { "10" };
+        for (conduct, posted) in [(format!("={duplicate}"), 0), (format!("do ={duplicate}"), 1)] {
+            add(department, json!({ "payment": [conduct] }), "exception", posted, 0);
+        }
     }
     add(&FORWARD, json!({ "payment": ["silent", "=92"] }), "declined", 0, 0);
     add(&GASFWD, json!({ "payment": ["silent", "=25"] }), "declined", 0, 0);
