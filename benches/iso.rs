@@ -27,7 +27,7 @@ use billswitch::ids::{KeyParts, PaymentKey};
 use billswitch::iso8583::Framing;
 use billswitch::money::MinorUnits;
 use billswitch::sim::cpu::CpuTimes;
-use billswitch::switch::{CountedAs, Digest, LegId, Order, Outcome, Payment, State};
+use billswitch::switch::{BillRef, LegId, Order, Outcome, Payment, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -85,28 +85,17 @@ fn payment(number: u64) -> Payment {
         link: b"bench",
     };
     Payment {
-        key: PaymentKey::new(&key),
         link: "bench".parse().unwrap(),
-        biller: "DEPT".parse().unwrap(),
-        consumer: format!("{number:014}").into(),
         channel: "6011".parse().unwrap(),
-        amount: MinorUnits::new(10_000).unwrap(),
-        date: "2026-11-20".parse().unwrap(),
-        digest: Digest::default(),
         state: State::Sent,
-        answer: None,
-        posting: None,
-        reversal: None,
-        heads: Vec::new(),
-        advice: false,
-        confirmations: 0,
         taken_in: UnixMillis(1_795_165_199_000),
         trace: number,
-        reference: None,
-        part: None,
-        totals_date: "2026-11-20".parse().unwrap(),
-        counted: CountedAs::Nothing,
-        owed: None,
+        ..Payment::new(
+            PaymentKey::new(&key),
+            BillRef { biller: "DEPT".parse().unwrap(), consumer: format!("{number:014}").into() },
+            MinorUnits::new(10_000).unwrap(),
+            "2026-11-20".parse().unwrap(),
+        )
     }
 }
 
@@ -139,7 +128,7 @@ fn settings(address: String, stop: watch::Receiver<bool>) -> HostSettings {
         profile: Arc::new(Specs::new(None).profile("onelink").unwrap()),
         framing: Framing::default(),
         own: own.into_iter().map(|(name, own)| (name.to_owned(), own.to_owned())).collect(),
-        key: None,
+        keys: None,
         zone: jiff::tz::TimeZone::UTC,
         bounds,
         late: Arc::new(|_, _| {}),

@@ -24,7 +24,7 @@ use billswitch::contract::{Contract, shipped};
 use billswitch::ids::{KeyParts, PaymentKey};
 use billswitch::money::MinorUnits;
 use billswitch::sim::cpu::CpuTimes;
-use billswitch::switch::{CountedAs, Digest, LegId, Order, Outcome, Payment, State};
+use billswitch::switch::{BillRef, LegId, Order, Outcome, Payment, State};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -70,28 +70,17 @@ fn payment(number: u64) -> Payment {
     let key =
         KeyParts { transmitted_at: b"1120090500", stan: b"000001", link: b"bench", ..KeyParts::default() };
     Payment {
-        key: PaymentKey::new(&key),
         link: "bench".parse().unwrap(),
-        biller: "DEPT".parse().unwrap(),
-        consumer: format!("{number:014}").into(),
         channel: "6011".parse().unwrap(),
-        amount: MinorUnits::new(10_000).unwrap(),
-        date: "2026-11-20".parse().unwrap(),
-        digest: Digest::default(),
         state: State::Sent,
-        answer: None,
-        posting: None,
-        reversal: None,
-        heads: Vec::new(),
-        advice: false,
-        confirmations: 0,
         taken_in: UnixMillis(1),
         trace: number,
-        reference: None,
-        part: None,
-        totals_date: "2026-11-20".parse().unwrap(),
-        counted: CountedAs::Nothing,
-        owed: None,
+        ..Payment::new(
+            PaymentKey::new(&key),
+            BillRef { biller: "DEPT".parse().unwrap(), consumer: format!("{number:014}").into() },
+            MinorUnits::new(10_000).unwrap(),
+            "2026-11-20".parse().unwrap(),
+        )
     }
 }
 

@@ -89,6 +89,8 @@ enum JournalCommand {
         legs: u32,
     },
     /// Find payments and show what happened to each
+    ///
+    /// A repeat that changed nothing and is sealed in another segment than its payment is not among what is shown.
     #[command(group(clap::ArgGroup::new("number").required(true).multiple(true)))]
     Txn {
         /// Retrieval reference number (DE 37)

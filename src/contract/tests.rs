@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::UnixMillis;
 use crate::ids::{KeyParts, PaymentKey};
 use crate::money::MinorUnits;
-use crate::switch::{BillStatus, Digest, Outcome, State};
+use crate::switch::{BillStatus, Outcome, State};
 
 fn contract() -> Contract {
     Contract::parse("1bill", "1bill.toml", shipped::contract_text("1bill").unwrap()).unwrap()
@@ -22,28 +22,17 @@ fn payment() -> crate::switch::Payment {
         link: b"atmnet",
     };
     crate::switch::Payment {
-        key: PaymentKey::new(&key),
         link: "atmnet".parse().unwrap(),
-        biller: "DEPT".parse().unwrap(),
-        consumer: "10010000000001".into(),
         channel: "6011".parse().unwrap(),
-        amount: MinorUnits::new(12_000).unwrap(),
-        date: "2026-11-20".parse().unwrap(),
-        digest: Digest::default(),
         state: State::Sent,
-        answer: None,
-        posting: None,
-        reversal: None,
-        heads: Vec::new(),
-        advice: false,
-        confirmations: 0,
         taken_in: UnixMillis(1),
         trace: 7_000_123,
-        reference: None,
-        part: None,
-        owed: None,
-        totals_date: "2026-11-20".parse().unwrap(),
-        counted: crate::switch::CountedAs::Nothing,
+        ..crate::switch::Payment::new(
+            PaymentKey::new(&key),
+            crate::switch::BillRef { biller: "DEPT".parse().unwrap(), consumer: "10010000000001".into() },
+            MinorUnits::new(12_000).unwrap(),
+            "2026-11-20".parse().unwrap(),
+        )
     }
 }
 

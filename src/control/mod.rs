@@ -53,6 +53,8 @@ pub enum Request {
         biller: BillerCode,
     },
     /// Find payments and show what happened to each
+    ///
+    /// A repeat that changed nothing and is sealed in another segment than its payment is not among what is shown.
     #[command(group(clap::ArgGroup::new("number").required(true).multiple(true)))]
     Txn {
         /// Retrieval reference number (DE 37)

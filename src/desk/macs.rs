@@ -10,7 +10,7 @@ use crate::ids::LinkName;
 use crate::iso8583::{Decoded, Framing, MacAlgorithm, Message};
 use crate::profile::{MacSeen, Profile};
 use crate::switch::{Ask, KeyChange, NewKeys, Reason, Request};
-use crate::vault::{Kek, LinkKeyFile, LinkKeys, MacKey, Vault, VaultError};
+use crate::vault::{Kek, LinkKeyFile, LinkKeys, MacKey, MacVerdict as Verdict, Vault, VaultError};
 
 /// The keys of a link whose messages have MACs.
 pub struct LinkMac {
@@ -55,17 +55,6 @@ impl std::fmt::Debug for KeyText<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyText").field("file", &self.file).finish_non_exhaustive()
     }
-}
-
-/// What a message's MAC is worth.
-#[derive(Debug)]
-pub enum Verdict {
-    /// It is right, or none is due. With this key the answer is sealed: what the peer has used, it understands.
-    Good(Option<Arc<MacKey>>),
-    /// There is none: the data element to blame.
-    Missing(u8),
-    /// It is of no key in use.
-    Wrong,
 }
 
 /// Why a message is nobody's.
@@ -145,7 +134,8 @@ impl LinkMac {
     }
 
     /// What is made of the new key in a message: nothing of it is in use before the switch says so.
-    fn receive(
+    #[must_use]
+    pub fn receive(
         &self,
         link: &LinkName,
         profile: &Profile,

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 pub use self::core::{Core, Leaving, Watch};
 pub use bills::{BookDone, BookWork, import_rows, work};
-pub use macs::{KeyText, LinkMac, NoMac, Verdict};
+pub use macs::{KeyText, LinkMac, NoMac};
 pub use reading::{read, stray};
 pub use standing::{Entry, Standing};
 

@@ -11,14 +11,14 @@ use super::lanes::Rank;
 use super::macs;
 use super::peers::{Answers, Seat};
 use crate::config::LinkConfig;
-use crate::desk::{self, NoMac, Verdict};
+use crate::desk::{self, NoMac};
 use crate::iso8583::{Decoded, Dialect, Message, Mirror, Seal, decode, mask_all_but_type, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Profile, Unanswerable};
 use crate::switch::{Answer, Ask, Request, Stray, TotalsAnswer};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
-use crate::vault::{MacKey, with_seal};
+use crate::vault::{MacKey, MacVerdict as Verdict, with_seal};
 
 /// Reads a connection's requests.
 pub(super) struct LinkIntake {

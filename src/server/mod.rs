@@ -15,6 +15,7 @@ mod days;
 mod disk;
 mod engine;
 mod exceptions;
+mod host_keys;
 mod inspect;
 mod intake;
 mod keys;
@@ -200,6 +201,7 @@ impl Server {
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let hosting = adapters::Hosting {
             urgent: urgent.clone(),
+            macs: Arc::clone(&macs),
             vault: Arc::clone(&vault),
             stop: going_down.subscribe(),
         };

@@ -2,8 +2,8 @@
 
 use super::pending::{LegOf, Open};
 use super::{
-    About, Action, Answer, Asker, Bill, CountedAs, InDoubt, Order, Ordered, Output, Payment, PaymentRequest,
-    Posting, Prior, Reason, State, Switch, What,
+    About, Action, Answer, Asker, Bill, InDoubt, Order, Ordered, Output, Payment, PaymentRequest, Posting,
+    Prior, Reason, State, Switch, What,
 };
 use crate::clock::Now;
 use crate::ids::PaymentKey;
@@ -84,28 +84,13 @@ impl Switch {
         let trace = self.next_trace;
         self.next_trace = trace.wrapping_add(1);
         Payment {
-            key,
             link: from.link,
-            biller: bill.biller,
-            consumer: bill.consumer,
             channel,
-            amount,
-            date: self.date,
             digest,
-            state: State::Received,
-            answer: None,
-            posting: None,
-            reversal: None,
-            heads: Vec::new(),
-            advice: false,
-            confirmations: 0,
-            totals_date,
-            counted: CountedAs::Nothing,
-            owed: None,
             taken_in: now.wall,
             trace,
-            reference: None,
-            part: None,
+            totals_date,
+            ..Payment::new(key, bill, amount, self.date)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, CountedAs, HeadAmount, Partial, Reason, Reference, Totals};
+use super::{Bill, BillRef, CountedAs, HeadAmount, Partial, Reason, Reference, Totals};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Short};
 use crate::money::MinorUnits;
@@ -124,6 +124,36 @@ pub struct Owed {
 }
 
 impl Payment {
+    /// A payment of a bill about which nothing has been done or said: received, of no link or channel, without a number, and
+    /// counted for the date it was taken in on.
+    #[must_use]
+    pub fn new(key: PaymentKey, bill: BillRef, amount: MinorUnits, date: BusinessDate) -> Self {
+        Self {
+            key,
+            link: LinkName::EMPTY,
+            biller: bill.biller,
+            consumer: bill.consumer,
+            channel: Short::EMPTY,
+            amount,
+            date,
+            digest: Digest::default(),
+            state: State::Received,
+            answer: None,
+            posting: None,
+            reversal: None,
+            heads: Vec::new(),
+            advice: false,
+            confirmations: 0,
+            totals_date: date,
+            counted: CountedAs::Nothing,
+            taken_in: UnixMillis(0),
+            trace: 0,
+            reference: None,
+            part: None,
+            owed: None,
+        }
+    }
+
     /// Whether its acquirer has asked for it back; what the switch undoes by itself, it has not.
     pub(super) fn is_wanted_back(&self) -> bool {
         self.reversal.is_some_and(|reversal| reversal.totals_date.is_some())

@@ -4,11 +4,11 @@ use super::forward::Place;
 use super::part::PartAnswer;
 use super::pending::{LegOf, Open};
 use super::{
-    Action, Alarm, Answer, Asker, BillerTerms, CountedAs, Digest, Order, Ordered, Output, Payment, Prior,
-    Reason, Replacement, Reversal, ReversalRequest, State, Switch, What,
+    Action, Alarm, Answer, Asker, BillRef, BillerTerms, Order, Ordered, Output, Payment, Prior, Reason,
+    Replacement, Reversal, ReversalRequest, State, Switch, What,
 };
 use crate::clock::Now;
-use crate::ids::{BillerCode, Short};
+use crate::ids::BillerCode;
 
 impl Switch {
     pub(super) fn reversal(&mut self, now: Now, from: Asker, request: ReversalRequest, out: &mut Output) {
@@ -37,28 +37,16 @@ impl Switch {
     fn remember_reversal(&mut self, now: Now, from: &Asker, request: ReversalRequest, out: &mut Output) {
         let reason = Reason::OriginalUnknown;
         let payment = Payment {
-            key: request.original,
             link: from.link,
-            biller: BillerCode::EMPTY,
-            consumer: "".into(),
-            channel: Short::EMPTY,
-            amount: request.amount,
-            date: self.date,
-            digest: Digest::default(),
             state: State::ReversedFirst,
-            answer: None,
-            posting: None,
             reversal: Some(Reversal { answer: Some(reason), ..Reversal::default() }),
-            heads: Vec::new(),
-            advice: false,
-            confirmations: 0,
-            totals_date: self.date,
-            counted: CountedAs::Nothing,
-            owed: None,
             taken_in: now.wall,
-            trace: 0,
-            reference: None,
-            part: None,
+            ..Payment::new(
+                request.original,
+                BillRef { biller: BillerCode::EMPTY, consumer: "".into() },
+                request.amount,
+                self.date,
+            )
         };
         out.records.push(Open::new(payment).record(now, What::Answered { reason }, None));
         out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(reason) });

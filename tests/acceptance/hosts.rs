@@ -79,7 +79,7 @@ impl Stand {
         let host = serve(network, dir.path(), "127.0.0.1:0", faults).await;
         let Network { profile, own, product } = network;
         let lines = format!(
-            "\n[[link]]\nname = \"simulated\"\nlisten = \"127.0.0.1:0\"\nprofile = \"onelink\"\n\n[[host]]\nname = \"host\"\naddress = \"{}\"\nprofile = \"{profile}\"\nown = {{ {own} }}\nreconnect_ms = 10\n\
+            "\n[[link]]\nname = \"simulated\"\nlisten = \"127.0.0.1:0\"\npeer = \"127.0.1.9\"\nprofile = \"onelink\"\n\n[[host]]\nname = \"host\"\naddress = \"{}\"\nprofile = \"{profile}\"\nown = {{ {own} }}\nreconnect_ms = 10\n\
              reconnect_max_ms = 40\n\n[[biller]]\ncode = \"{DEPT}\"\nname = \"Department\"\nadapter = \"iso8583\"\n{lines}\
              iso8583 = {{ host = \"host\", product = \"{product}\" }}\n",
             host.address
@@ -374,7 +374,7 @@ async fn after_many_payments_with_faults_acquirer_and_host_hold_the_same_to_stan
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let way = Way {
         address: stand.site.address.to_string(),
-        source: None,
+        source: Some("127.0.1.9".parse().unwrap()),
         framing: profile.dialect().framing(),
         profile,
         own: own.into_iter().collect(),

@@ -11,6 +11,7 @@ USERNAME, PASSWORD = "switch", "s3cret"
 
 lock = threading.Lock()
 paid = {}  # consumer -> (auth id, date, time, amount, voucher)
+in_parts = {}  # consumer -> the same of each payment, oldest first
 
 
 def unpaid(**changes):
@@ -69,8 +70,15 @@ PAYMENTS = {"201": "01", "202": "02", "204": "04", "205": "05", "206": "06", "20
 THIRTEEN = "300"
 
 
+RESERVED = "000000050000" + "000000012000" + "000000000000" + "000000010000" + "000000001000" + "PART"
+
+
 def inquire(request):
     consumer = request["consumer_number"]
+    if consumer.startswith("24"):
+        with lock:
+            auth, date, _, amount, _ = (in_parts.get(consumer) or [(" " * 6, " " * 8, "", "0", "")])[-1]
+        return unpaid(bill_status="T", reserved=RESERVED, tran_auth_id=auth, date_paid=date, amount_paid=amount.zfill(12))
     with lock:
         posting = paid.get(consumer)
     if posting:
@@ -93,6 +101,17 @@ def pay(request):
         return {"response_Code": "04"}
     if consumer in PAYMENTS:
         return {"response_Code": PAYMENTS[consumer]}
+    if consumer.startswith("24"):
+        with lock:
+            payments = in_parts.setdefault(consumer, [])
+            same = [payment for payment in payments if payment[:3] == identity]
+            if same:
+                return {"response_Code": "03", "Identification_parameter": same[0][4], "reserved": ""}
+            if not 1000 <= int(amount) <= 10000:
+                return {"response_Code": "04"}
+            payments.append(identity + (amount, "PT%08d" % (len(payments) + 1)))
+            # the first of them is posted, and the connection goes
+            return None if len(payments) == 1 else {"response_Code": "00", "Identification_parameter": payments[-1][4]}
     with lock:
         posting = paid.get(consumer)
         if posting and consumer.startswith("23"):

@@ -14,6 +14,7 @@
 
 mod broken;
 mod python;
+mod quirks;
 mod rig;
 mod simulated;
 mod tls;

@@ -142,6 +142,25 @@ async fn an_aggregator_of_thirteen_digits_that_says_04_of_a_paid_bill_is_reached
 }
 
 #[tokio::test]
+async fn a_bill_that_takes_parts_is_paid_several_times_and_each_payment_is_found_out_by_itself() {
+    let Some(python) = Python::start() else { return };
+    let rig = python.rig();
+    assert_eq!(rig.look_up("240").await, found("T", 12_000, 13_000));
+    let (first, second) = (payment(1, "240", 5000), payment(2, "240", 7000));
+    assert_eq!(rig.post(&first, false).await, Came::Unknown, "posted, and not heard of");
+    assert_eq!(rig.post(&second, false).await, posted("PT00000002", "000002"));
+    // The bill shows the second by now, which says nothing against the first.
+    assert_eq!(rig.post(&first, true).await, posted("PT00000001", "000001"));
+    assert_eq!(rig.post(&second, true).await, posted("PT00000002", "000002"));
+    let too_much = payment(3, "240", 10_001);
+    assert_eq!(
+        rig.post(&too_much, false).await,
+        Came::Declined(Reason::BillerUnavailable),
+        "it sees to it itself"
+    );
+}
+
+#[tokio::test]
 async fn a_repeat_that_is_refused_may_have_been_posted_before_and_its_bill_shows_it() {
     let Some(python) = Python::start() else { return };
     let rig = python.rig();

@@ -10,9 +10,7 @@ use billswitch::clock::UnixMillis;
 use billswitch::contract::{Contract, shipped};
 use billswitch::ids::{KeyParts, PaymentKey};
 use billswitch::money::MinorUnits;
-use billswitch::switch::{
-    BillRef, CountedAs, Digest, LegId, Order, Outcome, Payment, Posting, Reason, State,
-};
+use billswitch::switch::{BillRef, LegId, Order, Outcome, Payment, Posting, Reason, State};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -98,28 +96,17 @@ pub fn payment(trace: u64, consumer: &str, amount: u64) -> Payment {
     let key =
         KeyParts { transmitted_at: b"1120121366", stan: b"000001", link: b"atmnet", ..KeyParts::default() };
     Payment {
-        key: PaymentKey::new(&key),
         link: "atmnet".parse().unwrap(),
-        biller: "DEPT".parse().unwrap(),
-        consumer: consumer.into(),
         channel: "6011".parse().unwrap(),
-        amount: MinorUnits::new(amount).unwrap(),
-        date: "2026-11-20".parse().unwrap(),
-        digest: Digest::default(),
         state: State::Sent,
-        answer: None,
-        posting: None,
-        reversal: None,
-        heads: Vec::new(),
-        advice: false,
-        confirmations: 0,
         taken_in: UnixMillis(1),
         trace,
-        reference: None,
-        part: None,
-        totals_date: "2026-11-20".parse().unwrap(),
-        counted: CountedAs::Nothing,
-        owed: None,
+        ..Payment::new(
+            PaymentKey::new(&key),
+            BillRef { biller: "DEPT".parse().unwrap(), consumer: consumer.into() },
+            MinorUnits::new(amount).unwrap(),
+            "2026-11-20".parse().unwrap(),
+        )
     }
 }
 

@@ -41,8 +41,8 @@ fn flooded(queue_delay_ms: u32, meanwhile: impl FnOnce(&mut Bank, &[Slip], &Atom
     let site = Site::new();
     site.edit(|text| {
         // Room for all of them on each of the three links.
-        let limits = format!("queue_max = {}\nqueue_delay_ms = {queue_delay_ms}", 3 * AHEAD);
-        text.replace("queue_max = 4096", &limits)
+        text.replace("queue_max = 4096", &format!("queue_max = {}", 3 * AHEAD))
+            .replace("queue_delay_ms = 60000", &format!("queue_delay_ms = {queue_delay_ms}"))
     });
     let bills = import(&site, "KPEXCISE", u64::try_from(CONNECTIONS * FLOOD + OTHERS).unwrap());
     let slips: Vec<Slip> = bills.into_iter().map(slip).collect();

@@ -4,7 +4,7 @@ use billswitch::clock::UnixMillis;
 use billswitch::ids::{BusinessDate, KeyParts, PaymentKey, Rrn, Short, Stan};
 use billswitch::journal::{Sealer, Step, Store, Turn, Write, Writer, ledger};
 use billswitch::money::MinorUnits;
-use billswitch::switch::{CountedAs, Digest, Evidence, Payment, Record, State, What};
+use billswitch::switch::{BillRef, Evidence, Payment, Record, State, What};
 
 /// The first business date.
 pub(crate) const DAY: i32 = 20_777;
@@ -29,28 +29,16 @@ pub(crate) fn key(number: u64) -> PaymentKey {
 
 pub(crate) fn payment(number: u64, day: i32, state: State) -> Payment {
     Payment {
-        key: key(number),
         link: Short::new(b"atmnet").unwrap(),
-        biller: Short::new(b"KPEXCISE").unwrap(),
-        consumer: format!("{number:017}").into(),
-        channel: Short::EMPTY,
-        amount: MinorUnits::new(100 + number).unwrap(),
-        date: date(day),
-        digest: Digest::default(),
         state,
-        answer: None,
-        posting: None,
-        reversal: None,
-        heads: Vec::new(),
-        advice: false,
-        confirmations: 0,
         taken_in: UnixMillis(1_795_147_200_000),
         trace: number,
-        reference: None,
-        part: None,
-        owed: None,
-        totals_date: date(day),
-        counted: CountedAs::Nothing,
+        ..Payment::new(
+            key(number),
+            BillRef { biller: Short::new(b"KPEXCISE").unwrap(), consumer: format!("{number:017}").into() },
+            MinorUnits::new(100 + number).unwrap(),
+            date(day),
+        )
     }
 }
 

@@ -14,6 +14,7 @@ mod decode;
 mod doctor;
 mod key;
 mod redact;
+mod sim;
 mod specs;
 
 use std::io::Write;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::ids::KeyParts;
 use crate::money::MinorUnits;
-use crate::switch::{CountedAs, Digest, State};
+use crate::switch::{BillRef, State};
 
 #[derive(Default)]
 struct Memory(BTreeMap<Vec<u8>, Vec<u8>>);
@@ -45,28 +45,17 @@ fn stocked() -> Memory {
 fn payment(stan: &str) -> Payment {
     let key = PaymentKey::new(&KeyParts { stan: stan.as_bytes(), link: b"atmnet", ..KeyParts::default() });
     Payment {
-        key,
         link: "atmnet".parse().unwrap(),
-        biller: biller(),
-        consumer: "7001".into(),
         channel: "6011".parse().unwrap(),
-        amount: MinorUnits::new(1000).unwrap(),
-        date: "2026-11-20".parse().unwrap(),
-        digest: Digest::default(),
         state: State::Sent,
-        answer: None,
-        posting: None,
-        reversal: None,
-        heads: Vec::new(),
-        advice: false,
-        confirmations: 0,
-        totals_date: "2026-11-20".parse().unwrap(),
-        counted: CountedAs::Nothing,
-        owed: None,
         taken_in: UnixMillis(1),
         trace: 1,
-        reference: None,
-        part: None,
+        ..Payment::new(
+            key,
+            BillRef { biller: biller(), consumer: "7001".into() },
+            MinorUnits::new(1000).unwrap(),
+            "2026-11-20".parse().unwrap(),
+        )
     }
 }
 

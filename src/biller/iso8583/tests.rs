@@ -18,7 +18,7 @@ use crate::ids::{KeyParts, PaymentKey};
 use crate::iso8583::{Framing, Mirror, Mti, Writer, decode, shipped as dialects};
 use crate::money::MinorUnits;
 use crate::profile::{Own, Profile, shipped};
-use crate::switch::{BillRef, CountedAs, Digest, Payment, State};
+use crate::switch::{BillRef, Payment, State};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -31,28 +31,17 @@ fn payment(trace: u64) -> Payment {
     let parts =
         KeyParts { stan: b"000001", rrn: b"627271632409", terminal: b"LATM0001", ..KeyParts::default() };
     Payment {
-        key: PaymentKey::new(&parts),
         link: "atmnet".parse().unwrap(),
-        biller: "KPGAS".parse().unwrap(),
-        consumer: "7001".into(),
         channel: "6011".parse().unwrap(),
-        amount: MinorUnits::new(1000).unwrap(),
-        date: "2026-11-20".parse().unwrap(),
-        digest: Digest::default(),
         state: State::Sent,
-        answer: None,
-        posting: None,
-        reversal: None,
-        heads: Vec::new(),
-        advice: false,
-        confirmations: 0,
-        owed: None,
         taken_in: UnixMillis(1_795_165_507_000),
         trace,
-        reference: None,
-        part: None,
-        totals_date: "2026-11-20".parse().unwrap(),
-        counted: CountedAs::Nothing,
+        ..Payment::new(
+            PaymentKey::new(&parts),
+            BillRef { biller: "KPGAS".parse().unwrap(), consumer: "7001".into() },
+            MinorUnits::new(1000).unwrap(),
+            "2026-11-20".parse().unwrap(),
+        )
     }
 }
 
@@ -117,7 +106,7 @@ impl Site {
             profile: profile(),
             framing: Framing::default(),
             own: own.into_iter().map(|(name, own)| (name.to_owned(), own.to_owned())).collect::<Own>(),
-            key: None,
+            keys: None,
             zone: jiff::tz::TimeZone::UTC,
             bounds,
             late: late_reply,

@@ -12,8 +12,8 @@ use crate::ids::{BusinessDate, KeyParts, PaymentKey};
 use crate::iso8583::{Mirror, decode, from_json};
 use crate::profile::shipped;
 use crate::switch::{
-    About, Answer, Bill, BillRef, BillStatus, CountedAs, Digest, Limits, Outcome, Posting, Reference,
-    Request, Reversal, State,
+    About, Answer, Bill, BillRef, BillStatus, Digest, Limits, Outcome, Posting, Reference, Request, Reversal,
+    State,
 };
 
 fn profile(name: &str) -> Profile {
@@ -61,28 +61,17 @@ fn payment(biller: &str) -> Payment {
         link: b"atmnet",
     };
     Payment {
-        key: PaymentKey::new(&parts),
         link: "atmnet".parse().unwrap(),
-        biller: biller.parse().unwrap(),
-        consumer: "7001".into(),
         channel: "6011".parse().unwrap(),
-        amount: MinorUnits::new(1000).unwrap(),
-        date: "2026-11-21".parse().unwrap(),
-        digest: Digest::default(),
         state: State::Sent,
-        answer: None,
-        posting: None,
-        reversal: None,
-        heads: Vec::new(),
-        advice: false,
-        confirmations: 0,
-        owed: None,
         taken_in: UnixMillis(1_795_165_507_000),
         trace: 1_700_000,
-        reference: None,
-        part: None,
-        totals_date: "2026-11-21".parse().unwrap(),
-        counted: CountedAs::Nothing,
+        ..Payment::new(
+            PaymentKey::new(&parts),
+            BillRef { biller: biller.parse().unwrap(), consumer: "7001".into() },
+            MinorUnits::new(1000).unwrap(),
+            "2026-11-21".parse().unwrap(),
+        )
     }
 }
 

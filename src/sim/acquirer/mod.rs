@@ -14,19 +14,17 @@ use tokio::task::JoinSet;
 
 pub use compare::{Difference, compare};
 
-use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583};
+use crate::biller::iso8583::{Department, Host, HostKeys, HostSettings, Iso8583, OneKey};
 use crate::biller::{Adapter, Reply};
 use crate::bounds::{HostBounds, LinkBounds};
 use crate::clock::UnixMillis;
-use crate::ids::{BillerCode, BusinessDate, KeyParts, LinkName, PaymentKey};
+use crate::ids::{BillerCode, BusinessDate, KeyParts, PaymentKey};
 use crate::iso8583::Framing;
 use crate::profile::{Own, Profile};
 use crate::sim::rest::ledger::Ledger;
 use crate::sim::rest::office::millis;
 use crate::sim::rest::{Entry, LedgerError};
-use crate::switch::{
-    BillRef, CountedAs, Digest, LegId, Order, Outcome, Payment, Posting, Reason, Reversal, State,
-};
+use crate::switch::{BillRef, LegId, Order, Outcome, Payment, Posting, Reason, Reversal, State};
 use crate::vault::MacKey;
 
 /// How long a payment may wait before it is asked for again.
@@ -243,28 +241,16 @@ impl Acquirer {
         let terminal = format!("SIM{:05}", trace.checked_rem(100_000).unwrap_or(0));
         let parts = KeyParts { rrn: rrn.as_bytes(), terminal: terminal.as_bytes(), ..KeyParts::default() };
         Payment {
-            key: PaymentKey::new(&parts),
-            link: LinkName::EMPTY,
-            biller: self.plan.biller,
-            consumer,
             channel: "6011".parse().unwrap_or_default(),
-            amount,
-            date,
-            digest: Digest::default(),
             state: State::Sent,
-            answer: None,
-            posting: None,
-            reversal: None,
-            heads: Vec::new(),
-            advice: false,
-            confirmations: 0,
-            owed: None,
             taken_in: UnixMillis(millis()),
             trace,
-            reference: None,
-            part: None,
-            totals_date: date,
-            counted: CountedAs::Nothing,
+            ..Payment::new(
+                PaymentKey::new(&parts),
+                BillRef { biller: self.plan.biller, consumer },
+                amount,
+                date,
+            )
         }
     }
 }
@@ -309,6 +295,7 @@ pub fn link(way: Way, stop: watch::Receiver<bool>) -> Arc<Host> {
         sign_on_timeout: ms(10_000),
         reconnect: (ms(50), ms(2000)),
     };
+    let keys = key.map(|key| -> Arc<dyn HostKeys> { Arc::new(OneKey(Arc::new(key))) });
     let settings = HostSettings {
         name: "switch".to_owned(),
         address,
@@ -316,7 +303,7 @@ pub fn link(way: Way, stop: watch::Receiver<bool>) -> Arc<Host> {
         framing,
         profile,
         own,
-        key: key.map(Arc::new),
+        keys,
         zone: jiff::tz::TimeZone::system(),
         bounds,
         // What comes late has been taken back.
