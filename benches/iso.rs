@@ -142,6 +142,7 @@ fn settings(address: String, stop: watch::Receiver<bool>) -> HostSettings {
         zone: jiff::tz::TimeZone::UTC,
         bounds,
         late: Arc::new(|_, _| {}),
+        unasked: Arc::new(|_| ()),
         stop,
     }
 }

@@ -64,4 +64,9 @@ pub struct Health {
     pub refused_open: u64,
     /// What went wrong last, if anything has.
     pub last_error: Option<LastError>,
+    /// Answers since the start that were to nothing that was awaited, of the department's host: twice, to something else, or
+    /// much too late.
+    pub unasked: u64,
+    /// Messages of its host since the start without a MAC where one is due, or with a wrong one.
+    pub mac_refused: u64,
 }

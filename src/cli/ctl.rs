@@ -197,6 +197,8 @@ fn billers_text(billers: &[BillerReply], zone: &TimeZone) -> String {
             &format!("{} of {}", grouped(health.in_flight.into()), grouped(health.in_flight_max.into())),
             &grouped(health.refused_full),
             &grouped(health.refused_open),
+            &grouped(health.unasked),
+            &grouped(health.mac_refused),
             &error.map_or_else(String::new, |error| format!("{} {}", error.at.text(zone), error.what)),
         ]);
     }
@@ -204,7 +206,17 @@ fn billers_text(billers: &[BillerReply], zone: &TimeZone) -> String {
 }
 
 fn table_of_ways() -> Table {
-    table(&["on a wire", "reach", "breaker", ">in flight", ">refused full", ">refused open", "last error"])
+    table(&[
+        "on a wire",
+        "reach",
+        "breaker",
+        ">in flight",
+        ">refused full",
+        ">refused open",
+        ">unasked",
+        ">bad MAC",
+        "last error",
+    ])
 }
 
 fn billers_table(billers: &[BillerReply]) -> Table {

@@ -46,7 +46,7 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
         .map_err(|_| check.fail(&zone.span(), ConfigFault::TimeZone(zone.get_ref().clone())))?;
     let limits = check.limits(&parsed.limits)?;
     let mut links = check.links(&parsed.link, &specs)?;
-    let hosts = check.hosts(&parsed.host, &specs)?;
+    let hosts = check.hosts(&parsed.host, &links, &specs)?;
     let around = Around { hosts: &hosts, dir, specs: &specs, zone: &time_zone };
     let billers = check.billers(&parsed.biller, &parsed.deadlines, &around)?;
     let keys = check.keys(&parsed.vault)?;

@@ -210,7 +210,7 @@ pub(super) struct IsoTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HostTable {
-    pub(super) name: Spanned<String>,
+    pub(super) name: Spanned<LinkName>,
     pub(super) address: Spanned<String>,
     pub(super) source: Option<IpAddr>,
     pub(super) profile: Spanned<String>,

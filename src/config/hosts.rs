@@ -9,8 +9,9 @@ use toml::Spanned;
 
 use super::check::{COUNT, Check};
 use super::file::{BillerTable, DeadlinesTable, HostTable, IsoTable};
-use super::{ConfigError, ConfigFault, HostConfig, IsoConfig, Specs, Way};
+use super::{ConfigError, ConfigFault, HostConfig, IsoConfig, LinkConfig, Specs, Way};
 use crate::bounds::{HostBounds, LinkBounds};
+use crate::ids::LinkName;
 use crate::profile::{Facts, Profile, Say};
 use crate::switch::{BillRef, Order};
 
@@ -18,14 +19,15 @@ impl Check<'_> {
     pub(super) fn hosts(
         &self,
         tables: &[Spanned<HostTable>],
+        links: &[LinkConfig],
         specs: &Specs,
     ) -> Result<Vec<HostConfig>, ConfigError> {
-        let mut names = BTreeSet::new();
+        let mut names: BTreeSet<LinkName> = links.iter().map(|link| link.name).collect();
         let mut hosts = Vec::new();
         for table in tables.iter().map(Spanned::get_ref) {
-            let name = table.name.get_ref();
-            if name.is_empty() || !names.insert(name.clone()) {
-                let fault = ConfigFault::Twice { what: "host", name: name.clone() };
+            let name = *table.name.get_ref();
+            if name.is_empty() || !names.insert(name) {
+                let fault = ConfigFault::Twice { what: "host or link", name: name.to_string() };
                 return Err(self.fail(&table.name.span(), fault));
             }
             hosts.push(self.host(table, specs)?);
@@ -34,7 +36,7 @@ impl Check<'_> {
     }
 
     fn host(&self, table: &HostTable, specs: &Specs) -> Result<HostConfig, ConfigError> {
-        let name = table.name.get_ref();
+        let name = *table.name.get_ref();
         let address = table.address.get_ref();
         let port = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
         if port.is_none_or(|(host, port)| host.is_empty() || port == 0) {
@@ -48,10 +50,15 @@ impl Check<'_> {
             return Err(self.fail(&table.profile.span(), ConfigFault::Host(why)));
         }
         let host = HostConfig {
-            name: name.clone(),
+            name,
             address: address.clone(),
             source: table.source,
-            framing: self.framing(name, table.framing.as_ref(), &table.profile, profile.dialect())?,
+            framing: self.framing(
+                name.as_str(),
+                table.framing.as_ref(),
+                &table.profile,
+                profile.dialect(),
+            )?,
             own: self.own(table, profile.own_words())?,
             bounds: self.host_bounds(table)?,
             key_file: self.host_key_file(table, &profile)?,
@@ -134,7 +141,7 @@ impl Check<'_> {
     ) -> Result<Way, ConfigError> {
         let code = biller.code.get_ref();
         let IsoTable { host, product } = table.get_ref();
-        let known = hosts.iter().find(|known| known.name == *host.get_ref());
+        let known = hosts.iter().find(|known| known.name.as_str() == host.get_ref());
         let Some(known) = known else {
             let why = format!("there is no [[host]] with the name `{}`", host.get_ref());
             return Err(self.fail(&host.span(), ConfigFault::Host(why)));
@@ -148,7 +155,7 @@ impl Check<'_> {
         let inquiry = Order::LookUp(BillRef { biller: *code, consumer: "1".into() });
         self.sayable(known, &product, Say::Order(&inquiry))
             .map_err(|why| self.fail(&biller.code.span(), ConfigFault::Host(why)))?;
-        Ok(Way::Iso8583(IsoConfig { host: known.name.clone(), product }))
+        Ok(Way::Iso8583(IsoConfig { host: known.name, product }))
     }
 
     /// Tries a message: what a host's words cannot hold is better found now than with a citizen waiting.

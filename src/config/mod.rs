@@ -173,7 +173,7 @@ pub enum Way {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IsoConfig {
     /// The name of a [`HostConfig`].
-    pub host: String,
+    pub host: LinkName,
     /// What the host calls the department.
     pub product: String,
 }
@@ -181,8 +181,8 @@ pub struct IsoConfig {
 /// An ISO 8583 host of one department or several.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
-    /// Its name.
-    pub name: String,
+    /// Its name, which no link has: what it says unasked is journalled under it.
+    pub name: LinkName,
     /// Host name or address, and port.
     pub address: String,
     /// The address that it is dialled from; the system's choice if none.

@@ -8,17 +8,20 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+use super::ask::Input;
 use super::keys::{KeyError, read_secret};
-use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583};
+use super::release::replies_to;
+use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583, Unasked};
 use crate::biller::rest::{Credentials, Rest, RestError, RestSettings};
-use crate::biller::{Adapter, Guarded, Reply};
+use crate::biller::{Adapter, Guarded};
 use crate::clock::SystemClock;
 use crate::config::{BillerConfig, Config, CredentialSource, HostConfig, RestConfig, Way};
-use crate::ids::BillerCode;
-use crate::vault::{LinkKeyFile, MacKey};
+use crate::desk;
+use crate::ids::{BillerCode, LinkName};
+use crate::vault::{LinkKeyFile, MacKey, Vault};
 
 /// The adapters of departments on a wire, by code.
 pub(super) type Adapters = BTreeMap<BillerCode, Arc<dyn Adapter>>;
@@ -70,7 +73,7 @@ pub(super) fn adapters(
     hosting: &Hosting,
 ) -> Result<Adapters, (BillerCode, AdapterError)> {
     let mut adapters = given;
-    let mut hosts: BTreeMap<&str, Arc<Host>> = BTreeMap::new();
+    let mut hosts: BTreeMap<LinkName, Arc<Host>> = BTreeMap::new();
     for biller in &config.billers {
         if adapters.contains_key(&biller.code) {
             continue;
@@ -81,7 +84,7 @@ pub(super) fn adapters(
             Way::Rest(rest) => guarded(biller, clock, self::rest(rest).map_err(fault)?),
             Way::Iso8583(behind) => {
                 let Some(host) = config.hosts.iter().find(|host| host.name == behind.host) else { continue };
-                let host = match hosts.entry(&host.name) {
+                let host = match hosts.entry(host.name) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(place) => place.insert(hosting.host(host, config).map_err(fault)?),
                 };
@@ -100,8 +103,10 @@ pub(super) fn adapters(
 
 /// What hosts share with the switch.
 pub(super) struct Hosting {
-    /// Where a late answer goes.
-    pub(super) late: Reply,
+    /// Where a late answer goes, and one that nobody asked for.
+    pub(super) urgent: mpsc::Sender<Input>,
+    /// Makes what may be kept of one.
+    pub(super) vault: Arc<Vault>,
     /// Connections end when this turns true.
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -109,7 +114,7 @@ pub(super) struct Hosting {
 impl Hosting {
     fn host(&self, config: &HostConfig, all: &Config) -> Result<Arc<Host>, AdapterError> {
         let settings = HostSettings {
-            name: config.name.clone(),
+            name: config.name.to_string(),
             address: config.address.clone(),
             source: config.source,
             profile: Arc::clone(&config.profile),
@@ -118,10 +123,24 @@ impl Hosting {
             key: host_key(config, &all.store)?,
             zone: all.time_zone.clone(),
             bounds: config.bounds,
-            late: Arc::clone(&self.late),
+            late: replies_to(&self.urgent),
+            unasked: self.unasked(config),
             stop: self.stop.clone(),
         };
         Ok(Host::start(settings, &Handle::current()))
+    }
+
+    /// A host's answer that nobody asked for is journalled as that of a link of its name.
+    fn unasked(&self, config: &HostConfig) -> Unasked {
+        let (profile, vault) = (Arc::clone(&config.profile), Arc::clone(&self.vault));
+        let (urgent, host) = (self.urgent.clone(), config.name);
+        Arc::new(move |decoded| {
+            let stray = desk::stray(&profile, &vault, host, decoded);
+            // Without room it is told here alone: biller's answers go before it.
+            if urgent.try_send(Input::Unasked(Box::new(stray))).is_err() {
+                tracing::error!(%host, "alarm: a host answered what it was not asked; there is no room to journal it");
+            }
+        })
     }
 }
 

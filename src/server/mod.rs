@@ -127,7 +127,7 @@ struct Shared {
     going_down: watch::Sender<bool>,
     /// An operator asked for a drain.
     drain_asked: watch::Sender<bool>,
-    vault: Vault,
+    vault: Arc<Vault>,
     /// Departments on a wire.
     adapters: adapters::Adapters,
     /// Requests and connections, to the engine.
@@ -180,7 +180,7 @@ impl Server {
         let (store, mut writer) = journal::open(&config.store, &journal::Options::default())?;
         let first_date = || config.business_date.unwrap_or_else(|| today(&config.time_zone));
         let standing = Standing::load(&store, first_date)?;
-        let vault = keys::open(&config, &store, &mut writer)?;
+        let vault = Arc::new(keys::open(&config, &store, &mut writer)?);
         let clock = SystemClock::start();
         let macs = Arc::new(Macs::open(&config, &vault, &store, clock)?);
         let listeners = listen::bind(&config)?;
@@ -197,7 +197,11 @@ impl Server {
         let switch = new_switch(&config, &extras, &standing).numbering_from(store.next_sequence());
         let switch = standing.resume(switch, clock.now().wall);
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
-        let hosting = adapters::Hosting { late: release::replies_to(&urgent), stop: going_down.subscribe() };
+        let hosting = adapters::Hosting {
+            urgent: urgent.clone(),
+            vault: Arc::clone(&vault),
+            stop: going_down.subscribe(),
+        };
         let adapters = adapters::adapters(&config, extras.adapters, clock, &hosting)
             .map_err(|(biller, source)| StartError::Adapter { biller, source })?;
         let counters = Counters::new(

@@ -91,7 +91,7 @@ pub struct Audited {
     pub totals: TotalsAudited,
 }
 
-/// Compares the books of `billers`, and the totals of all links, with the journal.
+/// Compares the books of `billers` and the totals of all links with the journal.
 ///
 /// # Errors
 ///

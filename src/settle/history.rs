@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::PaymentKey;
 use crate::journal::{JournalError, Store, ledger};
-use crate::switch::{Payment, Record};
+use crate::switch::{Payment, Record, What};
 
 /// Most payments one look-up gives.
 const FOUND_MAX: usize = 1000;
@@ -50,8 +50,10 @@ fn gather_legs(store: &Store, found: &mut BTreeMap<PaymentKey, Found>) -> Result
             // A request is recorded before it is known what it is about: it belongs where its numbers do.
             None => found.values_mut().find(|(payment, _)| {
                 let parts = payment.key.parts();
-                let same = parts.rrn == record.rrn.as_bytes() && parts.stan == record.stan.as_bytes();
-                same && payment.link == record.link
+                let same_rrn = !record.rrn.is_empty() && parts.rrn == record.rrn.as_bytes();
+                let same = parts.stan == record.stan.as_bytes() && payment.link == record.link;
+                // A host has trace numbers of its own, and the acquirer's reference: what it says unasked belongs there.
+                same_rrn && (same || matches!(record.what, What::Unasked { .. }))
             }),
         };
         if let Some((_, legs)) = of {

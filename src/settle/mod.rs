@@ -10,4 +10,4 @@ pub use audit::{AuditError, Audited, audit, bills};
 pub use bills::{BillFound, BillQuery, BillState, bill, find_bills};
 pub use history::{Found, find_payments, tail};
 pub use scroll::{HeadLine, ScrollError, ScrollLine, by_head, scroll, write_heads, write_scroll};
-pub use totals::{ByDateAndLink, TotalsAudited, totals_of_legs};
+pub use totals::{TotalsAudited, totals_of_legs};

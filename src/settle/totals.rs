@@ -8,9 +8,6 @@ use crate::journal::totals::all_totals;
 use crate::journal::{JournalError, Store, ledger};
 use crate::switch::{Tally, Totals};
 
-/// Totals by business date and link.
-pub type ByDateAndLink = BTreeMap<(BusinessDate, LinkName), Totals>;
-
 /// What came of holding the totals that the store keeps against its legs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct TotalsAudited {
@@ -69,8 +66,8 @@ const fn covers(more: &Totals, less: &Totals) -> bool {
 /// # Errors
 ///
 /// [`JournalError`] if the journal cannot be read.
-pub fn totals_of_legs(store: &Store) -> Result<ByDateAndLink, JournalError> {
-    let mut all = ByDateAndLink::new();
+pub fn totals_of_legs(store: &Store) -> Result<BTreeMap<(BusinessDate, LinkName), Totals>, JournalError> {
+    let mut all: BTreeMap<(BusinessDate, LinkName), Totals> = BTreeMap::new();
     for leg in store.legs_left() {
         let (sequence, leg) = leg?;
         let record = ledger::from_leg(sequence, &leg)?;

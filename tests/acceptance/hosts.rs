@@ -16,7 +16,7 @@ use crate::peer::{Outgoing, Peer};
 use crate::site::{Setup, Site};
 use crate::timeouts::until;
 
-const DEPT: &str = "KPDEPT";
+pub const DEPT: &str = "KPDEPT";
 
 const BILLS: &str = "\
 psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,heads,status
@@ -28,13 +28,13 @@ psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,
 
 /// A network that a host is of: profile, what it knows us by, and what it calls the department.
 #[derive(Clone, Copy)]
-struct Network {
+pub struct Network {
     profile: &'static str,
     own: &'static str,
     product: &'static str,
 }
 
-const EBIPP: Network =
+pub const EBIPP: Network =
     Network { profile: "ebipp", own: "acquirer = \"27\", terminal = \"SWITCH01\"", product: "PDAM01" };
 const POWER: Network = Network {
     profile: "pln",
@@ -42,14 +42,15 @@ const POWER: Network = Network {
     product: "99501",
 };
 const FEES: Network = Network { product: "99504", ..POWER };
-const ONELINK: Network = Network { profile: "onelink", product: "GAS", ..EBIPP };
+pub const ONELINK: Network = Network { profile: "onelink", product: "GAS", ..EBIPP };
 
 /// Keys of a host that is soon dialled again, and of its department.
-const HASTY: &str = "reply_timeout_ms = 300\nretry_ms = 20\nbreaker_failures = 1000\nbreaker_pause_ms = 10\n";
+pub const HASTY: &str =
+    "reply_timeout_ms = 300\nretry_ms = 20\nbreaker_failures = 1000\nbreaker_pause_ms = 10\n";
 
 /// A host in front of which a switch stands.
-struct Stand {
-    site: Site,
+pub struct Stand {
+    pub site: Site,
     host: Option<Host>,
     address: SocketAddr,
     network: Network,
@@ -68,7 +69,7 @@ async fn serve(network: Network, dir: &Path, listen: &str, faults: &[&str]) -> H
 }
 
 impl Stand {
-    async fn with(network: Network, faults: &[&str], lines: &str) -> Self {
+    pub async fn with(network: Network, faults: &[&str], lines: &str) -> Self {
         Self::with_bills(network, faults, lines, BILLS).await
     }
 
@@ -101,7 +102,7 @@ impl Stand {
     }
 
     /// Asks until the host answers: it may be dialled only now.
-    async fn reached(&self, peer: &mut Peer, first_stan: u32) {
+    pub async fn reached(&self, peer: &mut Peer, first_stan: u32) {
         let asking = async {
             for stan in first_stan.. {
                 if peer.ask(&Outgoing::inquiry_at(DEPT, stan, "7002")).await.code() == "00" {

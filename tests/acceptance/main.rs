@@ -32,3 +32,4 @@ mod rules;
 mod site;
 mod timeouts;
 mod totals;
+mod unasked;

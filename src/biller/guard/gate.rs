@@ -197,6 +197,8 @@ impl Gate {
             refused_full: self.refused_full,
             refused_open: self.refused_open,
             last_error: None,
+            unasked: 0,
+            mac_refused: 0,
         }
     }
 }

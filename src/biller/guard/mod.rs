@@ -85,6 +85,8 @@ impl<A: Adapter> Adapter for Guarded<A> {
         Health {
             reach: if up { Reach::Up } else { Reach::Down },
             last_error: inner.last_error.or_else(|| state.last_error.clone()),
+            unasked: inner.unasked,
+            mac_refused: inner.mac_refused,
             ..state.gate.health()
         }
     }

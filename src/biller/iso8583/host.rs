@@ -15,13 +15,20 @@ use super::{Sending, line};
 use crate::biller::{Reply, Signal};
 use crate::bounds::HostBounds;
 use crate::clock::{SystemClock, Ticks};
-use crate::iso8583::Framing;
+use crate::iso8583::{Decoded, Framing};
 use crate::profile::{Own, Profile};
 use crate::switch::Order;
 use crate::vault::MacKey;
 
 /// How often what is overdue is looked for.
 const OVERDUE_EVERY: Duration = Duration::from_millis(100);
+
+/// How long it is before another answer that nothing awaits is handed over to be journalled: a host that sends them without
+/// end fills no journal.
+const UNASKED_EVERY_MS: u64 = 100;
+
+/// Takes an answer that nothing awaits, to be journalled and told as an alarm.
+pub type Unasked = Arc<dyn Fn(&Decoded<'_, '_>) + Send + Sync>;
 
 /// How a host is reached.
 pub struct HostSettings {
@@ -45,6 +52,8 @@ pub struct HostSettings {
     pub bounds: HostBounds,
     /// Where an answer goes that comes after the order's place has been given back.
     pub late: Reply,
+    /// Where an answer goes that nothing awaits, ten a second at most; the others are only counted.
+    pub unasked: Unasked,
     /// Everything ends when this turns true.
     pub stop: watch::Receiver<bool>,
 }
@@ -56,8 +65,8 @@ pub struct HostHealth {
     pub signed_on: usize,
     /// Orders whose answers are awaited in time.
     pub in_flight: usize,
-    /// Answers that were to nothing that was awaited.
-    pub unmatched: u64,
+    /// Answers that were to nothing that was awaited: twice, to something else, or much too late.
+    pub unasked: u64,
     /// Messages without a MAC where one is due, or with a wrong one: they may be anybody's, and nothing is taken from them.
     pub mac_refused: u64,
     /// What went wrong last, and when.
@@ -81,7 +90,9 @@ pub(super) struct Shared {
     numbers: AtomicU64,
     /// Numbers of connections.
     connections: AtomicU64,
-    unmatched: AtomicU64,
+    unasked: AtomicU64,
+    /// When the next of them may be handed over.
+    unasked_from: Mutex<Ticks>,
     mac_refused: AtomicU64,
     last_error: Mutex<Option<(String, crate::clock::UnixMillis)>>,
     told: Mutex<Vec<Signal>>,
@@ -103,7 +114,8 @@ impl Host {
             // Not the numbers of the process before this one, whose answers may still come.
             numbers: AtomicU64::new(clock.now().wall.0),
             connections: AtomicU64::new(0),
-            unmatched: AtomicU64::new(0),
+            unasked: AtomicU64::new(0),
+            unasked_from: Mutex::new(Ticks::default()),
             mac_refused: AtomicU64::new(0),
             last_error: Mutex::new(None),
             told: Mutex::new(Vec::new()),
@@ -137,7 +149,7 @@ impl Host {
         HostHealth {
             signed_on: self.shared.signed_on.load(Ordering::SeqCst),
             in_flight: self.shared.awaiting().live(),
-            unmatched: self.shared.unmatched.load(Ordering::Relaxed),
+            unasked: self.shared.unasked.load(Ordering::Relaxed),
             mac_refused: self.shared.mac_refused.load(Ordering::Relaxed),
             last_error: lock(&self.shared.last_error).clone(),
         }
@@ -193,12 +205,27 @@ impl Shared {
         self.connections.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn count_unmatched(&self) {
-        self.unmatched.fetch_add(1, Ordering::Relaxed);
+    /// An answer that nothing awaits is matched with nothing.
+    pub(super) fn unasked(&self, decoded: &Decoded<'_, '_>) {
+        self.unasked.fetch_add(1, Ordering::Relaxed);
+        self.tell_unasked(decoded);
     }
 
-    pub(super) fn count_mac_refused(&self) {
+    /// A message that may be anybody's.
+    pub(super) fn mac_refused(&self, decoded: &Decoded<'_, '_>) {
         self.mac_refused.fetch_add(1, Ordering::Relaxed);
+        if decoded.message.mti().is_response() {
+            self.tell_unasked(decoded);
+        }
+    }
+
+    fn tell_unasked(&self, decoded: &Decoded<'_, '_>) {
+        let now = self.ticks();
+        let mut from = lock(&self.unasked_from);
+        if *from <= now {
+            *from = now.after_ms(UNASKED_EVERY_MS);
+            (self.settings.unasked)(decoded);
+        }
     }
 
     pub(super) fn note(&self, what: String) {

@@ -15,7 +15,7 @@ use crate::clock::Ticks;
 use crate::profile::{AnswerKey, Asked, Identity};
 use crate::switch::{LegId, Order, Outcome};
 
-pub use host::{Host, HostHealth, HostSettings};
+pub use host::{Host, HostHealth, HostSettings, Unasked};
 
 /// A department behind a host.
 pub struct Iso8583 {
@@ -56,6 +56,8 @@ impl Adapter for Iso8583 {
         Health {
             reach: if host.signed_on > 0 { Reach::Up } else { Reach::Down },
             last_error: host.last_error.map(|(what, at)| LastError { what, at }),
+            unasked: host.unasked,
+            mac_refused: host.mac_refused,
             ..Health::default()
         }
     }

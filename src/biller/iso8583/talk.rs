@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::host::{Shared, lock};
 use super::{Department, Sending};
 use crate::clock::UnixMillis;
-use crate::iso8583::{Message, Mirror, Seal, decode};
+use crate::iso8583::{Decoded, Message, Mirror, Seal, decode};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Facts, Identity, MacSeen, Say};
 use crate::switch::{Answer, Digest, Order, Reason, Request};
@@ -255,19 +255,21 @@ impl HostIntake {
         Self { line, out, mirror: Mirror::new() }
     }
 
-    fn answered(&self, decoded: &crate::iso8583::Decoded<'_, '_>) {
+    fn answered(&self, decoded: &Decoded<'_, '_>) {
         let shared = &self.line.shared;
         let profile = &shared.settings.profile;
-        if let Err(_missing) = self.authenticate(&decoded.message) {
+        if let Err(_missing) = self.authenticate(decoded) {
             // Nothing is taken from it, not even that it is an answer: what it would have answered is still awaited.
             return;
         }
-        let Some(answer) = profile.answered_identity(&decoded.message) else { return self.unmatched() };
+        let Some(answer) = profile.answered_identity(&decoded.message) else {
+            return shared.unasked(decoded);
+        };
         if self.network_answered(&answer, &decoded.message) {
             return;
         }
         let awaited = shared.awaiting().answered(&answer);
-        let Some(awaited) = awaited else { return self.unmatched() };
+        let Some(awaited) = awaited else { return shared.unasked(decoded) };
         let outcome = profile.outcome(&awaited.asked, decoded, shared.wall());
         let code = profile.code(&decoded.message).unwrap_or_default();
         tracing::info!(target: "billswitch::leg", host = %shared.settings.name, mti = %decoded.message.mti(), %code, stan = %answer.key.stan, leg = awaited.leg.0, "host answered");
@@ -279,16 +281,16 @@ impl HostIntake {
     }
 
     /// Judges a message's MAC. The error is why it may be anybody's: with the data element to blame if there is no MAC.
-    fn authenticate(&self, message: &Message<'_, '_>) -> Result<(), Option<u8>> {
+    fn authenticate(&self, decoded: &Decoded<'_, '_>) -> Result<(), Option<u8>> {
         let settings = &self.line.shared.settings;
         let Some(key) = &settings.key else { return Ok(()) };
-        let fault = match settings.profile.mac_of(message, settings.framing) {
+        let fault = match settings.profile.mac_of(&decoded.message, settings.framing) {
             MacSeen::NotDue => return Ok(()),
             MacSeen::There(covered, sent) if key.fits(&covered, &sent) => return Ok(()),
             MacSeen::There(..) => None,
             MacSeen::Missing(field) => Some(field),
         };
-        self.line.shared.count_mac_refused();
+        self.line.shared.mac_refused(decoded);
         let what = if fault.is_some() { "no MAC where one is due" } else { "a MAC of another key" };
         tracing::error!(host = %settings.name, what, "alarm: a message that may be anybody's");
         self.line.shared.note(format!("a message came with {what}"));
@@ -313,18 +315,12 @@ impl HostIntake {
         take(&self.line.echo)
     }
 
-    fn unmatched(&self) {
-        let shared = &self.line.shared;
-        shared.count_unmatched();
-        tracing::error!(host = %shared.settings.name, "alarm: an answer that nothing awaits: twice, much too late, or to nothing of ours");
-    }
-
     /// What the host asks of us: network messages alone. Nothing to say to what cannot be read.
-    fn asked(&self, decoded: &crate::iso8583::Decoded<'_, '_>) -> Option<(Reason, Option<Session>)> {
+    fn asked(&self, decoded: &Decoded<'_, '_>) -> Option<(Reason, Option<Session>)> {
         let profile = &self.line.shared.settings.profile;
         let link = crate::ids::LinkName::EMPTY;
         let parsed = profile.request(decoded, link, |_| Digest::default()).ok()?;
-        if let Err(missing) = self.authenticate(&decoded.message) {
+        if let Err(missing) = self.authenticate(decoded) {
             let reason = if missing.is_some() { Reason::Malformed } else { Reason::MacWrong };
             return Some((reason, None));
         }

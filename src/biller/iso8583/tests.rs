@@ -118,6 +118,7 @@ impl Site {
             zone: jiff::tz::TimeZone::UTC,
             bounds,
             late: late_reply,
+            unasked: Arc::new(|_| ()),
             stop: stopped,
         };
         let host = Host::start(settings, &tokio::runtime::Handle::current());
@@ -283,7 +284,7 @@ async fn an_answer_that_differs_in_time_terminal_institution_or_kind_is_never_ma
     let advice = Frame([b"0220", &frame.0[4..]].concat());
     peer.answer(&advice, "00", &[]).await;
     let counted = async {
-        while site.adapter.host.health().unmatched < 5 {
+        while site.adapter.host.health().unasked < 5 {
             tokio::task::yield_now().await;
         }
     };
@@ -292,13 +293,13 @@ async fn an_answer_that_differs_in_time_terminal_institution_or_kind_is_never_ma
     // Filled up with zeros, as some do, it is ours all the same.
     peer.answer(&frame, "00", &[(32, "27000000000")]).await;
     assert!(matches!(site.outcome().await, (1, Outcome::Posted(_))));
-    assert_eq!(site.adapter.host.health().unmatched, 5);
+    assert_eq!(site.adapter.host.health().unasked, 5);
     peer.answer(&frame, "00", &[]).await;
     site.submit(2, post(2));
     let frame = peer.frame().await;
     peer.answer(&frame, "00", &[]).await;
     assert!(matches!(site.outcome().await, (2, Outcome::Posted(_))));
-    assert_eq!(site.adapter.host.health().unmatched, 6);
+    assert_eq!(site.adapter.host.health().unasked, 6);
 }
 
 #[tokio::test]

@@ -311,6 +311,7 @@ pub fn link(way: Way, stop: watch::Receiver<bool>) -> Arc<Host> {
         bounds,
         // What comes late has been taken back.
         late: Arc::new(|_, _| ()),
+        unasked: Arc::new(|_| ()),
         stop,
     };
     Host::start(settings, &tokio::runtime::Handle::current())

@@ -157,6 +157,10 @@ fn answers_in_another_order_twice_or_among_answers_to_nothing_find_their_payment
     for (bill, (_, told)) in all.iter().zip(&told) {
         assert_eq!((told.code().as_str(), stand.held(bill).posted), ("00", 1), "{bill:?}");
     }
+    for (department, unasked) in [(&WATER, 4), (&POWER, 8), (&GAS, 4)] {
+        // One of each bill that is told of twice, or among answers to nothing, and one of each such payment.
+        assert_eq!(stand.unasked(department), unasked, "{}", department.code);
+    }
     receipts.sort_unstable();
     receipts.dedup();
     assert_eq!(receipts.len(), all.len(), "each has a receipt of its own");

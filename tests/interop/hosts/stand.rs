@@ -233,6 +233,14 @@ impl Stand {
         self.until_reached();
     }
 
+    /// How many answers to nothing have come from a department's host.
+    pub(super) fn unasked(&self, department: &Department) -> u64 {
+        let billers = self.site.ctl(&["billers"]);
+        let all = billers.as_array().unwrap();
+        let own = all.iter().find(|biller| biller["code"] == department.code).unwrap();
+        own["health"]["unasked"].as_u64().unwrap()
+    }
+
     fn events(&self, network: &str) -> Vec<Value> {
         let text = fs::read_to_string(ledger(&self.site, network)).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
