@@ -20,6 +20,7 @@ mod outage;
 mod plan;
 mod run;
 mod site;
+mod told;
 mod trouble;
 mod upkeep;
 mod wire;
