@@ -112,6 +112,6 @@ fn a_run_that_went_wrong_is_shortened_to_what_it_needs() {
     let shortest = minimise(&site, &plan, defect);
     assert_eq!(shortest.outcome.violation.unwrap().invariant, 1);
     // One payment is enough.
-    assert_eq!(shortest.plan.to_string().matches("Pay(").count(), 1, "{}", shortest.plan);
+    assert_eq!(shortest.plan.to_string().matches("as payment").count(), 1, "{}", shortest.plan);
     assert!(shortest.outcome.history.len() < 40, "{:#?}", shortest.outcome.history);
 }

@@ -15,11 +15,22 @@ use crate::sim::world::{Found, Plan, Report, Site, minimise, play, simulate};
 const AFTER_HELP: &str = "\
 Each seed is a run of the real switch, desk, codec and journal among fake links, billers, clocks and disks: messages are \
 lost, delayed, doubled and spoilt, billers hang, refuse and answer late or garbled, the process is killed at every step and \
-the disk fails. An auditor with books of its own checks the invariants after every event. The same seed is the same run.
+the disk fails; billers are gone until hundreds of payments are owed to them, links get new MAC keys, and the operator has \
+the configuration read anew. An auditor with books of its own checks the invariants after every event. The same seed is the \
+same run.
+
+What must hold, by number:
+  1  a payment is posted once at most
+  2  an approval that is sent is on disk before it leaves
+  3  what acquirers were told is what billers have, or it is with people; doubt is kept
+  4  journal, scrolls, totals and billers' books agree by biller, head and date
+  5  no answer leaves on a connection that its request did not come from
+  6  once the faults stop, what is owed goes out: in its order, at its pace, all of it
+  0  the switch does not fail by itself
 
 Examples:
   billswitch simulate --seeds 10000
-  billswitch simulate --seeds 1 --first 4711 --history
+  billswitch simulate --first 4711 --history
 
 Exit status:
   0  every invariant held under every seed
@@ -39,8 +50,8 @@ pub(super) struct SimulateArgs {
     /// Threads; as many as there are cores if not given
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Print what happens under the first seed, and run no other
-    #[arg(long)]
+    /// Print what is planned and what happens under the first seed, and run no other
+    #[arg(long, conflicts_with = "json")]
     history: bool,
     /// Print JSON
     #[arg(long)]
@@ -51,13 +62,13 @@ pub(super) fn run(args: &SimulateArgs) -> Result<ExitCode, CliError> {
     let site = Site::new()?;
     let mut out = std::io::stdout().lock();
     if args.history {
-        let outcome = play(&site, &Plan::of(args.first), None, true);
-        for line in &outcome.history {
-            writeln!(out, "{line}").map_err(CliError::io("the terminal"))?;
-        }
-        let Some(violation) = outcome.violation else { return Ok(ExitCode::SUCCESS) };
-        writeln!(out, "{violation}").map_err(CliError::io("the terminal"))?;
-        return Ok(ExitCode::from(1));
+        let plan = Plan::of(args.first);
+        let outcome = play(&site, &plan, None, true);
+        let verdict =
+            outcome.violation.as_ref().map_or("every invariant held".to_owned(), ToString::to_string);
+        let story = outcome.history.join("\n");
+        writeln!(out, "{plan}\n{story}\n\n{verdict}").map_err(CliError::io("the terminal"))?;
+        return Ok(if outcome.violation.is_none() { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let threads = args.threads.map_or(cores, NonZeroUsize::get);
@@ -108,7 +119,7 @@ fn tell(story: &Story<'_>, tries: u32, out: &mut impl Write) -> std::io::Result<
     for line in story.lines {
         writeln!(out, "{line}")?;
     }
-    writeln!(out, "\nbillswitch simulate --seeds 1 --first {seed}")
+    writeln!(out, "\nThe whole of it: billswitch simulate --first {seed} --history")
 }
 
 fn report_json(

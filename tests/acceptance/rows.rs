@@ -84,6 +84,7 @@ const FAULTS: &[(&str, &[&str])] = &[
             "below_the_watermark_payments_are_refused_and_reversals_are_not",
         ],
     ),
+    ("clock jump", &["n_a_clock_jump_moves_no_deadline_and_no_date"]),
     (
         "bad configuration on reload",
         &["n_a_bad_configuration_on_reload_is_refused_whole_and_the_old_one_kept"],

@@ -15,10 +15,10 @@ const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 const BILLS: u64 = 3000;
 
-/// The library that makes calls fail. `None` where there is no compiler.
-fn library(dir: &Path) -> Option<PathBuf> {
-    let (source, library) = (dir.join("fault.c"), dir.join("fault.so"));
-    std::fs::write(&source, include_str!("fault.c")).unwrap();
+/// A library to be preloaded, of this source. `None` where there is no compiler.
+pub(crate) fn library(dir: &Path, name: &str, text: &str) -> Option<PathBuf> {
+    let (source, library) = (dir.join(format!("{name}.c")), dir.join(format!("{name}.so")));
+    std::fs::write(&source, text).unwrap();
     let mut cc = Command::new("cc");
     let output = cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).arg("-ldl").output();
     match output {
@@ -27,7 +27,7 @@ fn library(dir: &Path) -> Option<PathBuf> {
             Some(library)
         }
         Err(_) => {
-            skipped("failing calls cannot be tried, there is no C compiler");
+            skipped("failing calls and a clock that is set cannot be tried, there is no C compiler");
             None
         }
     }
@@ -46,7 +46,7 @@ fn ends_and_recovers(fault: &Fault, dice: &mut Dice) {
     let Fault { call, file, number, errno } = fault;
     let what = format!("{call} {number} of {file}, error {errno}");
     let site = Site::new();
-    let Some(library) = library(&site.path("")) else { return };
+    let Some(library) = library(&site.path(""), "fault", include_str!("fault.c")) else { return };
     let bills = import(&site, "KPEXCISE", BILLS);
     let log = site.path("fault.log");
     let orders = format!("{call}:{file}:{number}:{errno}");

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and prints its seed"
 )]
 
+mod clock;
 mod cut;
 mod disk;
 mod faulty;

@@ -71,17 +71,22 @@ impl Line {
 
     /// Carries one payment out, whatever is asked for before it.
     pub(crate) fn post(&mut self, amount: u64, receipt: &str) {
+        let asked = self.is_told_to_post(amount);
+        self.answer(&asked, "00", &[("RN", receipt), ("AI", "000001")]);
+    }
+
+    /// The order to post, with the bill found before it.
+    pub(crate) fn is_told_to_post(&mut self, amount: u64) -> Frame {
         loop {
             let asked = self.receive();
             assert_eq!(asked.mti(), b"0200", "{asked:?}");
-            if asked.at("3") == "380000" {
-                let amount = amount.to_string();
-                let bill =
-                    [("NM", "A CITIZEN"), ("ST", "U"), ("DD", "20261215"), ("AW", &amount), ("AA", &amount)];
-                self.answer(&asked, "00", &bill);
-            } else {
-                return self.answer(&asked, "00", &[("RN", receipt), ("AI", "000001")]);
+            if asked.at("3") != "380000" {
+                return asked;
             }
+            let amount = amount.to_string();
+            let bill =
+                [("NM", "A CITIZEN"), ("ST", "U"), ("DD", "20261215"), ("AW", &amount), ("AA", &amount)];
+            self.answer(&asked, "00", &bill);
         }
     }
 }

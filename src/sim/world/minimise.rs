@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::plan::{Intent, Move};
-use super::{Defect, Outcomes, Plan, Site, play};
+use super::run::play_guarded;
+use super::{Defect, Outcomes, Plan, Site};
 
 /// Runs that are tried at most.
 const TRIES_MAX: u32 = 3_000;
@@ -23,13 +24,13 @@ pub struct Minimised {
 /// Leaves out of `plan` what its violation does not need.
 #[must_use]
 pub fn minimise(site: &Arc<Site>, plan: &Plan, defect: Option<Defect>) -> Minimised {
-    let wanted = play(site, plan, defect, false).violation.map(|violation| violation.invariant);
+    let wanted = play_guarded(site, plan, defect, false).violation.map(|violation| violation.invariant);
     let mut shortening = Shortening { site, defect, wanted, plan: plan.clone(), tries: 0 };
     if wanted.is_some() {
         while shortening.round() {}
     }
     let Shortening { plan, tries, .. } = shortening;
-    let outcome = play(site, &plan, defect, true);
+    let outcome = play_guarded(site, &plan, defect, true);
     Minimised { plan, outcome, tries }
 }
 
@@ -48,7 +49,8 @@ impl Shortening<'_> {
             return false;
         }
         self.tries = self.tries.saturating_add(1);
-        let found = play(self.site, &plan, self.defect, false).violation.map(|violation| violation.invariant);
+        let found =
+            play_guarded(self.site, &plan, self.defect, false).violation.map(|violation| violation.invariant);
         let same = found == self.wanted;
         if same {
             self.plan = plan;

@@ -357,16 +357,3 @@ pub(super) fn crash(dice: &mut Dice) -> Move {
     let down_ms = if dice.one_in(2) { dice.between(2, 60) } else { dice.between(50, 3_000) };
     Move::Crash { moment, down_ms }
 }
-
-impl std::fmt::Display for Plan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "seed {}, {} orders before a payment goes to people", self.seed, self.attempts_max)?;
-        for (at, one) in &self.moves {
-            writeln!(f, "{:4}.{:03}  {one:?}", at / 1000, at % 1000)?;
-        }
-        for (fault, rate) in self.rates.happening() {
-            writeln!(f, "{rate:4} ‰  {fault:?}")?;
-        }
-        Ok(())
-    }
-}

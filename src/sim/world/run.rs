@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::{Defect, Plan, Site, Violation, play};
+use super::{Defect, Outcomes, Plan, Site, Violation, play};
 
 /// A seed under which an invariant did not hold.
 #[derive(Clone, Debug)]
@@ -50,10 +50,10 @@ pub fn simulate(
                 break;
             }
             let seed = first.saturating_add(at);
-            let outcome = play_guarded(site, seed, defect);
-            events.fetch_add(outcome.0, Ordering::AcqRel);
+            let outcome = play_guarded(site, &Plan::of(seed), defect, false);
+            events.fetch_add(outcome.events, Ordering::AcqRel);
             progress(done.fetch_add(1, Ordering::AcqRel).saturating_add(1));
-            if let Some(violation) = outcome.1 {
+            if let Some(violation) = outcome.violation {
                 stop.store(true, Ordering::Release);
                 found = Some(Found { seed, violation });
                 break;
@@ -69,11 +69,22 @@ pub fn simulate(
     Report { seeds: done.into_inner(), events: events.into_inner(), found }
 }
 
-/// A panic of the switch is a violation like any other.
-fn play_guarded(site: &Arc<Site>, seed: u64, defect: Option<Defect>) -> (u64, Option<Violation>) {
-    let outcome = catch_unwind(AssertUnwindSafe(|| play(site, &Plan::of(seed), defect, false)));
-    match outcome {
-        Ok(outcome) => (outcome.events, outcome.violation),
-        Err(_) => (0, Some(Violation { invariant: 0, at_ms: 0, what: "the switch panicked".to_owned() })),
-    }
+/// Runs a plan. A panic of the switch is a violation like any other.
+pub(super) fn play_guarded(
+    site: &Arc<Site>,
+    plan: &Plan,
+    defect: Option<Defect>,
+    keep_history: bool,
+) -> Outcomes {
+    catch_unwind(AssertUnwindSafe(|| play(site, plan, defect, keep_history))).unwrap_or_else(|_| {
+        let violation = Violation { invariant: 0, at_ms: 0, what: "the switch panicked".to_owned() };
+        Outcomes {
+            violation: Some(violation),
+            events: 0,
+            segments: 0,
+            owed: 0,
+            digest: 0,
+            history: Vec::new(),
+        }
+    })
 }
