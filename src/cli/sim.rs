@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::wire::WireArgs;
 use super::CliError;
+use super::output::{beside_verdict, output};
 use crate::ids::{BillerCode, BusinessDate};
 use crate::profile::Own;
 use crate::sim::acquirer::{Plan, Way};
@@ -311,7 +312,7 @@ fn serving<S>(
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
     runtime.block_on(async {
         let (address, served) = begin.await?;
-        let mut out = std::io::stdout();
+        let mut out = output();
         writeln!(out, "listening on {address}: {bills} bills, {paid} paid here")
             .and_then(|()| out.flush())
             .map_err(CliError::io("writing"))?;
@@ -364,14 +365,14 @@ fn acquirer(args: AcquirerArgs) -> Result<ExitCode, CliError> {
         let report = crate::sim::acquirer::run(link, &args.ledger, plan).await.map_err(OfficeError::from)?;
         stop.send_replace(true);
         let json = serde_json::to_string(&report).unwrap_or_default();
-        writeln!(std::io::stdout(), "{json}").map_err(CliError::io("writing"))?;
+        writeln!(beside_verdict(), "{json}").map_err(CliError::io("writing"))?;
         Ok(if report.repeats_refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
     })
 }
 
 fn compare(args: &CompareArgs) -> Result<ExitCode, CliError> {
     let differences = crate::sim::acquirer::compare(&args.one, &args.other).map_err(OfficeError::from)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = beside_verdict();
     let told = if args.json {
         writeln!(out, "{}", serde_json::to_string(&differences).unwrap_or_default())
     } else {

@@ -9,8 +9,8 @@ use crate::support::wait_for;
 
 #[test]
 fn a_log_whose_reader_is_gone_or_whose_disk_is_full_stops_no_payment() {
-    let full = || Stdio::from(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    for broken in [Stdio::piped as fn() -> Stdio, full] {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for broken in [Stdio::piped(), full.into()] {
         let site = Site::new();
         let bills = import(&site, "KPEXCISE", 2);
         // The first daemon shows which port is free, since the second cannot say.
@@ -19,7 +19,7 @@ fn a_log_whose_reader_is_gone_or_whose_disk_is_full_stops_no_payment() {
         daemon.stop();
         site.edit(|text| text.replace("\"127.0.0.1:0\"", &format!("\"{address}\"")));
         let mut serve = site.command("serve", &["--log", "trace"]);
-        let mut child = serve.stdout(Stdio::null()).stderr(broken()).spawn().unwrap();
+        let mut child = serve.stdout(Stdio::null()).stderr(broken).spawn().unwrap();
         drop(child.stderr.take());
         wait_for("the daemon to serve", || {
             assert!(child.try_wait().unwrap().is_none(), "it ended");
