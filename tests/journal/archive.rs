@@ -2,7 +2,7 @@
 //! it.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use billswitch::bounds::Sealing;
@@ -190,6 +190,14 @@ fn an_archive_is_never_written_over_another_file() {
     let was = std::fs::read(&file).unwrap();
     assert!(archive(dir.path(), date(DAY + 1), &file, &mut |_, _| ()).is_err());
     assert!(std::fs::read(&file).unwrap() == was);
+    let partial = dir.path().join(format!("{}.bsa.partial", date(DAY)));
+    assert!(!partial.exists(), "what was packed for nothing is gone");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "its owner's alone");
+    // Somebody else's that is in the making stays.
+    std::fs::write(&partial, "half").unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(archive(dir.path(), date(DAY), &file, &mut |_, _| ()).is_err());
+    assert_eq!((std::fs::read(&partial).unwrap().as_slice(), file.exists()), (&b"half"[..], false));
     assert!(matches!(
         archive(dir.path(), date(DAY + 9), &dir.path().join("none"), &mut |_, _| ()),
         Err(ArchiveError::NoSuchDate(_))
