@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::output::output;
 use super::{CliError, Place};
 
 const AFTER_HELP: &str = "\
@@ -29,7 +30,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let profiles: BTreeSet<&str> = links.clone().map(|link| link.profile.name()).collect();
     let framings: BTreeSet<String> = links.map(|link| link.framing.to_string()).collect();
     let said = writeln!(
-        std::io::stdout(),
+        output(),
         "ok: {} links (profiles {}; framings {}), {} billers, store {}",
         config.links.len(),
         list(profiles),

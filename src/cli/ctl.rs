@@ -7,6 +7,7 @@ use clap::Args;
 use comfy_table::Table;
 use jiff::tz::TimeZone;
 
+use super::output::output;
 use super::tables::{grouped, pairs, span, table};
 use super::totals::totals_table;
 use super::{CliError, Place};
@@ -52,7 +53,7 @@ pub(super) fn run(args: CtlArgs) -> Result<ExitCode, CliError> {
     let mut client = Client::connect(&control_socket(&config.store))?;
     let reply = client.ask(args.request)?;
     let text = if args.json { json(&reply) } else { Ok(people(&reply, &config.time_zone)) };
-    let written = text.and_then(|text| writeln!(std::io::stdout(), "{text}"));
+    let written = text.and_then(|text| writeln!(output(), "{text}"));
     written.map_err(CliError::io("writing"))?;
     Ok(ExitCode::SUCCESS)
 }

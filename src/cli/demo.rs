@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::output::{Output, beside_verdict};
 use super::tables::{grouped, table};
 use super::{CliError, replay as replay_cli};
 use crate::config::Config;
@@ -67,7 +68,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
         Ok(config)
     };
     let config = load()?;
-    let mut demo = Demo { out: std::io::stdout().lock(), faults: Vec::new() };
+    let mut demo = Demo { out: beside_verdict(), faults: Vec::new() };
     demo.say(&format!("store {}", store.display()))?;
     let imported = import(&config, &args.morning)?;
     demo.say(&format!("{} bills of {} departments imported", grouped(imported), config.billers.len()))?;
@@ -117,13 +118,13 @@ fn serve_and_replay(config: Config, morning: &Path) -> Result<(ReplayReport, Cpu
     Ok((report, cpu))
 }
 
-struct Demo<'a> {
-    out: std::io::StdoutLock<'a>,
+struct Demo {
+    out: Output,
     /// What did not agree.
     faults: Vec<String>,
 }
 
-impl Demo<'_> {
+impl Demo {
     fn say(&mut self, line: &str) -> Result<(), CliError> {
         writeln!(self.out, "{line}").map_err(CliError::io("writing"))
     }

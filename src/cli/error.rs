@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use super::message::MessageToolError;
+use super::output::is_reader_gone;
 use crate::biller::book::LineFault;
 use crate::config::{ConfigError, SpecError};
 use crate::control::ControlError;
@@ -148,27 +149,12 @@ impl CliError {
     /// Tells of it on standard error, and gives the exit status.
     #[must_use]
     pub fn report(&self) -> ExitCode {
-        if self.is_broken_pipe() {
+        if is_reader_gone(self) {
             // Whoever read the output has seen enough.
             return ExitCode::SUCCESS;
         }
         let _ = writeln!(std::io::stderr(), "billswitch: {self}");
         ExitCode::from(self.status())
-    }
-
-    /// Whether the reader of our output went away, as `head` does.
-    fn is_broken_pipe(&self) -> bool {
-        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(error) = source {
-            let broken = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
-            let csv = error.downcast_ref::<csv::Error>().map(csv::Error::kind);
-            let in_csv = matches!(csv, Some(csv::ErrorKind::Io(io)) if broken(io));
-            if in_csv || error.downcast_ref::<std::io::Error>().is_some_and(broken) {
-                return true;
-            }
-            source = error.source();
-        }
-        false
     }
 
     const fn status(&self) -> u8 {

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::ctl::{legs_table, payment_text, verified_text, whole_text};
+use super::output::output;
 use super::tables::{grouped, table};
 use super::{CliError, Place};
 use crate::config::Config;
@@ -153,7 +154,7 @@ pub(super) fn run(args: JournalArgs) -> Result<ExitCode, CliError> {
             if args.json {
                 return say(true, &lines, String::new);
             }
-            settle::write_scroll(&lines, &config.time_zone, std::io::stdout().lock())?;
+            settle::write_scroll(&lines, &config.time_zone, output())?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -255,7 +256,7 @@ fn verify(config: &Config, json: bool) -> Result<ExitCode, CliError> {
 fn say(json: bool, reply: &impl Serialize, people: impl FnOnce() -> String) -> Result<ExitCode, CliError> {
     let text =
         if json { serde_json::to_string_pretty(reply).map_err(std::io::Error::from) } else { Ok(people()) };
-    let written = text.and_then(|text| writeln!(std::io::stdout(), "{text}"));
+    let written = text.and_then(|text| writeln!(output(), "{text}"));
     written.map_err(CliError::io("writing"))?;
     Ok(ExitCode::SUCCESS)
 }

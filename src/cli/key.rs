@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
 use super::CliError;
+use super::output::output;
 use super::tables::table;
 use crate::iso8583::{MacAlgorithm, MacPadding};
 use crate::vault::{LinkKeyFile, Vault};
@@ -88,7 +89,7 @@ pub(super) fn run(args: &KeyArgs) -> Result<ExitCode, CliError> {
         }
         Some(What::Show { file, algorithm, json }) => Zeroizing::new(show(file, *algorithm, *json)?),
     };
-    std::io::stdout().write_all(text.as_bytes()).map_err(CliError::io("writing"))?;
+    output().write_all(text.as_bytes()).map_err(CliError::io("writing"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod journal;
 mod key;
 pub mod message;
+mod output;
 pub mod replay;
 mod serve;
 mod sim;

@@ -12,6 +12,7 @@ use comfy_table::Table;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::output::beside_verdict;
 use super::tables::table;
 use crate::iso8583::{Dialect, Framing, FramingFault};
 use crate::sim::replay::capture::Capture;
@@ -119,7 +120,7 @@ pub fn run(args: &ReplayArgs, dialect: Arc<Dialect>) -> Result<ExitCode, ReplayE
         bar.finish_and_clear();
     }
     let report = report?;
-    let mut out = std::io::stdout().lock();
+    let mut out = beside_verdict();
     if args.json {
         writeln!(out, "{:#}", report_json(&report, args.limit_differences))?;
     } else {

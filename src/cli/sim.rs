@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::wire::WireArgs;
 use super::CliError;
+use super::output::{beside_verdict, output};
 use crate::ids::BusinessDate;
 use crate::sim::iso::{self, Books};
 use crate::sim::rest::{Department, FaultRule, Office, OfficeError, Settings};
@@ -257,7 +258,7 @@ fn serving<S>(
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
     runtime.block_on(async {
         let (address, served) = begin.await?;
-        let mut out = std::io::stdout();
+        let mut out = output();
         writeln!(out, "listening on {address}: {bills} bills, {paid} paid here")
             .and_then(|()| out.flush())
             .map_err(CliError::io("writing"))?;
@@ -274,7 +275,7 @@ fn serving<S>(
 
 fn compare(args: &CompareArgs) -> Result<ExitCode, CliError> {
     let differences = crate::sim::acquirer::compare(&args.one, &args.other).map_err(OfficeError::from)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = beside_verdict();
     let told = if args.json {
         writeln!(out, "{}", serde_json::to_string(&differences).unwrap_or_default())
     } else {

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::CliError;
+use super::output::beside_verdict;
 use crate::sim::world::{Found, Plan, Report, Site, minimise, play, simulate};
 
 const AFTER_HELP: &str = "\
@@ -60,7 +61,7 @@ pub(super) struct SimulateArgs {
 
 pub(super) fn run(args: &SimulateArgs) -> Result<ExitCode, CliError> {
     let site = Site::new()?;
-    let mut out = std::io::stdout().lock();
+    let mut out = beside_verdict();
     if args.history {
         let plan = Plan::of(args.first);
         let outcome = play(&site, &plan, None, true);

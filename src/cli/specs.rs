@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::CliError;
+use super::output::beside_verdict;
 use super::tables::table;
 use crate::config::{SpecFile, SpecKind, Specs};
 use crate::iso8583::{CardData, Dialect, Entry};
@@ -85,7 +86,7 @@ fn names(specs: &Specs) -> impl Iterator<Item = (SpecKind, String)> {
 }
 
 fn print(text: &str) -> Result<(), CliError> {
-    let mut out = std::io::stdout().lock();
+    let mut out = beside_verdict();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::io("standard output"))
 }
 

@@ -97,8 +97,13 @@ pub fn index(record: &Record, sequence: u64, mut put: impl FnMut(Write)) {
 ///
 /// [`JournalError`] if the store cannot be read, or says what the legs do not bear out.
 pub fn find(store: &Store, key: &PaymentKey) -> Result<Option<Payment>, JournalError> {
-    let Some((_, sequence)) = latest(store, key)? else { return Ok(None) };
-    let leg = store.leg(sequence)?.ok_or(JournalError::Leg { sequence: Some(sequence) })?;
+    // Pruned between the two it is as if it had been before.
+    let leg = store.shared().in_days(|_| {
+        let Some((_, sequence)) = latest(store, key)? else { return Ok(None) };
+        let leg = store.leg(sequence)?.ok_or(JournalError::Leg { sequence: Some(sequence) })?;
+        Ok(Some((sequence, leg)))
+    })?;
+    let Some((sequence, leg)) = leg else { return Ok(None) };
     let payment = from_leg(sequence, &leg)?.payment.filter(|payment| payment.key == *key);
     payment.map(|payment| Some(*payment)).ok_or(JournalError::Leg { sequence: Some(sequence) })
 }
@@ -108,7 +113,7 @@ pub fn find(store: &Store, key: &PaymentKey) -> Result<Option<Payment>, JournalE
 fn latest(store: &Store, key: &PaymentKey) -> Result<Option<(u8, u64)>, JournalError> {
     let Some(value) = store.get(&payment_key(key))? else {
         // A payment leaves the working store only once its segment is there to be asked.
-        return store.shared().days().find(key.as_bytes());
+        return store.shared().in_days(|days| days.find(key.as_bytes()));
     };
     tag_and_sequence(&value).map(Some)
 }
@@ -133,18 +138,20 @@ pub fn is_somebody_elses(store: &Store, key: &PaymentKey) -> Result<bool, Journa
             return Ok(true);
         }
     }
-    let (prefix, days) = (key.without_link(), store.shared().days());
-    for segment in days.covering(prefix).filter(|segment| segment.is_whole) {
-        let mut found = false;
-        segment.walk_from(prefix, |key, (tag, _)| {
-            found = key.starts_with(prefix) && tag != state_tag(State::ReversedFirst);
-            !found && key.starts_with(prefix)
-        })?;
-        if found {
-            return Ok(true);
+    let prefix = key.without_link();
+    store.shared().in_days(|days| {
+        for segment in days.covering(prefix).filter(|segment| segment.is_whole) {
+            let mut found = false;
+            segment.walk_from(prefix, |key, (tag, _)| {
+                found = key.starts_with(prefix) && tag != state_tag(State::ReversedFirst);
+                !found && key.starts_with(prefix)
+            })?;
+            if found {
+                return Ok(true);
+            }
         }
-    }
-    Ok(false)
+        Ok(false)
+    })
 }
 
 /// Whether a payment that is not known here may be one of a business date that is pruned.

@@ -59,6 +59,21 @@ impl Shared {
         Arc::clone(&self.days.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Asks the sealed segments. One that is pruned or put back meanwhile has another file than the list said that was asked: an
+    /// error is taken for one only if the list is still the same.
+    pub(super) fn in_days<T>(
+        &self,
+        ask: impl Fn(&Days) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        loop {
+            let days = self.days();
+            let said = ask(&days);
+            if said.is_ok() || Arc::ptr_eq(&days, &self.days()) {
+                return said;
+            }
+        }
+    }
+
     /// Replaces the list of sealed segments: from now on what they hold is read from them.
     pub(super) fn change_days(
         &self,
@@ -88,17 +103,15 @@ impl Shared {
     /// The bytes of the block that holds leg `sequence`, with its first leg's, from wherever it lies; none if there is no
     /// block up to it.
     pub(super) fn block_of(&self, sequence: u64) -> Result<Option<(u64, Vec<u8>)>, JournalError> {
-        let sealed = |days: Arc<Days>| days.holding(sequence).map(|segment| segment.block(sequence));
-        if let Some(block) = sealed(self.days()) {
-            return block.map(Some);
+        let sealed = |days: &Days| days.holding(sequence).map(|segment| segment.block(sequence)).transpose();
+        if let Some(block) = self.in_days(sealed)? {
+            return Ok(Some(block));
         }
         let found = self.step(|| self.medium.blocks(0, sequence).next_back())?;
         let found = found.and_then(|(key, bytes)| Some((block_sequence(&key)?, bytes)));
         // It may have been sealed and let go of between the two.
-        match sealed(self.days()) {
-            Some(block) => block.map(Some),
-            None => Ok(found.map(|(first, bytes)| (first, bytes.to_vec()))),
-        }
+        let block = self.in_days(sealed)?;
+        Ok(block.or_else(|| found.map(|(first, bytes)| (first, bytes.to_vec()))))
     }
 
     /// Where the journal ends, as last committed.

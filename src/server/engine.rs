@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ask::{Input, Waiting};
+use super::exit::journal_failed;
 use super::inspect;
 use super::lanes::Incoming;
 use super::release::{Release, Tell};
@@ -53,8 +54,7 @@ struct Sentinel {
 impl Drop for Sentinel {
     fn drop(&mut self) {
         if !self.told {
-            tracing::error!("the engine ended: nothing leaves any more, the process ends");
-            std::process::exit(super::exit::JOURNAL_FAILED);
+            journal_failed(|| tracing::error!("the engine ended: nothing leaves any more, the process ends"));
         }
     }
 }
@@ -229,8 +229,7 @@ impl Engine {
 /// A record that cannot be written down must not be followed by what it allows: nothing of its turn leaves.
 fn written<T>(step: Result<T, JournalError>) -> T {
     step.unwrap_or_else(|error| {
-        tracing::error!(%error, "a leg cannot be journalled: the process ends");
-        std::process::exit(super::exit::JOURNAL_FAILED);
+        journal_failed(|| tracing::error!(%error, "a leg cannot be journalled: the process ends"))
     })
 }
 

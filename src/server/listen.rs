@@ -100,13 +100,14 @@ impl Host {
         let _ = self.shared.lanes.send(&link.name, Input::Connected(link.name), Rank::Fence).await;
         let replaced = seat.replaced.clone();
         let seat = Arc::new(seat);
+        let known = Known { shared: Arc::clone(&self.shared), seat: Arc::clone(&seat), told: false };
         let config = Arc::clone(&seat.config);
         let closed = tokio::select! {
             biased;
             () = replaced.cancelled() => link::Closed::Replaced,
             closed = self.converse(&config, stream, peer, Arc::clone(&seat)) => closed,
         };
-        let _ = self.shared.lanes.send(&link.name, Input::Disconnected(link.name), Rank::Fence).await;
+        known.ends().await;
         counters.connections.fetch_sub(1, Ordering::Relaxed);
         if matches!(closed, link::Closed::Deaf) {
             Counters::count(&counters.deaf);
@@ -156,5 +157,39 @@ impl Host {
             }
         };
         link::serve(stream, link.framing, &link.bounds, intake, outlet, outbound, ends).await
+    }
+}
+
+/// A connection that the switch knows of. However its task ends, the switch is told before the next takes its place.
+struct Known {
+    shared: Arc<Shared>,
+    seat: Arc<Seat>,
+    told: bool,
+}
+
+impl Known {
+    async fn ends(mut self) {
+        self.tell().await;
+    }
+
+    async fn tell(&mut self) {
+        let link = self.seat.config.name;
+        let _ = self.shared.lanes.send(&link, Input::Disconnected(link), Rank::Fence).await;
+        self.told = true;
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        if self.told {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let mut rest = Self { shared: Arc::clone(&self.shared), seat: Arc::clone(&self.seat), told: true };
+        if let Some(counters) = self.shared.counters.link(&self.seat.config.name) {
+            counters.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+        let telling = self.shared.tasks.track_future(async move { rest.tell().await });
+        drop(runtime.spawn(telling));
     }
 }

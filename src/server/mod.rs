@@ -15,6 +15,7 @@ mod days;
 mod disk;
 mod engine;
 mod exceptions;
+pub mod exit;
 mod host_keys;
 mod inspect;
 mod intake;
@@ -355,15 +356,9 @@ fn start_valve(shared: &Arc<Shared>, writer: Writer) -> Result<Valve<release::Re
     }
     let releasing = release::Releasing::new(Arc::clone(shared));
     let fail = move |error: JournalError| {
-        tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends");
-        // What is on disk is known again only when the store is opened anew.
-        std::process::exit(exit::JOURNAL_FAILED);
+        exit::journal_failed(
+            || tracing::error!(%error, "the journal failed: nothing leaves any more, the process ends"),
+        );
     };
     Valve::start(writer, TURNS_WAITING_MAX, move |release| releasing.release(release), fail)
-}
-
-/// Exit codes of the daemon beside 0.
-pub mod exit {
-    /// The journal failed while serving.
-    pub const JOURNAL_FAILED: i32 = 70;
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::exit;
+use super::exit::journal_failed;
 use crate::journal::Store;
 
 /// How often it is looked at, and how long the regular end may take.
@@ -16,8 +16,9 @@ pub(super) fn watch(store: &Store) -> std::io::Result<()> {
         while let Some(has_failed) = failed() {
             std::thread::park_timeout(EVERY);
             if has_failed {
-                tracing::error!("a sync of the store failed: nothing leaves any more, the process ends");
-                std::process::exit(exit::JOURNAL_FAILED);
+                journal_failed(|| {
+                    tracing::error!("a sync of the store failed: nothing leaves any more, the process ends");
+                });
             }
         }
     };

@@ -15,6 +15,7 @@ mod control;
 mod crowd;
 mod damage;
 mod days;
+mod deaf_log;
 mod drain;
 mod fair;
 mod hunt;

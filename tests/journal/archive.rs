@@ -2,8 +2,9 @@
 //! it.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use billswitch::bounds::Sealing;
 use billswitch::journal::{
@@ -190,6 +191,14 @@ fn an_archive_is_never_written_over_another_file() {
     let was = std::fs::read(&file).unwrap();
     assert!(archive(dir.path(), date(DAY + 1), &file, &mut |_, _| ()).is_err());
     assert!(std::fs::read(&file).unwrap() == was);
+    let partial = dir.path().join(format!("{}.bsa.partial", date(DAY)));
+    assert!(!partial.exists(), "what was packed for nothing is gone");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "its owner's alone");
+    // Somebody else's that is in the making stays.
+    std::fs::write(&partial, "half").unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(archive(dir.path(), date(DAY), &file, &mut |_, _| ()).is_err());
+    assert_eq!((std::fs::read(&partial).unwrap().as_slice(), file.exists()), (&b"half"[..], false));
     assert!(matches!(
         archive(dir.path(), date(DAY + 9), &dir.path().join("none"), &mut |_, _| ()),
         Err(ArchiveError::NoSuchDate(_))
@@ -212,4 +221,34 @@ fn a_date_is_archived_once_all_of_it_is_sealed_and_not_before() {
     cut_over(&store, &mut writer, DAY + 1);
     seal(&store, &mut writer, &mut sealer, DAY + 1, 10_000);
     assert_eq!(early(&to).unwrap().legs, 60, "the cutover itself is of the next");
+}
+
+#[test]
+fn whoever_asks_for_a_payment_while_its_date_is_pruned_or_put_back_is_told_of_no_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _writer, _) = three_days(dir.path());
+    let file = archived(dir.path(), DAY);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            let mut asked = 0_u64;
+            while !over.load(Ordering::Relaxed) {
+                let key = records::key(asked % 50 + 1);
+                let found = ledger::find(&store, &key).unwrap();
+                assert!(found.is_none_or(|payment| payment.key == key));
+                ledger::is_somebody_elses(&store, &key).unwrap();
+                asked += 1;
+            }
+            asked
+        });
+        for _ in 0..40 {
+            if asked.is_finished() {
+                break;
+            }
+            store.prune(date(DAY), date(DAY + 2), Some(&file)).unwrap();
+            store.restore(&file).unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+        assert!(asked.join().unwrap() > 0);
+    });
 }

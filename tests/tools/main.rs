@@ -13,6 +13,7 @@ mod compare;
 mod decode;
 mod doctor;
 mod key;
+mod reader;
 mod redact;
 mod sim;
 mod specs;

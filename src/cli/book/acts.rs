@@ -7,6 +7,7 @@ use clap::Args;
 use super::Books;
 use crate::biller::book::{Act, Correction, parse_amount, parse_heads};
 use crate::cli::CliError;
+use crate::cli::output::output;
 use crate::config::Config;
 use crate::control::{BookReply, BookRequest, why};
 use crate::ids::{BillerCode, BusinessDate, Short};
@@ -109,5 +110,5 @@ pub(super) fn run(config: &Config, request: BookRequest) -> Result<(), CliError>
     };
     let done = bill.notes.last().map_or_else(String::new, |note| note.did.to_string());
     let text = format!("{biller} {psid}: {done}; it is {} now", bill.state);
-    writeln!(std::io::stdout(), "{text}").map_err(CliError::io("writing"))
+    writeln!(output(), "{text}").map_err(CliError::io("writing"))
 }

@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write};
 
 use crate::cli::CliError;
+use crate::cli::output::output;
 use crate::config::Config;
 use crate::control::{Client, ControlError, Reply, Request};
 use crate::ids::{BillerCode, BusinessDate};
@@ -17,7 +18,7 @@ pub(super) fn run(
     (heads, json): (bool, bool),
 ) -> Result<(), CliError> {
     let lines = scroll(config, biller, date)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(output());
     let as_json = |out: &mut dyn Write, value: serde_json::Result<String>| {
         value.map_err(std::io::Error::from).and_then(|text| writeln!(out, "{text}"))
     };

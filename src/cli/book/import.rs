@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Books;
 use crate::biller::book::{LineFault, Row, RowReader};
 use crate::cli::CliError;
+use crate::cli::output::beside_verdict;
 use crate::cli::tables::grouped;
 use crate::config::Config;
 use crate::control::{BookReply, BookRequest, ControlError, ImportReply, LIST_MAX};
@@ -204,5 +205,5 @@ fn tell(done: &ImportReply, bad: u64, how: How) -> Result<(), CliError> {
             grouped(bad)
         )
     };
-    writeln!(std::io::stdout(), "{text}").map_err(CliError::io("writing"))
+    writeln!(beside_verdict(), "{text}").map_err(CliError::io("writing"))
 }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::Books;
 use crate::biller::book::{COLUMNS, heads_text};
 use crate::cli::CliError;
+use crate::cli::output::output;
 use crate::cli::tables::{pairs, table};
 use crate::control::{BookReply, BookRequest, ControlError, LIST_MAX};
 use crate::money::MinorUnits;
@@ -41,7 +42,7 @@ pub(super) fn search(books: &mut Books, query: &BillQuery, limit: usize, json: b
         found.push(bill);
         Ok(())
     })?;
-    let mut out = std::io::stdout();
+    let mut out = output();
     let written = if json {
         let text = serde_json::to_string_pretty(&found).map_err(std::io::Error::from);
         text.and_then(|text| writeln!(out, "{text}"))
@@ -76,7 +77,7 @@ pub(super) fn show(books: &mut Books, psid: &str, json: bool, zone: &TimeZone) -
     } else {
         bill_text(&found, zone)
     };
-    writeln!(std::io::stdout(), "{text}").map_err(CliError::io("writing"))
+    writeln!(output(), "{text}").map_err(CliError::io("writing"))
 }
 
 fn bill_text(found: &BillFound, zone: &TimeZone) -> String {
@@ -108,7 +109,7 @@ fn bill_text(found: &BillFound, zone: &TimeZone) -> String {
 
 /// Writes every bill that fits, as CSV like a bill file with two columns more, or as JSON lines.
 pub(super) fn write(books: &mut Books, query: &BillQuery, json: bool) -> Result<(), CliError> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(output());
     if json {
         walk(books, query, usize::MAX, &mut |bill| {
             serde_json::to_writer(&mut out, &bill)?;

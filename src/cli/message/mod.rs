@@ -24,6 +24,7 @@ use clap::Args;
 use thiserror::Error;
 
 use super::CliError;
+use crate::cli::output::output;
 use crate::config::Specs;
 use crate::iso8583::{self, Dialect, Framing, JsonError, Mirror, Mti};
 pub use convert::{ConvertArgs, convert};
@@ -185,6 +186,6 @@ fn print(text: &str) -> Result<(), MessageToolError> {
 
 /// As [`print`], of what need not be text.
 fn print_bytes(bytes: &[u8]) -> Result<(), MessageToolError> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = output();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(MessageToolError::Output)
 }

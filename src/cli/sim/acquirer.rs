@@ -12,6 +12,7 @@ use clap::Args;
 use super::wire::WireArgs;
 use crate::biller::iso8583::Host;
 use crate::cli::CliError;
+use crate::cli::output::beside_verdict;
 use crate::ids::{BillerCode, BusinessDate};
 use crate::profile::Own;
 use crate::sim::acquirer::{Plan, Way};
@@ -129,7 +130,7 @@ pub(super) fn run(args: AcquirerArgs) -> Result<ExitCode, CliError> {
         let report = crate::sim::acquirer::run(link, &args.ledger, plan).await.map_err(OfficeError::from)?;
         stop.send_replace(true);
         let json = serde_json::to_string(&report).unwrap_or_default();
-        writeln!(std::io::stdout(), "{json}").map_err(CliError::io("writing"))?;
+        writeln!(beside_verdict(), "{json}").map_err(CliError::io("writing"))?;
         Ok(if report.repeats_refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
     })
 }

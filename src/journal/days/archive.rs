@@ -3,15 +3,16 @@
 //!
 //! The file is a tar archive under zstd: `manifest.json` first, then the segments.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::files::Handle;
+use super::files::{Handle, sync_entry};
 use super::footer::Footer;
 use super::segment::Segment;
 use super::{Days, Place, name};
@@ -192,13 +193,15 @@ pub fn archive(
     let mut partial = to.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let written = write(&manifest, &segments, &partial, progress).and_then(|()| check(&partial, &manifest));
-    if let Err(error) = written {
-        let _ = std::fs::remove_file(&partial);
-        return Err(error);
-    }
-    std::fs::hard_link(&partial, to).map_err(io("creating", to))?;
-    std::fs::remove_file(&partial).map_err(io("removing", &partial))?;
+    // It is nobody's but its owner's to read. One that is there may be in the making: it is not touched.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial);
+    let file = file.map_err(io("creating", &partial))?;
+    let written = write(&manifest, &segments, file, &partial, progress);
+    let written = written.and_then(|()| check(&partial, &manifest));
+    let named = written.and_then(|()| std::fs::hard_link(&partial, to).map_err(io("creating", to)));
+    let removed = std::fs::remove_file(&partial).map_err(io("removing", &partial));
+    named.and(removed)?;
+    sync_entry(to).map_err(io("syncing the directory of", to))?;
     let day = days.list().into_iter().find(|day| day.date == date);
     day.ok_or(ArchiveError::NoSuchDate(date))
 }
@@ -206,11 +209,11 @@ pub fn archive(
 fn write(
     manifest: &Manifest,
     segments: &[&Segment],
+    file: File,
     to: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), ArchiveError> {
     let failed = || io("writing", to);
-    let file = File::create(to).map_err(io("creating", to))?;
     let packed = zstd::Encoder::new(BufWriter::new(file), ZSTD_LEVEL).map_err(failed())?;
     let mut tar = tar::Builder::new(packed);
     let text = serde_json::to_vec_pretty(manifest).map_err(|error| failed()(error.into()))?;
@@ -339,7 +342,7 @@ fn check(path: &Path, manifest: &Manifest) -> Result<(), ArchiveError> {
     .map(|_| ())
 }
 
-/// Sees that an archive holds all segments of a date as they lie here, byte for byte.
+/// Sees that an archive holds all segments of a date as they lie here, byte for byte, and makes it durable.
 pub(super) fn check_against(
     path: &Path,
     date: BusinessDate,
@@ -354,7 +357,10 @@ pub(super) fn check_against(
             sha256: hex::encode(sum(&segment.open()?)?),
         });
     }
-    check(path, &Manifest { format: FORMAT, date, segments: listed })
+    check(path, &Manifest { format: FORMAT, date, segments: listed })?;
+    // It may be a copy that nobody has brought to the disk yet, and soon it is all there is.
+    File::open(path).and_then(|file| file.sync_all()).map_err(io("syncing", path))?;
+    sync_entry(path).map_err(io("syncing the directory of", path))
 }
 
 /// Puts an archived date into the store in `dir`: one that is pruned there and was the same, byte for byte, or into a

@@ -211,18 +211,26 @@ fn open_file(path: &Path) -> Result<Handle, JournalError> {
     Ok(Handle::File(file, path.to_path_buf()))
 }
 
-/// Makes the directory of a date, for its owner alone, and its entry durable.
+/// Makes the directory of a date, for its owner alone, and its entry durable: also one that is there already, which whoever
+/// made it may not have come to sync.
 fn create_dirs(date: &Path, days: &Path) -> Result<(), JournalError> {
-    if date.is_dir() {
-        return Ok(());
-    }
     DirBuilder::new().recursive(true).mode(0o700).create(date).map_err(JournalError::io("creating", date))?;
     sync_dir(days)?;
     days.parent().map_or(Ok(()), sync_dir)
 }
 
 fn sync_dir(dir: &Path) -> Result<(), JournalError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(JournalError::io("syncing", dir))
+    sync_dir_of(dir).map_err(JournalError::io("syncing", dir))
+}
+
+/// Makes a file's entry in its directory durable.
+pub(super) fn sync_entry(file: &Path) -> std::io::Result<()> {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    sync_dir_of(dir.unwrap_or_else(|| Path::new(".")))
+}
+
+fn sync_dir_of(dir: &Path) -> std::io::Result<()> {
+    File::open(dir).and_then(|dir| dir.sync_all())
 }
 
 fn list_dir(dir: &Path) -> Result<Vec<String>, JournalError> {

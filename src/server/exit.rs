@@ -1,0 +1,24 @@
+//! Exit codes of the daemon beside 0, and the end that must come whatever becomes of its log.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// The journal failed while serving.
+pub const JOURNAL_FAILED: i32 = 70;
+
+/// How long saying why may take: a log that nobody reads takes nothing.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Says why, and ends the process: what is on disk is known again only when the store is opened anew. The end comes also if
+/// saying why panics or hangs.
+pub(super) fn journal_failed(say: impl FnOnce()) -> ! {
+    let end = || std::process::exit(JOURNAL_FAILED);
+    let hurry = move || {
+        std::thread::park_timeout(LAST_WORDS);
+        end();
+    };
+    // Without a thread for it the end waits for the log.
+    let _ = std::thread::Builder::new().name("ending".to_owned()).spawn(hurry);
+    let _ = catch_unwind(AssertUnwindSafe(say));
+    end()
+}
