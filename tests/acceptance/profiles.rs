@@ -82,11 +82,20 @@ struct End {
 }
 
 impl End {
-    async fn ask(&mut self, message: &Value) -> Vec<u8> {
+    fn bytes(&self, message: &Value) -> Vec<u8> {
         let mut bytes = BytesMut::new();
         from_json(&self.dialect, message, &mut bytes).unwrap();
+        bytes.to_vec()
+    }
+
+    async fn ask(&mut self, message: &Value) -> Vec<u8> {
+        let frame = self.bytes(message);
+        self.ask_frame(&frame).await
+    }
+
+    async fn ask_frame(&mut self, frame: &[u8]) -> Vec<u8> {
         let mut framed = BytesMut::new();
-        self.dialect.framing().put(&bytes, &mut framed).unwrap();
+        self.dialect.framing().put(frame, &mut framed).unwrap();
         self.peer.send_bytes(&framed).await;
         self.peer.receive_in(self.dialect.framing()).await
     }
@@ -168,6 +177,43 @@ async fn a_bank_of_its_own_connects_by_a_file_and_is_answered_the_way_it_came() 
         assert_eq!(code(&decoded), "00");
         assert_eq!(decoded.message.header(), hex::decode("6000440033").unwrap());
     }
+}
+
+#[tokio::test]
+async fn n20_packed_digits_that_are_none_and_a_bitmap_that_lies_are_refused_and_nothing_is_paid() {
+    let profile = shipped_profile("iso87").replace("dialect = \"iso87-ascii\"", "dialect = \"bank\"").leak();
+    let site = Site::with(Setup { profile: "bank", bank: Some((BANK, profile)), ..Setup::default() }).await;
+    let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
+    let dialect = Dialect::parse("bank.toml", BANK, &base).unwrap();
+    let mut end = End { dialect, peer: Peer::connect(site.address, ATMNET).await };
+    let dialect = end.dialect.clone();
+    let mut mirror = Mirror::new();
+    let mut network = networks().remove(0);
+    for message in [&mut network.sign_on, &mut network.inquiry, &mut network.payment] {
+        message["header"] = json!("6000330044");
+    }
+    end.ask(&network.sign_on).await;
+    let payment = end.bytes(&network.payment);
+    // Five bytes of TPDU and two of message type stand before the bitmaps; then come processing code and amount.
+    let at = payment.windows(9).position(|at| at == [0x50, 0, 0, 0, 0, 0, 0, 0x10, 0]).unwrap();
+    for (place, bits, why) in [
+        (at + 7, 0xf0, "an amount of A0 in place of 10"),
+        (7 + 7, 0x01, "data element 64, which is not there"),
+        (7 + 8 + 4, 0x02, "no data element 103, which is there"),
+    ] {
+        let mut frame = payment.clone();
+        frame[place] ^= bits;
+        let answer = end.ask_frame(&frame).await;
+        assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), "30", "{why}");
+    }
+    let answer = end.ask(&network.inquiry).await;
+    let decoded = decode(&dialect, &answer, &mut mirror);
+    assert_eq!(
+        (code(&decoded), decoded.message.field(123)),
+        ("00".to_owned(), Some(&b"1000"[..])),
+        "it is still due"
+    );
+    assert_eq!(code(&decode(&dialect, &end.ask_frame(&payment).await, &mut mirror)), "00");
 }
 
 fn shipped_profile(name: &str) -> &'static str {

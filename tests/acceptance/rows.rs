@@ -29,7 +29,10 @@ const FAULTS: &[(&str, &[&str])] = &[
     ),
     (
         "bitmap that lies, non-digit BCD, length beyond the frame, trailing bytes",
-        &["n20_a_field_that_cannot_be_decoded"],
+        &[
+            "n20_a_field_that_cannot_be_decoded",
+            "n20_packed_digits_that_are_none_and_a_bitmap_that_lies_are_refused_and_nothing_is_paid",
+        ],
     ),
     (
         "slow loris",
