@@ -17,6 +17,7 @@ use crate::control::{
     VerifyReply,
 };
 use crate::server::control_socket;
+use crate::switch::{PartialState, Payment};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -292,6 +293,18 @@ fn exceptions_text(found: &[ExceptionReply], zone: &TimeZone) -> String {
     texts.collect::<Vec<_>>().join("\n\n")
 }
 
+/// What of a payment the acquirer has taken back, where that is a part.
+fn part_text(payment: &Payment) -> String {
+    payment.part.as_ref().map_or_else(String::new, |part| {
+        let (from, back) = (part.from, part.given_back());
+        match part.state {
+            PartialState::Wanted => format!(", of which {back} is wanted back"),
+            PartialState::Done => format!(", of {from}: {back} was given back"),
+            PartialState::Kept(_) => format!(", of which {back} was wanted back and not given"),
+        }
+    })
+}
+
 pub(super) fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {
     let payment = &found.payment;
     let posting = payment.posting.as_ref();
@@ -303,7 +316,7 @@ pub(super) fn payment_text(found: &PaymentReply, zone: &TimeZone) -> String {
         ("payment", payment.key.to_string()),
         ("state", payment.state.name().to_owned()),
         ("bill", format!("{} {}", payment.biller, payment.consumer)),
-        ("amount", format!("{} on {}", payment.amount, payment.date)),
+        ("amount", format!("{} on {}{}", payment.amount, payment.date, part_text(payment))),
         ("acquirer", format!("{}, channel {}", payment.link, payment.channel)),
         ("card", found.card.clone()),
         ("receipt", posting.map_or_else(|| "none".to_owned(), |posting| posting.receipt.to_string())),

@@ -9,7 +9,7 @@ use super::check::{COUNT, Check};
 use super::file::{AdapterKind, BillerTable, DeadlinesTable, RestTable};
 use super::{ConfigError, ConfigFault, CredentialSource, HostConfig, RestConfig, SpecError, Specs, Way};
 use crate::bounds::{GuardBounds, HttpBounds};
-use crate::switch::InDoubt;
+use crate::switch::{Exactness, InDoubt};
 
 /// Bounds of the breaker's first pause.
 const PAUSE: (std::ops::RangeInclusive<u32>, &str) = (10..=60_000, "10 to 60,000 ms, which is a minute");
@@ -39,6 +39,30 @@ impl Check<'_> {
                     (_, Some(in_doubt)) if *in_doubt.get_ref() == InDoubt::Reverse => at(in_doubt.span()),
                     (Some(_) | None, Some(_) | None) => Ok((false, InDoubt::Confirm)),
                 }
+            }
+        }
+    }
+
+    /// Whether a part of a posting can be undone: where a whole one can, and where less than what is due is taken.
+    pub(super) fn parts(
+        &self,
+        biller: &BillerTable,
+        reversible: bool,
+        exactness: Option<Exactness>,
+    ) -> Result<bool, ConfigError> {
+        let Some(wanted) = biller.partly_reversible.as_ref().filter(|wanted| *wanted.get_ref()) else {
+            return Ok(false);
+        };
+        let fault = |why: &str| Err(self.fail(&wanted.span(), ConfigFault::Host(why.to_owned())));
+        let takes_less = matches!(exactness, Some(Exactness::ExactDown | Exactness::Range | Exactness::Any));
+        match (biller.adapter, reversible && takes_less) {
+            (AdapterKind::Iso8583, true) => Ok(true),
+            (AdapterKind::Iso8583, false) => fault(
+                "`partly_reversible` is for departments that are `reversible` and whose rules take less than what is due: \
+                 exactness is exact-down, range or any",
+            ),
+            (AdapterKind::Book | AdapterKind::Rest, _) => {
+                fault("`partly_reversible` is for departments behind an ISO 8583 host")
             }
         }
     }

@@ -318,6 +318,7 @@ impl Check<'_> {
         };
         let rules = biller.rules.as_ref().map(|table| self.rules(table, embedded, zone)).transpose()?;
         let rules = rules.unwrap_or_default();
+        let exactness = rules.exactness;
         let (reversible, in_doubt) = self.policy(biller)?;
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
@@ -333,6 +334,7 @@ impl Check<'_> {
             rules: Arc::new(rules),
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
             reversible,
+            takes_parts_back: self.parts(biller, reversible, exactness)?,
             in_doubt,
             retry_ms: self.bounded(&biller.retry_ms, "retry_ms", pause)?,
             attempts_max: self.bounded(&biller.attempts_max, "attempts_max", attempts)?,

@@ -177,6 +177,7 @@ pub(super) struct BillerTable {
     #[serde(default = "reply_timeout_ms")]
     pub(super) reply_timeout_ms: Spanned<u32>,
     pub(super) reversible: Option<Spanned<bool>>,
+    pub(super) partly_reversible: Option<Spanned<bool>>,
     pub(super) in_doubt: Option<Spanned<InDoubt>>,
     #[serde(default = "retry_ms")]
     pub(super) retry_ms: Spanned<u32>,

@@ -149,6 +149,12 @@ impl Check<'_> {
                        than `switch_ms`";
             return Err(self.fail(&biller.code.span(), ConfigFault::Host(why.to_owned())));
         }
+        if let Some(parts) = biller.partly_reversible.as_ref().filter(|parts| *parts.get_ref())
+            && !known.profile.gives_parts_back()
+        {
+            let why = format!("profile `{}` has no [outward.reduction]", known.profile.name());
+            return Err(self.fail(&parts.span(), ConfigFault::Host(why)));
+        }
         let product = product.clone().unwrap_or_else(|| code.to_string());
         let inquiry = Order::LookUp(BillRef { biller: *code, consumer: "1".into() });
         self.sayable(known, &product, Say::Order(&inquiry))

@@ -28,6 +28,7 @@ const BILLER_KEYS: &[&str] = &[
     "currency",
     "surcharge_head",
     "reversible",
+    "partly_reversible",
     "in_doubt",
     "retry_ms",
     "attempts_max",

@@ -134,6 +134,47 @@ fn a_host_with_keys_has_a_mac_for_all_that_is_about_bills_and_payments() {
     assert_eq!(config.hosts[0].mac.as_ref().unwrap().key_file, Path::new("gas.keys"));
 }
 
+#[test]
+fn parts_are_given_back_where_the_host_and_the_rules_have_them() {
+    let rules = "rules = { exactness = \"exact-down\" }";
+    let with = |profile: &str, lines: &str| {
+        let host = HOST.replace("profile = \"ebipp\"", &format!("profile = \"{profile}\""));
+        let host =
+            host.replace("reply_timeout_ms", &format!("partly_reversible = true\n{lines}\nreply_timeout_ms"));
+        parse(&format!("{BUILT_IN}{host}"))
+    };
+    assert!(with("onelink", rules).unwrap().billers.last().unwrap().terms.takes_parts_back);
+    let refused = [
+        ("ebipp", rules.to_owned(), "`ebipp` has no [outward.reduction]"),
+        ("onelink", String::new(), "exactness is exact-down, range or any"),
+        ("onelink", format!("reversible = false\n{rules}"), "that are `reversible`"),
+    ];
+    for (profile, lines, want) in refused {
+        let error = with(profile, &lines).unwrap_err().to_string();
+        assert!(error.contains(want), "{want}: {error}");
+    }
+    let book = BUILT_IN.replacen("adapter = \"book\"", "adapter = \"book\"\npartly_reversible = true", 1);
+    assert!(parse(&book).unwrap_err().to_string().contains("behind an ISO 8583 host"));
+    assert!(!parse(BUILT_IN).unwrap().billers[0].terms.takes_parts_back);
+}
+
+#[test]
+fn a_link_is_sent_totals_where_its_profile_has_them() {
+    let with = |profile: &str, lines: &str| {
+        let lines = format!("profile = \"{profile}\"\n{lines}");
+        parse(&BUILT_IN.replacen("profile = \"onelink\"", &lines, 1))
+    };
+    let config = with("iso87", "totals = \"send\"\ntotals_wait_ms = 5").unwrap();
+    let totals = config.links[0].terms.totals.unwrap();
+    assert_eq!((totals.wait_ms, totals.retry_ms, config.links[1].terms.totals), (5, 10_000, None));
+    assert!(with("pln", "totals = \"answer\"").unwrap().links[0].terms.totals.is_none());
+    let error = with("pln", "totals = \"send\"").unwrap_err().to_string();
+    assert!(error.contains("profile `pln` has no [ours.totals]"), "{error}");
+    assert!(
+        with("iso87", "totals_retry_ms = 0").unwrap_err().to_string().contains("totals_retry_ms is 1 to")
+    );
+}
+
 /// More than a TLV element of two digits can hold.
 const LONG: &str =
     "PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP";

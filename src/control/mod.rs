@@ -70,14 +70,16 @@ pub enum Request {
     Resolve {
         /// Its leg, as `exceptions` shows it
         leg: u64,
-        /// stands: it is posted, and stays. undone: nothing is posted. again: ask the department once more
+        /// stands: it is posted, and stays. undone: nothing is posted, or the part that is wanted back is given back. again: ask the
+        /// department once more
         #[arg(long = "as", value_enum)]
         resolution: Resolution,
         /// How you know, for the journal: `seen in the department's list, A. Khan`
         #[arg(long, value_parser = why)]
         why: String,
     },
-    /// What was paid and given back over each link, ours beside what the acquirer has last said (0500, 0520)
+    /// What was paid and given back over each link, ours beside what the acquirer has last said (0500, 0520), and beside what it was
+    /// sent and has answered where it is sent ours
     Totals {
         /// Of this business date, such as 2026-11-20; of the current one and the one before, if left out
         #[arg(long)]

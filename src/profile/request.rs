@@ -4,7 +4,9 @@ use super::{Class, Kind, NetworkCode, Place, Profile};
 use crate::ids::{BillerCode, KeyParts, LinkName, PaymentKey, Rrn, Short, Stan};
 use crate::iso8583::{CardNumbers, Decoded, Message, Mti};
 use crate::money::MinorUnits;
-use crate::switch::{BillRef, Digest, KeyChange, PaymentRequest, Prior, Reason, Request, ReversalRequest};
+use crate::switch::{
+    BillRef, Digest, KeyChange, PaymentRequest, Prior, Reason, Replacement, Request, ReversalRequest,
+};
 
 /// A message that can be answered, and what it asks for.
 #[derive(Debug)]
@@ -168,16 +170,30 @@ impl Profile {
             stan: self.paths.original_stan.get(message).unwrap_or_default(),
             ..self.key_parts(message, &link)
         };
-        let replacement = self.paths.replacement_amounts.get(message).unwrap_or_default();
         Ok(Request::Reversal(Box::new(ReversalRequest {
             original: key(&parts)?,
             amount: self.amount(message)?,
-            // Signs stand before amounts of zero, too.
-            partial: replacement.iter().any(|byte| matches!(byte, b'1'..=b'9')),
+            replacement: self.replacement(message),
             settled_on: self.text(message, &self.paths.settlement_date),
             advice: message.mti().is_advice(),
             prior: Prior::Unknown,
         })))
+    }
+
+    /// DE 95 as ISO 8583:1987 has it: what is left of the transaction's amount in twelve digits, the same as it is settled in
+    /// twelve, and two fees behind their signs. Nothing but zeros asks for nothing.
+    fn replacement(&self, message: &Message<'_, '_>) -> Replacement {
+        let said = self.paths.replacement_amounts.get(message).unwrap_or_default();
+        let counts = |part: &[u8]| part.iter().any(|byte| matches!(byte, b'1'..=b'9'));
+        if !counts(said) {
+            return Replacement::None;
+        }
+        let (left, rest) = said.split_at_checked(12).unwrap_or((said, &[]));
+        let (settled, fees) = rest.split_at_checked(12).unwrap_or((rest, &[]));
+        if counts(fees) || (counts(settled) && settled != left) {
+            return Replacement::Unreadable;
+        }
+        MinorUnits::from_digits(left).map_or(Replacement::Unreadable, Replacement::Amount)
     }
 
     fn key_parts<'a>(&self, message: &Message<'_, 'a>, link: &'a LinkName) -> KeyParts<'a> {

@@ -13,14 +13,20 @@ pub(super) fn exception(leg: u64, record: Record) -> Option<ExceptionReply> {
     } else {
         "it may have been posted"
     };
-    let wanted = if payment.reversal.is_some_and(|reversal| reversal.answer.is_some()) {
+    let wanted = if payment.wanted_part().is_some() {
+        ", and the acquirer wants back"
+    } else if payment.reversal.is_some_and(|reversal| reversal.answer.is_some()) {
         ", and the acquirer wants it back"
     } else {
         ""
     };
     let tried = tried(&record.what, &payment);
+    let part = payment.wanted_part().map_or_else(String::new, |part| {
+        let (from, left) = (part.from, part.left);
+        format!(" a part of it (of {from} is to be left {left}; `undone` says that it is so, `stands` that all of it is)")
+    });
     let next = format!(
-        "{tried}{known}{wanted}: ask the department, then `ctl resolve {leg} --as stands|undone|again`"
+        "{tried}{known}{wanted}{part}: ask the department, then `ctl resolve {leg} --as stands|undone|again`"
     );
     Some(ExceptionReply { leg, at: record.at, why: record.what.to_string(), next, payment })
 }

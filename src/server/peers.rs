@@ -22,8 +22,8 @@ use crate::profile::{Asking, Ours, told_of};
 use crate::switch::{Closing, SendTotals};
 use crate::vault::with_seal;
 
-/// Requests of ours that wait for their answers on one link.
-const ASKED_MAX: usize = 32;
+/// Requests of ours that wait for their answers on one link: a hundred of them may be totals of dates that it has missed.
+const ASKED_MAX: usize = 132;
 /// Requests of ours that wait to be written on one connection.
 pub(super) const OWN_MAX: usize = 4;
 /// Trace numbers are six digits, and 0 is none.

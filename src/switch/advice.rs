@@ -83,7 +83,11 @@ impl Switch {
         let mut open = Open::new(payment);
         let what = What::Resolved(resolution, why);
         match resolution {
+            Resolution::Undone if open.payment.wanted_part().is_some() => {
+                return self.part_given_back(now, open, what, out);
+            }
             Resolution::Stands => {
+                open.payment.keep_part();
                 open.payment.state = State::Posted;
                 // What the department's own list says is not known here: it counts, by the heads it was sent with.
                 let heads = open.payment.heads.clone();

@@ -144,7 +144,10 @@ impl Payment {
         let given_back = self.reversal.and_then(|reversal| reversal.totals_date);
         match self.counted {
             CountedAs::Nothing => undecided && self.totals_date == date,
-            CountedAs::Debit => self.state != State::Reversed && given_back == Some(date),
+            CountedAs::Debit => {
+                let counted = self.wanted_part().is_some_and(|part| part.counted);
+                self.state != State::Reversed && given_back == Some(date) && !counted
+            }
             CountedAs::Undone => false,
         }
     }
@@ -174,6 +177,12 @@ impl Switch {
             let owed = OwedTotals { from: now.ticks, next: now.ticks, timer: None, closing };
             self.closings.insert((link, owed.closing.date), owed);
         }
+    }
+
+    /// Dates and links whose totals are still owed.
+    #[must_use]
+    pub fn totals_owed(&self) -> usize {
+        self.closings.len()
     }
 
     fn dates_owed(&self, link: &LinkName) -> impl Iterator<Item = BusinessDate> {

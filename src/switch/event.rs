@@ -122,7 +122,7 @@ pub enum Operation {
 pub enum Resolution {
     /// It is posted at the biller, and stays.
     Stands,
-    /// Nothing is posted at the biller, or not any more.
+    /// Nothing is posted at the biller, or not any more; or, where a part is wanted back, that part.
     Undone,
     /// The biller is asked again, as at first.
     Again,
@@ -254,14 +254,25 @@ pub struct ReversalRequest {
     pub original: PaymentKey,
     /// DE 4: what was debited, and is to be given back.
     pub amount: MinorUnits,
-    /// DE 95 asks that only a part be undone.
-    pub partial: bool,
+    /// DE 95: whether only a part of it is.
+    pub replacement: Replacement,
     /// DE 15, if told: the month and day that the reversal itself is settled on.
     pub settled_on: Option<Short<4>>,
     /// It is told and not asked (0420 rather than 0400): answered once it is stored, without waiting for the biller.
     pub advice: bool,
     /// What the store knows under the original's key.
     pub prior: Prior,
+}
+
+/// What a reversal says is left of the payment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Replacement {
+    /// Nothing: all of it is undone.
+    None,
+    /// This amount; the rest is given back.
+    Amount(MinorUnits),
+    /// Something that is no amount.
+    Unreadable,
 }
 
 /// What the store knows under a key, looked up by whoever calls `step`.

@@ -12,6 +12,7 @@ mod confirm;
 mod event;
 mod forward;
 mod inquiry;
+mod part;
 mod pay;
 mod payment;
 mod pending;
@@ -33,9 +34,10 @@ pub use bill::{Bill, BillRef, BillStatus, HeadAmount, Reference};
 pub use closing::{Closing, ClosingEnd, SendTotals, SentTotals, TotalsAnswer, TotalsTerms};
 pub use event::{
     Action, Ask, AskId, Event, KeyChange, LegId, NewKeys, Operation, Order, Outcome, Output, PaymentRequest,
-    Prior, Request, Resolution, ReversalRequest, Stray,
+    Prior, Replacement, Request, Resolution, ReversalRequest, Stray,
 };
 pub use forward::Owing;
+pub use part::{Partial, PartialState};
 pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State};
 pub use reason::Reason;
 pub use record::{Evidence, Ordered, Record, Replied, What};

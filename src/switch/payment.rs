@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, BillRef, CountedAs, HeadAmount, Reason, Reference, Totals};
+use super::{Bill, BillRef, CountedAs, HeadAmount, Partial, Reason, Reference, Totals};
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Short};
 use crate::money::MinorUnits;
@@ -75,7 +75,7 @@ pub struct Payment {
     pub consumer: Box<str>,
     /// Channel code, DE 18 or the like; empty if not told.
     pub channel: Short<4>,
-    /// What the acquirer debited.
+    /// What the acquirer debited; once a part of it was given back, what is left of that.
     pub amount: MinorUnits,
     /// The business date it was taken in on; it keeps it across a cutover.
     pub date: BusinessDate,
@@ -107,6 +107,8 @@ pub struct Payment {
     /// What the department wants to be told again with the payment; none as long as its bill has not been looked up and it
     /// has not been ordered to post: what was once sent is never looked up again, lest its repeat be another order.
     pub reference: Option<Reference>,
+    /// What the acquirer has taken back of it, or wants back, where that is a part.
+    pub part: Option<Partial>,
     /// How long the biller has been owed an order about it, while it is; kept with those that were handed to people.
     pub owed: Option<Owed>,
 }
@@ -147,6 +149,7 @@ impl Payment {
             taken_in: UnixMillis(0),
             trace: 0,
             reference: None,
+            part: None,
             owed: None,
         }
     }

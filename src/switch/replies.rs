@@ -76,7 +76,7 @@ impl Switch {
             return;
         };
         if let Outcome::Posted(posting) = outcome {
-            open.payment.posting = Some(posting.clone());
+            open.payment.posting = Some(open.payment.as_it_stands(posting));
         }
         let (due, what) = (open.due, What::RepliedLate(told(outcome), open.payment.biller));
         if !reopened && approved && open.payment.state == State::Confirming {

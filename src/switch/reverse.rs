@@ -1,10 +1,11 @@
 //! Reversals: asked for by the acquirer, or owed because a payment is in doubt.
 
 use super::forward::Place;
+use super::part::PartAnswer;
 use super::pending::{LegOf, Open};
 use super::{
     Action, Alarm, Answer, Asker, BillRef, BillerTerms, Order, Ordered, Output, Payment, Prior, Reason,
-    Reversal, ReversalRequest, State, Switch, What,
+    Replacement, Reversal, ReversalRequest, State, Switch, What,
 };
 use crate::clock::Now;
 use crate::ids::BillerCode;
@@ -61,7 +62,18 @@ impl Switch {
         request: &ReversalRequest,
         out: &mut Output,
     ) {
-        if let Some(reason) = amount_fault(&open.payment, request.amount.minor(), request.partial) {
+        if let Some(answer) = open.payment.answer_of_part(request) {
+            let reason = match answer {
+                // The biller is being told: whoever repeats the request hears of it, as of any reversal.
+                PartAnswer::Pending => None,
+                PartAnswer::Told(reason) => Some(reason),
+            };
+            if let Some(reason) = reason {
+                self.tell(now, &from, Answer::plain(reason), out);
+                self.open.insert(open.payment.key.clone(), open);
+                return;
+            }
+        } else if let Some(reason) = amount_fault(&open.payment, request) {
             self.tell(now, &from, Answer::plain(reason), out);
             self.open.insert(open.payment.key.clone(), open);
             return;
@@ -98,14 +110,26 @@ impl Switch {
         &mut self,
         now: Now,
         from: Asker,
-        mut payment: Payment,
+        payment: Payment,
         request: &ReversalRequest,
         out: &mut Output,
     ) {
+        match payment.answer_of_part(request) {
+            Some(PartAnswer::Told(reason)) => return self.tell(now, &from, Answer::plain(reason), out),
+            Some(PartAnswer::Pending) => {
+                // With people, or theirs to say.
+                let told = payment.reversal.and_then(|reversal| reversal.answer);
+                return self.tell(now, &from, Answer::plain(told.unwrap_or(Reason::InDoubt)), out);
+            }
+            None => {}
+        }
+        if let Replacement::Amount(left) = request.replacement {
+            return self.reverse_part(now, from, payment, left, request, out);
+        }
         if let Some(answered) = payment.reversal.and_then(|reversal| reversal.answer) {
             return self.tell(now, &from, Answer::plain(answered), out);
         }
-        let fault = amount_fault(&payment, request.amount.minor(), request.partial);
+        let fault = amount_fault(&payment, request);
         let plain = match payment.state {
             State::Declined | State::Reversed => Some(fault.unwrap_or(Reason::Approved)),
             State::ReversedFirst => Some(Reason::OriginalUnknown),
@@ -119,6 +143,18 @@ impl Switch {
         if let Some(reason) = plain {
             return self.tell(now, &from, Answer::plain(reason), out);
         }
+        self.undo_asked(now, from, payment, request, out);
+    }
+
+    /// Has the biller undo what an acquirer wants back, which is told at once if it has advised, or else once that is done.
+    pub(super) fn undo_asked(
+        &mut self,
+        now: Now,
+        from: Asker,
+        mut payment: Payment,
+        request: &ReversalRequest,
+        out: &mut Output,
+    ) {
         let embedded = self.billers.get(&payment.biller).is_some_and(|terms| terms.embedded);
         let totals_date = Some(self.totals_date(request.settled_on));
         let mut reversal = Reversal { totals_date, ..Reversal::default() };
@@ -146,7 +182,9 @@ impl Switch {
         open.payment.state = State::Reversing;
         open.payment.reversal.get_or_insert_with(Reversal::default);
         let reversible = self.billers.get(&open.payment.biller).is_some_and(|terms| terms.reversible);
-        if !reversible {
+        // A department is told once of each payment what to give back: a second time it could not tell from a repeat.
+        let told = open.payment.part.is_some() && open.payment.wanted_part().is_none();
+        if !reversible || told {
             return self.give_up(now, open, Reason::NotReversible, out);
         }
         self.owe(now, open, what, out);
@@ -162,13 +200,20 @@ impl Switch {
             out.records.push(open.record(now, ordered, due));
         }
         let of = LegOf::Reverse(open.payment.key.clone());
-        let order = Order::Reverse { payment: Box::new(open.payment.clone()), again: before.attempts > 0 };
+        let mut payment = open.payment.clone();
+        if let Some(heads) = payment.wanted_part().map(|part| part.heads.clone()) {
+            payment.heads = heads;
+        }
+        let order = Order::Reverse { payment: Box::new(payment), again: before.attempts > 0 };
         self.order(now, &mut open, of, order, out);
         self.open.insert(open.payment.key.clone(), open);
     }
 
     /// The biller has undone it, or never had it.
     pub(super) fn reversed(&mut self, now: Now, mut open: Open, out: &mut Output) {
+        if open.payment.wanted_part().is_some() {
+            return self.part_given_back(now, open, What::Answered { reason: Reason::Approved }, out);
+        }
         open.payment.state = State::Reversed;
         open.answer_reversal(Reason::Approved, out);
         out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
@@ -176,8 +221,10 @@ impl Switch {
     }
 }
 
-/// What is wrong with the amount of a reversal, if anything: only the whole payment can be undone.
-fn amount_fault(payment: &Payment, amount: u64, partial: bool) -> Option<Reason> {
-    let whole = amount == payment.amount.minor() && !partial;
+/// What is wrong with the amount of a reversal of a whole payment, if anything: it is what was debited, or what is left of it.
+fn amount_fault(payment: &Payment, request: &ReversalRequest) -> Option<Reason> {
+    let debited = payment.part.as_ref().map_or(payment.amount, |part| part.from);
+    let whole = [payment.amount, debited].contains(&request.amount);
+    let whole = whole && request.replacement == Replacement::None;
     (!whole).then_some(Reason::AmountNotAccepted)
 }

@@ -15,9 +15,10 @@ pub use hours::{Hours, Span, Window};
 pub(super) use inquired::Inquired;
 pub use psid::{CheckDigit, Pattern, PsidRule};
 
-use super::{BillRef, HeadAmount, PaymentRequest, Reason, Switch};
+use super::{BillRef, HeadAmount, Payment, PaymentRequest, Reason, Switch};
 use crate::clock::{Now, UnixMillis};
 use crate::ids::{BillerCode, LinkName, Short};
+use crate::money::MinorUnits;
 
 /// What a department asks of payments of its bills. Without any of it, it takes what it is sent.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -120,9 +121,33 @@ impl Rules {
     /// What is wrong with a payment before its bill is looked at, if anything.
     pub(super) fn refuse_payment(&self, now: Now, request: &PaymentRequest) -> Result<(), Reason> {
         self.refuse(now, &request.bill)?;
-        let of_channel = self.channels.iter().filter(|(channel, _)| *channel == request.channel);
+        self.hold(request.amount, request.channel).then_some(()).ok_or(Reason::OutsideLimits)
+    }
+
+    /// Whether an amount is within the limits of all payments, and of those of a channel.
+    fn hold(&self, amount: MinorUnits, channel: Short<4>) -> bool {
+        let of_channel = self.channels.iter().filter(|(of, _)| *of == channel);
         let mut limits = of_channel.map(|(_, limits)| limits).chain([&self.limits]);
-        limits.all(|limits| limits.hold(request.amount)).then_some(()).ok_or(Reason::OutsideLimits)
+        limits.all(|limits| limits.hold(amount))
+    }
+
+    /// Whether a payment that has been made may be left with a smaller amount: where less than what is due is taken.
+    pub(super) fn leave(&self, left: MinorUnits, channel: Short<4>) -> bool {
+        let takes_less = match self.exactness {
+            Some(Exactness::ExactDown | Exactness::Range | Exactness::Any) => true,
+            Some(Exactness::Exact | Exactness::ExactUp) | None => false,
+        };
+        takes_less && left > MinorUnits::ZERO && self.hold(left, channel)
+    }
+
+    /// How what is left of a payment splits over heads of account: by rule, or not at all. Where the bill gave the split, only
+    /// the department knows.
+    pub(super) fn split_left(&self, payment: &Payment, left: MinorUnits) -> Result<Vec<HeadAmount>, Reason> {
+        let posted = payment.posting.as_ref().map_or(&[][..], |posting| &posting.heads);
+        if self.heads.is_empty() && !(payment.heads.is_empty() && posted.is_empty()) {
+            return Err(Reason::AmountNotAccepted);
+        }
+        heads::split(&self.heads, left)
     }
 }
 
@@ -164,7 +189,7 @@ impl Switch {
     pub(super) fn heads_by_rule(
         &self,
         biller: &BillerCode,
-        amount: crate::money::MinorUnits,
+        amount: MinorUnits,
     ) -> Result<Vec<HeadAmount>, Reason> {
         self.billers.get(biller).map_or(Ok(Vec::new()), |terms| heads::split(&terms.rules.heads, amount))
     }

@@ -27,6 +27,8 @@ pub struct BillerTerms {
     pub reply_timeout_ms: u64,
     /// Whether a posted payment can be undone.
     pub reversible: bool,
+    /// Whether a part of a posted payment can be undone.
+    pub takes_parts_back: bool,
     /// What is done about a payment whose order to post was not answered.
     pub in_doubt: InDoubt,
     /// Pause before an order is given a second time; it doubles with each further one, up to five minutes, and is up to a

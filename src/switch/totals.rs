@@ -185,6 +185,9 @@ impl Payment {
             let undone = self.state == super::State::Reversed || reversal.answer == Some(Reason::Approved);
             reversal.totals_date.filter(|_| undone)
         });
+        if self.wanted_part().is_some() {
+            return given_back.and_then(|date| self.count_part(date));
+        }
         let (counted, date) = match (self.counted, given_back) {
             (CountedAs::Nothing, _) if approved => (CountedAs::Debit, self.totals_date),
             (CountedAs::Debit, Some(date)) => (CountedAs::Undone, date),

@@ -55,7 +55,7 @@ pub struct Stand {
     address: SocketAddr,
     network: Network,
     dir: tempfile::TempDir,
-    setup: Setup,
+    pub setup: Setup,
 }
 
 async fn serve(network: Network, dir: &Path, listen: &str, faults: &[&str]) -> Host {
@@ -92,12 +92,12 @@ impl Stand {
     }
 
     /// The host ends, with its connections.
-    fn dies(&mut self) {
+    pub fn dies(&mut self) {
         self.host = None;
     }
 
     /// It is there again, with the ledger it had.
-    async fn returns(&mut self, faults: &[&str]) {
+    pub async fn returns(&mut self, faults: &[&str]) {
         self.host = Some(serve(self.network, self.dir.path(), &self.address.to_string(), faults).await);
     }
 
@@ -114,7 +114,7 @@ impl Stand {
     }
 
     /// Postings, and how many of them were given back.
-    fn ledger(&self) -> (Vec<Entry>, usize) {
+    pub fn ledger(&self) -> (Vec<Entry>, usize) {
         let entries = read_ledger(&self.dir.path().join("ledger.jsonl")).unwrap();
         let (undone, posted): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.undone);
         (posted, undone.len())

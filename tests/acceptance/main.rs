@@ -24,6 +24,7 @@ mod links;
 mod load;
 mod macs;
 mod network;
+mod parts;
 mod peer;
 mod profiles;
 mod reversals;

@@ -27,4 +27,5 @@ mod soak;
 mod support;
 mod ten_thousand;
 mod three_ledgers;
+mod totals;
 mod wired;

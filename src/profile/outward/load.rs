@@ -43,6 +43,7 @@ pub(in super::super) fn outward(
         receipt: loader.paths(table.posted.receipt.as_ref())?,
         authorisation: loader.paths(table.posted.authorisation.as_ref())?,
         reversal: saying(&table.reversal, &table.tells)?,
+        reduction: table.reduction.as_ref().map(|said| saying(said, &table.tells)).transpose()?,
         network: saying(&table.network, &none)?,
         sign_on: first(&codes.sign_on),
         sign_off: first(&codes.sign_off),
@@ -50,7 +51,8 @@ pub(in super::super) fn outward(
         own: Vec::new(),
     };
     let mut own = BTreeSet::new();
-    for saying in [&outward.inquiry, &outward.payment, &outward.reversal, &outward.network] {
+    let all = [&outward.inquiry, &outward.payment, &outward.reversal, &outward.network];
+    for saying in all.into_iter().chain(&outward.reduction) {
         let sources = saying.steps.iter().flat_map(|piece| match piece {
             Piece::Whole(_, source) => vec![source],
             Piece::Inside(_, inside) => inside.iter().map(|(_, source)| source).collect(),

@@ -36,6 +36,8 @@ pub(super) struct Outward {
     receipt: Vec<FieldPath>,
     authorisation: Vec<FieldPath>,
     reversal: Saying,
+    /// A reversal of a part; none if the network has none.
+    reduction: Option<Saying>,
     network: Saying,
     sign_on: Vec<u8>,
     sign_off: Vec<u8>,
@@ -196,7 +198,10 @@ pub enum Asked {
         again: bool,
     },
     /// A payment was to be undone.
-    Reverse,
+    Reverse {
+        /// A part of it only.
+        part: bool,
+    },
 }
 
 impl Asked {
@@ -205,7 +210,7 @@ impl Asked {
     pub fn of(order: &Order) -> Self {
         match order {
             Order::LookUp(_) => Self::LookUp,
-            Order::Reverse { .. } => Self::Reverse,
+            Order::Reverse { payment, .. } => Self::Reverse { part: payment.wanted_part().is_some() },
             Order::Post { payment, again } => Self::Post {
                 amount: payment.amount,
                 heads: payment.heads.clone(),
@@ -232,6 +237,12 @@ impl Identity {
 }
 
 impl Profile {
+    /// Whether a part of a payment can be given back by it.
+    #[must_use]
+    pub fn gives_parts_back(&self) -> bool {
+        self.outward.as_ref().is_some_and(|outward| outward.reduction.is_some())
+    }
+
     /// Whether it has an outward side: whether departments can be reached by it.
     #[must_use]
     pub const fn is_outward(&self) -> bool {

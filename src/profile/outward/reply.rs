@@ -20,7 +20,11 @@ impl Profile {
         let saying = match asked {
             Asked::LookUp => &outward.inquiry,
             Asked::Post { .. } => &outward.payment,
-            Asked::Reverse => &outward.reversal,
+            Asked::Reverse { part: false } => &outward.reversal,
+            Asked::Reverse { part: true } => match &outward.reduction {
+                Some(reduction) => reduction,
+                None => return Outcome::Unknown,
+            },
         };
         if decoded.fault.is_some() {
             return Outcome::Unknown;
@@ -33,17 +37,19 @@ impl Profile {
             (Verdict::Done, Asked::Post { .. }) | (Verdict::DoneIfAgain, Asked::Post { again: true, .. }) => {
                 self.posting(outward, asked, answer, at).map_or(Outcome::Unknown, Outcome::Posted)
             }
-            (Verdict::Done, Asked::Reverse) => Outcome::Reversed,
+            (Verdict::Done, Asked::Reverse { .. }) => Outcome::Reversed,
             (Verdict::Refused(reason), Asked::LookUp | Asked::Post { again: false, .. }) => {
                 Outcome::Declined(reason)
             }
             // That the host cannot do it now says nothing of what it did before.
-            (Verdict::Refused(reason), Asked::Post { again: true, .. } | Asked::Reverse)
+            (Verdict::Refused(reason), Asked::Post { again: true, .. } | Asked::Reverse { .. })
                 if passes(reason) =>
             {
                 Outcome::Unknown
             }
-            (Verdict::Refused(reason), Asked::Post { .. } | Asked::Reverse) => Outcome::Declined(reason),
+            (Verdict::Refused(reason), Asked::Post { .. } | Asked::Reverse { .. }) => {
+                Outcome::Declined(reason)
+            }
             (Verdict::DoneIfAgain, Asked::Post { again: false, .. }) => Outcome::Duplicate,
             (Verdict::DoneIfAgain | Verdict::Unknown, _) => Outcome::Unknown,
         }

@@ -24,6 +24,7 @@ pub(in super::super) struct OutwardTable {
     pub(super) payment: Spanned<SayingTable>,
     pub(super) posted: PostedTable,
     pub(super) reversal: Spanned<SayingTable>,
+    pub(super) reduction: Option<Spanned<SayingTable>>,
     pub(super) network: Spanned<SayingTable>,
 }
 

@@ -1,5 +1,7 @@
 //! What is said in the words of every shipped profile, read by its own other side; and answers as hosts give them.
 
+mod part;
+
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -197,7 +199,7 @@ fn what_is_said_in_the_words_of_a_profile_is_what_its_other_side_hears() {
         let Request::Reversal(undone) = ear.hears(&first) else { panic!("{name}: a reversal") };
         assert_eq!((undone.original, undone.amount), (heard.key, payment.amount), "{name}");
         assert!(matches!(
-            ear.answered(&first, &Answer::plain(Reason::Approved), &Asked::Reverse),
+            ear.answered(&first, &Answer::plain(Reason::Approved), &Asked::Reverse { part: false }),
             Outcome::Reversed
         ));
         payment.reversal = Some(Reversal { attempts: 2, ..Reversal::default() });
@@ -245,16 +247,16 @@ fn a_code_means_what_it_means_to_its_kind_of_message_and_else_nothing() {
         ("ebipp", "94", post(true), "Posted"),
         ("ebipp", "90", post(false), "Declined(BillerUnavailable)"),
         ("ebipp", "90", post(true), "Unknown"),
-        ("ebipp", "12", Asked::Reverse, "Declined(NotReversible)"),
-        ("ebipp", "48", Asked::Reverse, "Declined(OriginalUnknown)"),
-        ("ebipp", "89", Asked::Reverse, "Unknown"),
-        ("ebipp", "77", Asked::Reverse, "Unknown"),
+        ("ebipp", "12", Asked::Reverse { part: false }, "Declined(NotReversible)"),
+        ("ebipp", "48", Asked::Reverse { part: false }, "Declined(OriginalUnknown)"),
+        ("ebipp", "89", Asked::Reverse { part: false }, "Unknown"),
+        ("ebipp", "77", Asked::Reverse { part: false }, "Unknown"),
         ("onelink", "91", post(false), "Declined(BillerUnavailable)"),
         ("onelink", "96", post(false), "Unknown"),
         ("onelink", "68", post(false), "Unknown"),
     ];
     for (name, code, asked, want) in table {
-        let mti = if *asked == Asked::Reverse { "0410" } else { "0210" };
+        let mti = if *asked == (Asked::Reverse { part: false }) { "0410" } else { "0210" };
         let answer = serde_json::json!({"mti": mti, "fields": {"7": "1120090001", "11": "2", "39": code}});
         let outcome = format!("{:?}", told(&profile(name), asked, &answer));
         assert!(outcome.starts_with(want), "{name} {code} to {asked:?}: {outcome}");
@@ -268,7 +270,7 @@ fn a_code_means_what_it_means_to_its_kind_of_message_and_else_nothing() {
     ] {
         let answer =
             serde_json::json!({"mti": "2410", "fields": {"11": "2", "12": "20261120090001", "39": code}});
-        assert_eq!(format!("{:?}", told(&pln, &Asked::Reverse, &answer)), want, "{code}");
+        assert_eq!(format!("{:?}", told(&pln, &Asked::Reverse { part: false }, &answer)), want, "{code}");
     }
 }
 

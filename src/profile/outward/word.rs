@@ -3,6 +3,7 @@
 use super::super::answer::Digits;
 use super::{Facts, TimeForm, times_told};
 use crate::iso8583::{FieldPath, Message, Mti};
+use crate::money::MinorUnits;
 use crate::switch::{Order, Payment};
 
 /// What is told at one place: the first of some words that has something to tell, as wide as the place is.
@@ -31,6 +32,7 @@ pub(super) enum Word {
     OriginalTrace,
     OriginalMti,
     Amount,
+    ReplacementAmounts,
     Currency,
     Biller,
     Consumer,
@@ -44,7 +46,7 @@ pub(super) enum Word {
 
 impl Word {
     pub(super) const KNOWN: &'static str = "=TEXT, own:NAME, utc:FORM, local:FORM, business:FORM, echo, echo:PATH, trace, \
-        original_trace, original_mti, amount, currency, biller, consumer, channel, acquirer, terminal, rrn, heads or \
+        original_trace, original_mti, amount, replacement_amounts, currency, biller, consumer, channel, acquirer, terminal, rrn, heads or \
         network_code";
 
     /// A word that is nothing but its name.
@@ -54,6 +56,7 @@ impl Word {
             "original_trace" => Self::OriginalTrace,
             "original_mti" => Self::OriginalMti,
             "amount" => Self::Amount,
+            "replacement_amounts" => Self::ReplacementAmounts,
             "currency" => Self::Currency,
             "biller" => Self::Biller,
             "consumer" => Self::Consumer,
@@ -137,6 +140,11 @@ pub(super) fn trace_digits(number: u64, digits: u16) -> u64 {
     number.checked_rem(space).unwrap_or(0).saturating_add(1)
 }
 
+/// DE 95 as ISO 8583:1987 has it: what is left in twelve digits, and zeros for what is settled and for the fees.
+fn replacement(left: MinorUnits) -> String {
+    format!("{:012}{:030}", left.minor(), 0)
+}
+
 impl Word {
     fn tell(&self, telling: &Telling<'_>, most: u16, put: &mut dyn FnMut(&[u8])) {
         let facts = telling.facts;
@@ -161,6 +169,10 @@ impl Word {
             Self::OriginalMti => put(telling.original_mti()),
             Self::Amount => {
                 payment.into_iter().for_each(|payment| put(Digits::of(payment.amount.minor()).as_bytes()))
+            }
+            Self::ReplacementAmounts => {
+                let part = payment.and_then(Payment::wanted_part);
+                part.into_iter().for_each(|part| put(replacement(part.left).as_bytes()));
             }
             Self::Currency => put(facts.currency.as_bytes()),
             Self::Biller => put(facts.product.as_bytes()),

@@ -33,6 +33,9 @@ impl Profile {
                 let saying = match order {
                     Order::LookUp(_) => &outward.inquiry,
                     Order::Post { .. } => &outward.payment,
+                    Order::Reverse { payment, .. } if payment.wanted_part().is_some() => {
+                        outward.reduction.as_ref().ok_or(none)?
+                    }
                     Order::Reverse { .. } => &outward.reversal,
                 };
                 (saying, &[], Some(order))

@@ -10,7 +10,7 @@ use crate::sim::rest::ledger::Ledger;
 use crate::sim::rest::office::{bills_of, millis};
 use crate::sim::rest::{Entry, OfficeError};
 use crate::switch::{
-    About, Answer, Bill, BillRef, BillStatus, PaymentRequest, Posting, Reason, ReversalRequest,
+    About, Answer, Bill, BillRef, BillStatus, PaymentRequest, Posting, Reason, Replacement, ReversalRequest,
 };
 
 /// What a host holds of one payment.
@@ -139,7 +139,7 @@ impl Books {
         Ok((entry, true))
     }
 
-    /// Gives a payment back; what was never there is remembered. None if it could not be written down.
+    /// Gives a payment back, or a part of it; what was never there is remembered. None if it could not be written down.
     pub(super) async fn undo(&self, request: &ReversalRequest) -> Option<Answer> {
         let undone = {
             let mut state = self.state();
@@ -149,15 +149,14 @@ impl Books {
                     state.never.insert(identity);
                     return Some(Answer::plain(Reason::OriginalUnknown));
                 }
-                Some(held) if held.entry.amount != request.amount.minor() => {
-                    return Some(Answer::plain(Reason::AmountNotAccepted));
-                }
-                Some(held) if held.undone => None,
-                Some(held) => {
-                    let entry = Entry { at: millis(), undone: true, ..held.entry.clone() };
-                    state.take(entry.clone());
-                    Some(entry)
-                }
+                Some(held) => match undoing(held, request) {
+                    Err(reason) => return Some(Answer::plain(reason)),
+                    Ok(None) => None,
+                    Ok(Some(entry)) => {
+                        state.take(entry.clone());
+                        Some(entry)
+                    }
+                },
             }
         };
         let written = match undone {
@@ -181,6 +180,26 @@ impl State {
         }
         self.paid.insert(entry.consumer.as_str().into(), entry.identity.clone());
         self.held.insert(entry.identity.clone(), Held { entry, undone: false });
+    }
+}
+
+/// The posting as it is to stand, or to be no more; none if it is so already.
+fn undoing(held: &Held, request: &ReversalRequest) -> Result<Option<Entry>, Reason> {
+    let (standing, debited) = (held.entry.amount, request.amount.minor());
+    let part = match request.replacement {
+        Replacement::None => None,
+        Replacement::Amount(left) if left < request.amount => Some(left.minor()),
+        Replacement::Amount(_) | Replacement::Unreadable => return Err(Reason::AmountNotAccepted),
+    };
+    match part {
+        // Told before.
+        Some(left) if left == standing && !held.undone => Ok(None),
+        None if held.undone && debited == standing => Ok(None),
+        None if debited == standing => Ok(Some(Entry { at: millis(), undone: true, ..held.entry.clone() })),
+        Some(left) if debited == standing && !held.undone => {
+            Ok(Some(Entry { at: millis(), amount: left, ..held.entry.clone() }))
+        }
+        Some(_) | None => Err(Reason::AmountNotAccepted),
     }
 }
 

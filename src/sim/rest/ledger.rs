@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 /// Postings that may wait for the disk at once.
 const WAITING_MAX: usize = 4096;
 
-/// One posting, as `billswitch sim` departments write it down.
+/// One posting, as `billswitch sim` departments write it down. One with the same identity again is the same posting as it
+/// stands from then on, a part of it given back.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Entry {
     /// The bill.

@@ -248,7 +248,7 @@ impl World<'_> {
 
     /// Lets out what a turn has to say, up to so many actions; gives how many more may leave.
     fn leave(&mut self, leaving: Leaving<Waiter>, mut actions: u64) -> u64 {
-        let Leaving { answers, orders, keys: _, totals: _, alarms } = leaving;
+        let Leaving { answers, orders, keys: _, totals, alarms } = leaving;
         for alarm in alarms {
             self.note(|| format!("alarm: {alarm:?}"));
         }
@@ -272,6 +272,13 @@ impl World<'_> {
                 self.order(leg, biller, order.clone());
             }
             self.order(leg, biller, order);
+        }
+        for totals in totals {
+            if actions == 0 {
+                return 0;
+            }
+            actions = actions.saturating_sub(1);
+            self.totals_leave(&totals);
         }
         actions
     }

@@ -33,6 +33,9 @@ impl World<'_> {
         if let Err(error) = self.totals(&store, today, &beliefs) {
             self.auditor.object(4, || format!("the totals cannot be read: {error}"));
         }
+        if let Err(error) = self.told_totals(&store, today) {
+            self.auditor.object(4, || format!("our totals cannot be read: {error}"));
+        }
         match self.scrolls(&store, today) {
             Ok(lines) => self.auditor.reads_scrolls(&lines, &self.disk),
             Err(error) => self.auditor.object(4, || format!("the scrolls cannot be read: {error}")),

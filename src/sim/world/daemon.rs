@@ -275,6 +275,7 @@ impl Daemon {
             && self.inbox.is_empty()
             && self.core.switch.open_count() == 0
             && self.core.waiting() == 0
+            && self.core.switch.totals_owed() == 0
     }
 
     /// What is still to be done, in words; to be asked when it is not settled.

@@ -18,6 +18,7 @@ mod outage;
 mod plan;
 mod run;
 mod site;
+mod totals;
 mod trouble;
 mod wire;
 
@@ -37,7 +38,7 @@ pub use site::{Site, SiteError};
 use crate::clock::UnixMillis;
 use crate::ids::BillerCode;
 use crate::journal::MemoryDisk;
-use crate::switch::{LegId, Order, Outcome};
+use crate::switch::{LegId, Order, Outcome, SendTotals};
 use auditor::{Asked, Auditor};
 use billers::Biller;
 use daemon::{Daemon, Input, Waiter};
@@ -88,6 +89,8 @@ enum Happening {
     SignOn(usize, u64),
     Reaches(u64, Box<Asked>, Bytes, usize),
     Returns(u64, u64, Bytes),
+    /// An acquirer has answered totals of ours, and understood them or not.
+    TotalsReturn(usize, u64, SendTotals, bool),
     Turn(u64),
     Commit(u64),
     /// Nothing has followed a turn that moved no money.
@@ -262,6 +265,9 @@ impl<'a> World<'a> {
             Happening::Connect(link) => self.connect(link),
             Happening::SignOn(link, connection) => self.sign_on_again(link, connection),
             Happening::Reaches(number, asked, frame, link) => self.reaches(number, *asked, frame, link),
+            Happening::TotalsReturn(link, connection, sent, understood) => {
+                self.totals_return(link, connection, sent, understood);
+            }
             Happening::Returns(number, connection, frame) => self.returns(number, connection, &frame),
             Happening::Turn(incarnation) if self.runs(incarnation) => self.turn(),
             Happening::Commit(incarnation) if self.runs(incarnation) => self.commit(),

@@ -9,6 +9,7 @@ use crate::money::MinorUnits;
 use crate::profile::Profile;
 use crate::switch::{
     Bill, BillStatus, BillerTerms, HeadAmount, HeadRule, InDoubt, LinkTerms, Part, Reference, Rules, Share,
+    TotalsTerms,
 };
 use crate::vault::{Vault, VaultError};
 
@@ -70,6 +71,8 @@ pub(super) const FORWARD_PER_SECOND: u32 = 5;
 /// Bills that are asked for on most days, and all that there are in the book.
 pub(super) const BILLS: u64 = 12;
 const FIRST_DATE: i32 = 20_777;
+/// Every link is sent our totals.
+const TOTALS: TotalsTerms = TotalsTerms { wait_ms: 8_000, retry_ms: 2_000 };
 const KEYS: &str = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
 
 impl Site {
@@ -105,7 +108,7 @@ impl Site {
 
     /// The links' terms.
     pub(super) fn link_terms(&self) -> impl Iterator<Item = LinkTerms> + '_ {
-        self.links.iter().map(|name| LinkTerms { name: *name, in_flight_max: 12, totals: None })
+        self.links.iter().map(|name| LinkTerms { name: *name, in_flight_max: 12, totals: Some(TOTALS) })
     }
 
     /// The billers' terms.
@@ -119,6 +122,7 @@ impl Site {
             rules: Arc::new(rules(biller.manner)),
             reply_timeout_ms: REPLY_TIMEOUT_MS,
             reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
+            takes_parts_back: false,
             in_doubt: if biller.manner == Manner::Confirms { InDoubt::Confirm } else { InDoubt::Reverse },
             retry_ms: 200,
             attempts_max,

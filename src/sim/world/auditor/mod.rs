@@ -7,6 +7,7 @@ mod pace;
 mod queue;
 mod seen;
 mod stored;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,9 @@ pub(super) use closing::{Belief, Lines};
 pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
 
 use super::frames::{Heard, Numbers};
+use crate::ids::{BusinessDate, LinkName};
 use crate::journal::MemoryDisk;
+use crate::switch::SendTotals;
 use stored::{is_due, paid_in_book, tag};
 
 /// An invariant that did not hold.
@@ -85,6 +88,8 @@ pub(super) struct Auditor {
     now_ms: u64,
     disk_low: bool,
     paces: pace::Paces,
+    /// Totals as they were first told, by link and date.
+    told: BTreeMap<(LinkName, BusinessDate), SendTotals>,
     owed: queue::Owed,
     drained: queue::Drained,
     owed_at_heal: usize,
