@@ -110,6 +110,9 @@ impl HostOutlet {
         let before = out.len();
         let start = settings.framing.open(out);
         let key = shared.key();
+        if settings.keys.is_some() && key.is_none() {
+            return Err("there is no key to make its MAC with".to_owned());
+        }
         let write = |seal: Option<&Seal<'_>>| settings.profile.say(say, &facts, seal, out);
         let said = with_seal(key.as_deref(), settings.framing, write).map_err(|error| error.to_string());
         let identity = said.and_then(|()| {
