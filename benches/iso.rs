@@ -139,7 +139,7 @@ fn settings(address: String, stop: watch::Receiver<bool>) -> HostSettings {
         profile: Arc::new(Specs::new(None).profile("onelink").unwrap()),
         framing: Framing::default(),
         own: own.into_iter().map(|(name, own)| (name.to_owned(), own.to_owned())).collect(),
-        key: None,
+        keys: None,
         zone: jiff::tz::TimeZone::UTC,
         bounds,
         late: Arc::new(|_, _| {}),

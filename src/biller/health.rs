@@ -69,4 +69,6 @@ pub struct Health {
     pub unasked: u64,
     /// Messages of its host since the start without a MAC where one is due, or with a wrong one.
     pub mac_refused: u64,
+    /// Check value of the key that messages to its host get their MACs by; empty if they have none.
+    pub mac_key: String,
 }

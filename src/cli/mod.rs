@@ -75,7 +75,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Print a new key file: the vault's, or a link's; show the check values of one
     Key(key::KeyArgs),
-    /// Play a department, with faults and a ledger, to try the switch against
+    /// Play a department or an acquirer, with faults and a ledger, to try the switch against
     Sim(sim::SimArgs),
 }
 

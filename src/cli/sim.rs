@@ -1,9 +1,10 @@
 //! `billswitch sim`: the other sides of the switch, simulated.
 
+mod acquirer;
 mod wire;
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,9 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::wire::WireArgs;
 use super::CliError;
 use super::output::{beside_verdict, output};
-use crate::ids::{BillerCode, BusinessDate};
-use crate::profile::Own;
-use crate::sim::acquirer::{Plan, Way};
+use crate::ids::BusinessDate;
 use crate::sim::iso::{self, Books};
 use crate::sim::rest::{Department, FaultRule, Office, OfficeError, Settings};
 
@@ -75,15 +74,6 @@ Examples:
   billswitch sim iso --listen 127.0.0.1:7002 --profile pln --bills bills.csv --ledger host.jsonl \\
     --fault payment:drop:5% --fault any:late=300:1%";
 
-const ACQUIRER_HELP: &str = "\
-Each bill is asked for and paid. What is not answered, or answered as in doubt, is taken back (0420, then 0421s) until \
-that is heard; an approval is in the ledger before anything else is done about it. Prints what came of it as JSON.
-
-Example:
-  billswitch sim acquirer --connect 127.0.0.1:8583 --profile onelink --own acquirer=27 \\
-    --own terminal=SIM00001 --biller WATER --bills deploy/examples/water.csv \\
-    --ledger acquirer.jsonl --currency 360";
-
 const COMPARE_HELP: &str = "\
 Ledgers are those of `sim rest`, `sim iso` and `sim acquirer`; a scroll is that of `billswitch book export`. Compared is \
 what stands on each bill, in minor units. What differs when all has come to an end should be in `billswitch ctl \
@@ -108,62 +98,11 @@ enum SimCommand {
     #[command(after_help = ISO_HELP)]
     Iso(IsoArgs),
     /// An acquirer: inquires, pays, repeats and takes back at a rate, and keeps a ledger
-    #[command(after_help = ACQUIRER_HELP)]
-    Acquirer(AcquirerArgs),
+    #[command(after_help = acquirer::HELP)]
+    Acquirer(acquirer::AcquirerArgs),
     /// What stands in one ledger and not in another; exit status 1 if anything differs
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
-}
-
-#[derive(Args, Debug)]
-struct AcquirerArgs {
-    /// The switch's link: host name or address, and port
-    #[arg(long, value_name = "ADDR")]
-    connect: String,
-    /// The link's profile; one with an [outward] side
-    #[arg(long, value_name = "NAME")]
-    profile: String,
-    /// Folder with dialects/ and profiles/, instead of those that are built in
-    #[arg(long, value_name = "DIR")]
-    specs: Option<PathBuf>,
-    /// The address to connect from, where the switch tells its links by that
-    #[arg(long, value_name = "IP")]
-    source: Option<IpAddr>,
-    #[command(flatten)]
-    wire: WireArgs,
-    /// What the profile's own:NAME is, NAME=TEXT; may be given several times
-    #[arg(long = "own", value_name = "NAME=TEXT")]
-    own: Vec<String>,
-    /// The department, by the switch's code
-    #[arg(long, value_name = "CODE")]
-    biller: BillerCode,
-    /// Its bills, in the columns of `book import`: each is paid once
-    #[arg(long, value_name = "FILE.csv")]
-    bills: PathBuf,
-    /// What the switch has approved, and what was taken back; made if it is not there
-    #[arg(long, value_name = "FILE.jsonl")]
-    ledger: PathBuf,
-    /// Payments begun a second
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    rate: u32,
-    /// Payments at once
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    in_flight: usize,
-    /// How long an answer is waited for, milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 45_000)]
-    timeout: u64,
-    /// Of a hundred approved payments, how many are repeated
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    repeats: u64,
-    /// Of a hundred approved payments, how many are taken back
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    reversals: u64,
-    /// DE 49
-    #[arg(long, value_name = "CODE", default_value = "586")]
-    currency: String,
-    /// The day by which bills are late, instead of the calendar's
-    #[arg(long, value_name = "DATE")]
-    today: Option<BusinessDate>,
 }
 
 #[derive(Args, Debug)]
@@ -184,7 +123,7 @@ struct IsoArgs {
     /// Where to listen; port 0 takes a free one, which is printed
     #[arg(long, value_name = "ADDR")]
     listen: SocketAddr,
-    /// What it speaks
+    /// What it speaks: onelink, ebipp, pln, iso87 or one of --specs
     #[arg(long, value_name = "NAME")]
     profile: String,
     /// Folder with dialects/ and profiles/, instead of those that are built in
@@ -247,7 +186,7 @@ pub(super) fn run(args: SimArgs) -> Result<ExitCode, CliError> {
     match args.command {
         SimCommand::Rest(args) => rest(args),
         SimCommand::Iso(args) => iso(args),
-        SimCommand::Acquirer(args) => acquirer(args),
+        SimCommand::Acquirer(args) => acquirer::run(args),
         SimCommand::Compare(args) => compare(&args),
     }
 }
@@ -260,6 +199,9 @@ fn rest(args: RestArgs) -> Result<ExitCode, CliError> {
         }
         (None, _) | (_, None) => None,
     };
+    if !args.faults.iter().all(FaultRule::is_of_an_api) {
+        return Err(CliError::Usage("--fault reversal:…: an HTTP contract has no reversals".to_owned()));
+    }
     let office = Arc::new(Office::open(&args.bills, &args.ledger, args.today)?);
     let (bills, paid) = office.counts();
     let settings = Settings {
@@ -282,6 +224,10 @@ fn rest(args: RestArgs) -> Result<ExitCode, CliError> {
 
 fn iso(args: IsoArgs) -> Result<ExitCode, CliError> {
     let profile = Arc::new(crate::config::Specs::new(args.specs).profile(&args.profile)?);
+    if !args.faults.iter().all(FaultRule::is_of_a_host) {
+        let why = "--fault: slow, html, huge, status and status-after are of HTTP; a host has the others";
+        return Err(CliError::Usage(why.to_owned()));
+    }
     let books = Arc::new(Books::open(&args.bills, &args.ledger, args.today)?);
     let (bills, paid) = books.counts();
     let settings = iso::Settings {
@@ -324,49 +270,6 @@ fn serving<S>(
         }
         drop(served);
         Ok(ExitCode::SUCCESS)
-    })
-}
-
-fn acquirer(args: AcquirerArgs) -> Result<ExitCode, CliError> {
-    let profile = Arc::new(crate::config::Specs::new(args.specs).profile(&args.profile)?);
-    let pair = |own: &String| {
-        let (name, text) =
-            own.split_once('=').ok_or_else(|| CliError::Usage(format!("--own {own}: NAME=TEXT")))?;
-        Ok((name.to_owned(), text.to_owned()))
-    };
-    let own = args.own.iter().map(pair).collect::<Result<Own, CliError>>()?;
-    if let Some(missing) = profile.own_words().iter().find(|name| !own.contains_key(*name)) {
-        return Err(CliError::Usage(format!("the profile wants to know --own {missing}=…")));
-    }
-    let way = Way {
-        address: args.connect,
-        source: args.source,
-        framing: args.wire.framing(&profile)?,
-        key: args.wire.key(&profile)?,
-        profile,
-        own,
-    };
-    let plan = Plan {
-        biller: args.biller,
-        currency: args.currency,
-        consumers: crate::sim::acquirer::consumers(&args.bills)?,
-        rate: args.rate,
-        in_flight_max: args.in_flight,
-        reply_timeout_ms: args.timeout,
-        repeats: args.repeats,
-        reversals: args.reversals,
-        today: args.today,
-    };
-    let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("starting the runtime"))?;
-    runtime.block_on(async {
-        let (stop, stopped) = tokio::sync::watch::channel(false);
-        let link = crate::sim::acquirer::link(way, stopped);
-        link.signed_on().await;
-        let report = crate::sim::acquirer::run(link, &args.ledger, plan).await.map_err(OfficeError::from)?;
-        stop.send_replace(true);
-        let json = serde_json::to_string(&report).unwrap_or_default();
-        writeln!(beside_verdict(), "{json}").map_err(CliError::io("writing"))?;
-        Ok(if report.repeats_refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
     })
 }
 

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::file::{
-    AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, VaultTable,
+    AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, MacTable,
+    VaultTable,
 };
 use super::{
     BillerConfig, Config, ConfigError, ConfigFault, HostConfig, KeySource, Limits, LinkConfig, MacConfig,
@@ -183,7 +184,7 @@ impl Check<'_> {
             unanswerable_max: self.bounded(&link.unanswerable_max, "unanswerable_max", COUNT)?,
             connections_max: self.bounded(&link.connections_max, "connections_max", COUNT)?,
         };
-        let mac = self.mac(link, &profile)?;
+        let mac = self.mac(link.mac.as_ref(), &profile)?;
         let name = *link.name.get_ref();
         let terms = LinkTerms {
             name,
@@ -227,8 +228,12 @@ impl Check<'_> {
         }
     }
 
-    fn mac(&self, link: &LinkTable, profile: &Profile) -> Result<Option<MacConfig>, ConfigError> {
-        let Some(table) = &link.mac else { return Ok(None) };
+    pub(super) fn mac(
+        &self,
+        table: Option<&Spanned<MacTable>>,
+        profile: &Profile,
+    ) -> Result<Option<MacConfig>, ConfigError> {
+        let Some(table) = table else { return Ok(None) };
         if profile.mac_rule().is_none() {
             return Err(self.fail(&table.span(), ConfigFault::NoMac(profile.name().to_owned())));
         }

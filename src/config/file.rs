@@ -218,7 +218,7 @@ pub(super) struct HostTable {
     pub(super) framing: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) own: BTreeMap<Spanned<String>, String>,
-    pub(super) mac: Option<Spanned<HostMacTable>>,
+    pub(super) mac: Option<Spanned<MacTable>>,
     #[serde(default = "host_connections")]
     pub(super) connections: Spanned<u32>,
     #[serde(default = "host_queue_max")]
@@ -241,12 +241,6 @@ pub(super) struct HostTable {
     pub(super) frame_timeout_ms: Spanned<u32>,
     #[serde(default = "write_timeout_ms")]
     pub(super) write_timeout_ms: Spanned<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HostMacTable {
-    pub(super) key_file: PathBuf,
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,6 @@
 //! Departments' hosts, checked: what is said to them can be said.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,7 +8,7 @@ use toml::Spanned;
 
 use super::check::{COUNT, Check};
 use super::file::{BillerTable, DeadlinesTable, HostTable, IsoTable};
-use super::{ConfigError, ConfigFault, HostConfig, IsoConfig, LinkConfig, Specs, Way};
+use super::{ConfigError, ConfigFault, HostConfig, IsoConfig, LinkConfig, MacConfig, Specs, Way};
 use crate::bounds::{HostBounds, LinkBounds};
 use crate::ids::LinkName;
 use crate::profile::{Facts, Profile, Say};
@@ -61,7 +60,7 @@ impl Check<'_> {
             )?,
             own: self.own(table, profile.own_words())?,
             bounds: self.host_bounds(table)?,
-            key_file: self.host_key_file(table, &profile)?,
+            mac: self.host_mac(table, &profile)?,
             profile,
         };
         self.sayable(&host, "", Say::SignOn)
@@ -70,15 +69,14 @@ impl Check<'_> {
     }
 
     /// With keys nothing about bills and payments goes without a MAC: an answer without one could be anybody's.
-    fn host_key_file(&self, table: &HostTable, profile: &Profile) -> Result<Option<PathBuf>, ConfigError> {
-        let Some(mac) = &table.mac else { return Ok(None) };
-        let fault = |why| Err(self.fail(&mac.span(), ConfigFault::Host(why)));
-        if profile.mac_rule().is_none() {
-            return Err(self.fail(&mac.span(), ConfigFault::NoMac(profile.name().to_owned())));
-        }
-        match profile.sent_without_mac() {
-            None => Ok(Some(mac.get_ref().key_file.clone())),
-            Some(mti) => fault(format!("profile `{}` has no MAC for {mti}: [mac] mti", profile.name())),
+    fn host_mac(&self, table: &HostTable, profile: &Profile) -> Result<Option<MacConfig>, ConfigError> {
+        let mac = self.mac(table.mac.as_ref(), profile)?;
+        match (&table.mac, profile.sent_without_mac()) {
+            (Some(said), Some(mti)) => {
+                let why = format!("profile `{}` has no MAC for {mti}: [mac] mti", profile.name());
+                Err(self.fail(&said.span(), ConfigFault::Host(why)))
+            }
+            (Some(_), None) | (None, _) => Ok(mac),
         }
     }
 

@@ -110,10 +110,10 @@ pub struct LinkConfig {
     pub digest: [u8; 32],
 }
 
-/// The MAC keys of a link.
+/// The MAC keys of a link, or of a host.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MacConfig {
-    /// The link's key file; relative to the store.
+    /// The key file; relative to the store.
     pub key_file: PathBuf,
     /// How long the old key is still good once a new one is in use; an hour at most.
     pub window: Duration,
@@ -193,9 +193,8 @@ pub struct HostConfig {
     pub framing: Framing,
     /// What it knows us by; has all that the profile asks for.
     pub own: Own,
-    /// The key file that messages get their MACs by, relative to the store; none if they have none. With one, every message
-    /// about bills and payments has a MAC.
-    pub key_file: Option<PathBuf>,
+    /// What messages get their MACs by; none if they have none. With it, every message about bills and payments has a MAC.
+    pub mac: Option<MacConfig>,
     /// Bounds of its connections.
     pub bounds: HostBounds,
 }

@@ -131,7 +131,7 @@ fn a_host_with_keys_has_a_mac_for_all_that_is_about_bills_and_payments() {
     let keyed =
         HOST.replace("profile = \"ebipp\"", "profile = \"onelink\"\nmac = { key_file = \"gas.keys\" }");
     let config = parse(&format!("{BUILT_IN}{keyed}")).unwrap();
-    assert_eq!(config.hosts[0].key_file.as_deref(), Some(Path::new("gas.keys")));
+    assert_eq!(config.hosts[0].mac.as_ref().unwrap().key_file, Path::new("gas.keys"));
 }
 
 /// More than a TLV element of two digits can hold.

@@ -12,16 +12,17 @@ use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
 use super::ask::Input;
-use super::keys::{KeyError, read_secret};
+use super::host_keys::KeysOfHost;
+use super::macs::Macs;
 use super::release::replies_to;
-use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583, Unasked};
+use crate::biller::iso8583::{Department, Host, HostKeys, HostSettings, Iso8583, Unasked};
 use crate::biller::rest::{Credentials, Rest, RestError, RestSettings};
 use crate::biller::{Adapter, Guarded};
 use crate::clock::SystemClock;
 use crate::config::{BillerConfig, Config, CredentialSource, HostConfig, RestConfig, Way};
 use crate::desk;
 use crate::ids::{BillerCode, LinkName};
-use crate::vault::{LinkKeyFile, MacKey, Vault};
+use crate::vault::Vault;
 
 /// The adapters of departments on a wire, by code.
 pub(super) type Adapters = BTreeMap<BillerCode, Arc<dyn Adapter>>;
@@ -50,9 +51,6 @@ pub enum AdapterError {
         "credential `{0}`: $CREDENTIALS_DIRECTORY is not set; is this run by systemd with LoadCredential=?"
     )]
     NoCredentials(String),
-    /// A host's key file cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
     /// A host's key file has no key for MACs.
     #[error("{} has no `mac`: a host's messages get their MACs by it from the beginning", .0.display())]
     NoMacKey(PathBuf),
@@ -86,7 +84,7 @@ pub(super) fn adapters(
                 let Some(host) = config.hosts.iter().find(|host| host.name == behind.host) else { continue };
                 let host = match hosts.entry(host.name) {
                     Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => place.insert(hosting.host(host, config).map_err(fault)?),
+                    Entry::Vacant(place) => place.insert(hosting.host(host, config, clock).map_err(fault)?),
                 };
                 let department = Department {
                     product: behind.product.clone(),
@@ -105,6 +103,8 @@ pub(super) fn adapters(
 pub(super) struct Hosting {
     /// Where a late answer goes, and one that nobody asked for.
     pub(super) urgent: mpsc::Sender<Input>,
+    /// The keys of hosts that have them.
+    pub(super) macs: Arc<Macs>,
     /// Makes what may be kept of one.
     pub(super) vault: Arc<Vault>,
     /// Connections end when this turns true.
@@ -112,7 +112,7 @@ pub(super) struct Hosting {
 }
 
 impl Hosting {
-    fn host(&self, config: &HostConfig, all: &Config) -> Result<Arc<Host>, AdapterError> {
+    fn host(&self, config: &HostConfig, all: &Config, clock: SystemClock) -> Result<Arc<Host>, AdapterError> {
         let settings = HostSettings {
             name: config.name.to_string(),
             address: config.address.clone(),
@@ -120,7 +120,7 @@ impl Hosting {
             profile: Arc::clone(&config.profile),
             framing: config.framing,
             own: config.own.clone(),
-            key: host_key(config, &all.store)?,
+            keys: self.keys(config, &all.store, clock)?,
             zone: all.time_zone.clone(),
             bounds: config.bounds,
             late: replies_to(&self.urgent),
@@ -128,6 +128,22 @@ impl Hosting {
             stop: self.stop.clone(),
         };
         Ok(Host::start(settings, &Handle::current()))
+    }
+
+    /// With keys but without one to make MACs with nothing could be said.
+    fn keys(
+        &self,
+        config: &HostConfig,
+        store: &Path,
+        clock: SystemClock,
+    ) -> Result<Option<Arc<dyn HostKeys>>, AdapterError> {
+        let Some(mac) = &config.mac else { return Ok(None) };
+        let (macs, vault) = (Arc::clone(&self.macs), Arc::clone(&self.vault));
+        let keys = KeysOfHost::new(config, macs, vault, clock, self.urgent.clone());
+        if keys.current().is_none() {
+            return Err(AdapterError::NoMacKey(store.join(&mac.key_file)));
+        }
+        Ok(Some(Arc::new(keys)))
     }
 
     /// A host's answer that nobody asked for is journalled as that of a link of its name.
@@ -141,17 +157,6 @@ impl Hosting {
                 tracing::error!(%host, "alarm: a host answered what it was not asked; there is no room to journal it");
             }
         })
-    }
-}
-
-fn host_key(config: &HostConfig, store: &Path) -> Result<Option<Arc<MacKey>>, AdapterError> {
-    let Some((file, rule)) = config.key_file.as_ref().zip(config.profile.mac_rule()) else { return Ok(None) };
-    let path = store.join(file);
-    let text = read_secret(&path)?;
-    let keys = LinkKeyFile::parse(&path.display().to_string(), &text, rule.algorithm());
-    match keys.map_err(KeyError::from)?.mac {
-        Some(key) => Ok(Some(Arc::new(key))),
-        None => Err(AdapterError::NoMacKey(path)),
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Shared;
 use super::ask::{Input, Outbound, Waiting};
 use super::lanes::Rank;
-use super::macs::{self, Verdict};
+use super::macs;
 use super::peers::{Answers, Seat};
 use crate::config::LinkConfig;
 use crate::desk;
@@ -18,7 +18,7 @@ use crate::profile::{Profile, Unanswerable};
 use crate::switch::{Answer, Ask, Reason, Request, Stray, TotalsAnswer};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
-use crate::vault::{MacKey, with_seal};
+use crate::vault::{MacKey, MacVerdict as Verdict, with_seal};
 
 /// Reads a connection's requests.
 pub(super) struct LinkIntake {
@@ -161,7 +161,7 @@ fn authenticate(
     let (reason, bad_field) = match shared.macs.check(link, &decoded.message) {
         Verdict::Good(key) => {
             if let Request::ChangeKey(change) = &mut ask.request {
-                *change = shared.macs.receive(link, &shared.vault, &decoded.message);
+                *change = shared.macs.receive(&link.name, &link.profile, &shared.vault, &decoded.message);
             }
             return key;
         }

@@ -1,4 +1,4 @@
-//! The MAC keys of the links that have them: which are in use, and what a message's MAC is worth.
+//! The MAC keys of the links and hosts that have them: which are in use, and what a message's MAC is worth.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,14 +13,14 @@ use crate::clock::UnixMillis;
 use crate::config::{Config, LinkConfig, MacConfig};
 use crate::desk::Standing;
 use crate::ids::LinkName;
-use crate::iso8583::{MacAlgorithm, Message};
+use crate::iso8583::{Framing, MacAlgorithm, Message};
 use crate::journal::Store;
-use crate::profile::MacSeen;
+use crate::profile::{MacSeen, Profile};
 use crate::switch::{KeyChange, NewKeys};
 use crate::telemetry::Counters;
-use crate::vault::{Kek, LinkKeyFile, LinkKeys, MacKey, Vault, VaultError};
+use crate::vault::{Kek, LinkKeyFile, LinkKeys, MacKey, MacVerdict as Verdict, Vault, VaultError};
 
-/// Every link with a `[link.mac]`.
+/// Every link with a `[link.mac]`, and every host with a `mac`.
 pub(super) struct Macs {
     links: BTreeMap<LinkName, LinkMac>,
 }
@@ -52,16 +52,6 @@ struct Stored<'a> {
     sealed: &'a [u8],
 }
 
-/// What a message's MAC is worth.
-pub(super) enum Verdict {
-    /// It is right, or none is due. With this key the answer is sealed: what the peer has used, it understands.
-    Good(Option<Arc<MacKey>>),
-    /// There is none: the data element to blame.
-    Missing(u8),
-    /// It is of no key in use.
-    Wrong,
-}
-
 impl Macs {
     /// Reads each link's key file, and takes up the keys that have come since.
     pub(super) fn open(config: &Config, vault: &Vault, store: &Store) -> Result<Self, StartError> {
@@ -74,17 +64,36 @@ impl Macs {
                 links.insert(link.name, one);
             }
         }
+        for host in &config.hosts {
+            if let Some((mac, rule)) = host.mac.as_ref().zip(host.profile.mac_rule()) {
+                let stored = Standing::keys_of(store, &host.name)?;
+                let one = LinkMac::open(config, mac, &host.name, rule.algorithm(), vault, stored)?;
+                links.insert(host.name, one);
+            }
+        }
         Ok(Self { links })
     }
 
     /// What a message's MAC is worth on its link.
     pub(super) fn check(&self, link: &LinkConfig, message: &Message<'_, '_>) -> Verdict {
-        let Some(mac) = self.links.get(&link.name) else {
-            // Keys are read at start: whoever is to have them and has none is not believed.
-            return if link.mac.is_some() { Verdict::Wrong } else { Verdict::Good(None) };
-        };
+        if link.mac.is_none() && !self.links.contains_key(&link.name) {
+            return Verdict::Good(None);
+        }
+        self.judge(&link.name, &link.profile, link.framing, message)
+    }
+
+    /// What a message's MAC is worth on a link, or of a host, that has keys.
+    pub(super) fn judge(
+        &self,
+        name: &LinkName,
+        profile: &Profile,
+        framing: Framing,
+        message: &Message<'_, '_>,
+    ) -> Verdict {
+        // Keys are read at start: whoever is to have them and has none is not believed.
+        let Some(mac) = self.links.get(name) else { return Verdict::Wrong };
         let held = mac.held.read().unwrap_or_else(PoisonError::into_inner);
-        let (covered, sent) = match link.profile.mac_of(message, link.framing) {
+        let (covered, sent) = match profile.mac_of(message, framing) {
             MacSeen::NotDue => return Verdict::Good(held.current.clone()),
             MacSeen::Missing(field) => return Verdict::Missing(field),
             MacSeen::There(covered, sent) => (covered, sent),
@@ -101,11 +110,17 @@ impl Macs {
     }
 
     /// What is made of the new key in a message: nothing of it is in use before the switch says so.
-    pub(super) fn receive(&self, link: &LinkConfig, vault: &Vault, message: &Message<'_, '_>) -> KeyChange {
-        let received = self.links.get(&link.name).zip(link.profile.sent_key(message));
+    pub(super) fn receive(
+        &self,
+        name: &LinkName,
+        profile: &Profile,
+        vault: &Vault,
+        message: &Message<'_, '_>,
+    ) -> KeyChange {
+        let received = self.links.get(name).zip(profile.sent_key(message));
         let Some((mac, sent)) = received else { return KeyChange::Refused };
         match mac.kek.receive(mac.algorithm, &sent.wrapped, &sent.check_value) {
-            Ok(key) => mac.take(&link.name, vault, key).unwrap_or(KeyChange::Refused),
+            Ok(key) => mac.take(name, vault, key).unwrap_or(KeyChange::Refused),
             Err(_) => KeyChange::Refused,
         }
     }

@@ -16,6 +16,7 @@ mod disk;
 mod engine;
 mod exceptions;
 pub mod exit;
+mod host_keys;
 mod inspect;
 mod intake;
 mod keys;
@@ -201,6 +202,7 @@ impl Server {
         let (going_down, drain_asked) = (watch::Sender::new(false), watch::Sender::new(false));
         let hosting = adapters::Hosting {
             urgent: urgent.clone(),
+            macs: Arc::clone(&macs),
             vault: Arc::clone(&vault),
             stop: going_down.subscribe(),
         };

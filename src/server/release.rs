@@ -76,11 +76,13 @@ impl Releasing {
 
     fn answer(&self, waiting: Waiting, answer: Answer) {
         let Waiting { link, frame, answers, key, place, read: _ } = waiting;
-        let Some(counters) = self.shared.counters.link(&link) else { return };
         // There is a place for every answer, so this fails only if the connection has gone; a repeat gets it.
-        match answers.try_send(Outbound::Answer { frame, answer, key, _place: place }) {
-            Ok(()) => Counters::count(&counters.answers),
-            Err(_) => Counters::count(&counters.undelivered),
+        let sent = answers.try_send(Outbound::Answer { frame, answer, key, _place: place });
+        // Hosts have no counters here.
+        match (self.shared.counters.link(&link), sent) {
+            (Some(counters), Ok(())) => Counters::count(&counters.answers),
+            (Some(counters), Err(_)) => Counters::count(&counters.undelivered),
+            (None, _) => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! MACs: the retail MAC of ANSI X9.19 (ISO 9797-1 algorithm 3 with DES), and AES-CMAC (RFC 4493).
 
+use std::sync::Arc;
+
 use aes::{Aes128, Aes192, Aes256};
 use cmac::{Cmac, Mac};
 use des::Des;
@@ -100,6 +102,16 @@ impl MacKey {
     pub(super) fn secret(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// What a message's MAC is worth.
+pub enum MacVerdict {
+    /// It is right, or none is due. With this key the answer is sealed: what the peer has used, it understands.
+    Good(Option<Arc<MacKey>>),
+    /// There is none: the data element to blame.
+    Missing(u8),
+    /// It is of no key in use.
+    Wrong,
 }
 
 /// Lets `write` have the seal of a key for messages that stand so on their connection; none where there is no key.

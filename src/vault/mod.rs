@@ -13,4 +13,4 @@ pub use evidence::{EVIDENCE_BYTES_MAX, Kept, kept_fields};
 pub use exchange::{CheckValue, Kek};
 pub use keys::{SealedPan, Vault, VaultError};
 pub use link_keys::{LinkKeyFile, LinkKeys};
-pub use mac::{MacKey, with_seal};
+pub use mac::{MacKey, MacVerdict, with_seal};

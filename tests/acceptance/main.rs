@@ -17,6 +17,7 @@ mod cutover;
 mod departments;
 mod forward;
 mod framings;
+mod host_ledgers;
 mod hostile;
 mod hosts;
 mod inquiry_and_payment;

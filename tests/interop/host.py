@@ -12,7 +12,9 @@ first, second … message about it is treated: `inquiry`, `payment` (advices too
     twice     is answered twice                             stray     an answer to nothing comes before it
     cut       half of the answer, then the connection ends  garbled   the second half of the answer is no message
     trailing  more than the message stands in its frame     forged    a refusal that is none of the host's comes before it
-    unsealed, other-key   the answer has no MAC, or one of another key               stan, amount, …   the networks' own
+    unsealed, other-key   the answer has no MAC, or one of another key
+    rekey, rekey-wrong    a new key for MACs is sent before the answer, the second with a check value of another
+    stan, amount, …       the networks' own
 
 Behind the list, and without one, it is `do`. With a `mac key` beside the bills messages have MACs (host_onelink.py). LEDGER gets a JSON object a line: what was posted and undone, and `complaint`s about
 messages that are not as they should be.
@@ -139,6 +141,11 @@ class Host:
             connection.send(self.encoded(connection.echo))
 
     def take_echo(self, connection, message):
+        if message.get("70") == "161":
+            # It is used from here on, and nothing else.
+            self.network.KEY = self.network.NEW_KEY if message.get("39") == "00" else self.network.KEY
+            self.ledger.note("new key" if message.get("39") == "00" else "key refused")
+            return
         if connection.echo is None or self.network.key(connection.echo) != self.network.key(message):
             self.complain("an answer to an echo that was not asked for")
         elif message.get("39") not in ("00", "0000"):
@@ -165,6 +172,8 @@ class Host:
         answer = self.network.answer(kind, message, code, bill, posting, words)
         if kind == "inquiry" and code == self.network.APPROVED:
             self.told[consumer] = answer
+        if "rekey" in words or "rekey-wrong" in words:
+            connection.send(self.encoded(self.network.key_change(len(self.numbers) + 1, "rekey-wrong" in words)))
         if "forged" in words:
             # Somebody else says that it is refused, and does not know the key.
             refusal = self.network.answer(kind, message, self.network.CODES["unknown"], bill, None, set())
@@ -267,7 +276,7 @@ def main():
     network = __import__(f"host_{name}")
     with open(scenario, encoding="utf-8") as file:
         bills = json.load(file)
-    network.KEY = bytes.fromhex(bills.pop("mac key", ""))
+    network.KEY, network.KEK = (bytes.fromhex(bills.pop(name, "")) for name in ("mac key", "mac kek"))
     host = Host(network, bills, Ledger(ledger))
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)

@@ -8,10 +8,11 @@ Words of its own: `pad32` (DE 32 filled up with zeros on the right), `terminal` 
 
 import iso8583
 from host_spec import answering, echoed, missing
-from mac import retail
+from mac import TripleDES, ecb, retail
 from onelink import SPEC, parse_tlv, tlv
 
-KEY = b""
+KEY = KEK = b""
+NEW_KEY = bytes.fromhex("7CA110454A1A6E570131D9619DC1376E")
 ENDS_FRAMES = False
 APPROVED, RECEIPT = "00", "GAS"
 CODES = {"unknown": "25", "paid": "21", "amount": "13", "duplicate": "10", "no record": "30", "undone": "35"}
@@ -107,6 +108,14 @@ def echo(number):
 
 def is_sealed(message_type):
     return message_type[1] in "24"
+
+
+def key_change(number, is_wrong):
+    """The new key under the one both sides have, and the first three bytes of eight zero bytes under it."""
+    wrapped = ecb(TripleDES(KEK + KEK[:8]), NEW_KEY)
+    check = bytes(3) if is_wrong else ecb(TripleDES(NEW_KEY + NEW_KEY[:8]), bytes(8))[:3]
+    key = tlv([("KY", wrapped.hex().upper()), ("KV", check.hex().upper())])
+    return {"t": "0800", "7": "1120090000", "11": f"{number:06d}", "48": key, "70": "161"}
 
 
 def mac_faults(message, data):

@@ -15,6 +15,7 @@ mod doctor;
 mod key;
 mod reader;
 mod redact;
+mod sim;
 mod specs;
 
 use std::io::Write;

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::awaited::Awaiting;
 use super::talk::Outgoing;
-use super::{Sending, line};
+use super::{HostKeys, Sending, line};
 use crate::biller::{Reply, Signal};
 use crate::bounds::HostBounds;
 use crate::clock::{SystemClock, Ticks};
@@ -45,7 +45,7 @@ pub struct HostSettings {
     /// What it knows us by.
     pub own: Own,
     /// What messages get their MACs by, and answers are judged by; none if they have none.
-    pub key: Option<Arc<MacKey>>,
+    pub keys: Option<Arc<dyn HostKeys>>,
     /// Where the switch is: local times are told in it.
     pub zone: jiff::tz::TimeZone,
     /// Bounds.
@@ -69,6 +69,8 @@ pub struct HostHealth {
     pub unasked: u64,
     /// Messages without a MAC where one is due, or with a wrong one: they may be anybody's, and nothing is taken from them.
     pub mac_refused: u64,
+    /// Check value of the MAC key in use; empty if there is none.
+    pub mac_key: String,
     /// What went wrong last, and when.
     pub last_error: Option<(String, crate::clock::UnixMillis)>,
 }
@@ -151,6 +153,7 @@ impl Host {
             in_flight: self.shared.awaiting().live(),
             unasked: self.shared.unasked.load(Ordering::Relaxed),
             mac_refused: self.shared.mac_refused.load(Ordering::Relaxed),
+            mac_key: self.shared.key().map_or_else(String::new, |key| key.check_value().to_string()),
             last_error: lock(&self.shared.last_error).clone(),
         }
     }
@@ -195,6 +198,11 @@ impl Shared {
 
     pub(super) fn awaiting(&self) -> MutexGuard<'_, Awaiting> {
         lock(&self.awaiting)
+    }
+
+    /// The key that is in use.
+    pub(super) fn key(&self) -> Option<Arc<MacKey>> {
+        self.settings.keys.as_ref()?.current()
     }
 
     pub(super) fn next_number(&self) -> u64 {

@@ -5,6 +5,7 @@
 
 mod awaited;
 mod host;
+mod keys;
 mod line;
 mod talk;
 
@@ -16,6 +17,7 @@ use crate::profile::{AnswerKey, Asked, Identity};
 use crate::switch::{LegId, Order, Outcome};
 
 pub use host::{Host, HostHealth, HostSettings, Unasked};
+pub use keys::{HostKeys, KeyAnswer, OneKey};
 
 /// A department behind a host.
 pub struct Iso8583 {
@@ -58,6 +60,7 @@ impl Adapter for Iso8583 {
             last_error: host.last_error.map(|(what, at)| LastError { what, at }),
             unasked: host.unasked,
             mac_refused: host.mac_refused,
+            mac_key: host.mac_key,
             ..Health::default()
         }
     }

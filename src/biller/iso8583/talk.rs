@@ -10,9 +10,9 @@ use super::{Department, Sending};
 use crate::clock::UnixMillis;
 use crate::iso8583::{Decoded, Message, Mirror, Seal, decode};
 use crate::link::{Closed, Intake, Outlet};
-use crate::profile::{Facts, Identity, MacSeen, Say};
+use crate::profile::{Facts, Identity, Say};
 use crate::switch::{Answer, Digest, Order, Reason, Request};
-use crate::vault::with_seal;
+use crate::vault::{MacKey, MacVerdict, with_seal};
 
 /// How long an order may wait to be written: later it is better not sent at all.
 const UNSENT_MS: u64 = 2_000;
@@ -23,7 +23,7 @@ pub(super) enum Outgoing {
     /// One of our own.
     Network(Say<'static>),
     /// The answer to something that the host has asked.
-    Answer(Bytes, Reason),
+    Answer(Bytes, Reason, Option<Arc<MacKey>>),
 }
 
 /// What the two directions of one connection, and who watches it, share.
@@ -109,9 +109,12 @@ impl HostOutlet {
         };
         let before = out.len();
         let start = settings.framing.open(out);
+        let key = shared.key();
+        if settings.keys.is_some() && key.is_none() {
+            return Err("there is no key to make its MAC with".to_owned());
+        }
         let write = |seal: Option<&Seal<'_>>| settings.profile.say(say, &facts, seal, out);
-        let said = with_seal(settings.key.as_deref(), settings.framing, write);
-        let said = said.map_err(|error| error.to_string());
+        let said = with_seal(key.as_deref(), settings.framing, write).map_err(|error| error.to_string());
         let identity = said.and_then(|()| {
             let decoded =
                 decode(settings.profile.dialect(), out.get(start..).unwrap_or_default(), &mut self.mirror);
@@ -175,14 +178,14 @@ impl HostOutlet {
         }
     }
 
-    fn answer(&mut self, asked: &Bytes, reason: Reason, out: &mut BytesMut) {
+    fn answer(&mut self, asked: &Bytes, reason: Reason, key: Option<&MacKey>, out: &mut BytesMut) {
         let settings = &self.line.shared.settings;
         let decoded = decode(settings.profile.dialect(), asked, &mut self.mirror);
         let (before, start) = (out.len(), settings.framing.open(out));
         let answer = Answer::plain(reason);
         let write =
             |seal: Option<&Seal<'_>>| settings.profile.answer_sealed(&decoded.message, &answer, seal, out);
-        let written = with_seal(settings.key.as_deref(), settings.framing, write).is_ok();
+        let written = with_seal(key, settings.framing, write).is_ok();
         if !(written && settings.framing.close(out, start).is_ok()) {
             out.truncate(before);
         }
@@ -201,9 +204,17 @@ impl Outlet for HostOutlet {
                 }
             }
             Outgoing::Network(say) => self.network(*say, out),
-            Outgoing::Answer(asked, reason) => self.answer(asked, *reason, out),
+            Outgoing::Answer(asked, reason, key) => self.answer(asked, *reason, key.as_deref(), out),
         }
     }
+}
+
+/// What a host is told that has asked something.
+struct Told {
+    reason: Reason,
+    session: Option<Session>,
+    /// What the answer is sealed with.
+    key: Option<Arc<MacKey>>,
 }
 
 /// Reads answers, and what the host asks.
@@ -223,13 +234,13 @@ impl Intake for HostIntake {
                 self.answered(&decoded);
                 None
             } else {
-                Some(self.asked(&decoded))
+                self.asked(&decoded, &frame)
             };
             self.mirror = mirror;
             asked
         };
-        if let Some(Some((reason, session))) = asked {
-            self.out.send(Outgoing::Answer(frame, reason)).await.map_err(|_| Closed::GoingDown)?;
+        if let Some(Told { reason, session, key }) = asked {
+            self.out.send(Outgoing::Answer(frame, reason, key)).await.map_err(|_| Closed::GoingDown)?;
             if let Some(session) = session {
                 self.line.session.send_replace(session);
             }
@@ -280,18 +291,17 @@ impl HostIntake {
         }
     }
 
-    /// Judges a message's MAC. The error is why it may be anybody's: with the data element to blame if there is no MAC.
-    fn authenticate(&self, decoded: &Decoded<'_, '_>) -> Result<(), Option<u8>> {
+    /// Judges a message's MAC, and gives the key it is of. The error is why it may be anybody's: with the data element to
+    /// blame if there is no MAC.
+    fn authenticate(&self, decoded: &Decoded<'_, '_>) -> Result<Option<Arc<MacKey>>, Option<u8>> {
         let settings = &self.line.shared.settings;
-        let Some(key) = &settings.key else { return Ok(()) };
-        let fault = match settings.profile.mac_of(&decoded.message, settings.framing) {
-            MacSeen::NotDue => return Ok(()),
-            MacSeen::There(covered, sent) if key.fits(&covered, &sent) => return Ok(()),
-            MacSeen::There(..) => None,
-            MacSeen::Missing(field) => Some(field),
+        let Some(keys) = &settings.keys else { return Ok(None) };
+        let (fault, what) = match keys.judge(&settings.profile, settings.framing, &decoded.message) {
+            MacVerdict::Good(key) => return Ok(key),
+            MacVerdict::Wrong => (None, "a MAC of no key in use"),
+            MacVerdict::Missing(field) => (Some(field), "no MAC where one is due"),
         };
         self.line.shared.mac_refused(decoded);
-        let what = if fault.is_some() { "no MAC where one is due" } else { "a MAC of another key" };
         tracing::error!(host = %settings.name, what, "alarm: a message that may be anybody's");
         self.line.shared.note(format!("a message came with {what}"));
         Err(fault)
@@ -315,26 +325,46 @@ impl HostIntake {
         take(&self.line.echo)
     }
 
-    /// What the host asks of us: network messages alone. Nothing to say to what cannot be read.
-    fn asked(&self, decoded: &Decoded<'_, '_>) -> Option<(Reason, Option<Session>)> {
+    /// What the host asks of us: network messages alone. Nothing to say to what cannot be read, and nothing yet to who sends
+    /// a key.
+    fn asked(&self, decoded: &Decoded<'_, '_>, frame: &Bytes) -> Option<Told> {
         let profile = &self.line.shared.settings.profile;
         let link = crate::ids::LinkName::EMPTY;
         let parsed = profile.request(decoded, link, |_| Digest::default()).ok()?;
-        if let Err(missing) = self.authenticate(decoded) {
-            let reason = if missing.is_some() { Reason::Malformed } else { Reason::MacWrong };
-            return Some((reason, None));
-        }
-        Some(match parsed.request {
+        let key = match self.authenticate(decoded) {
+            Ok(key) => key,
+            Err(missing) => {
+                let reason = if missing.is_some() { Reason::Malformed } else { Reason::MacWrong };
+                return Some(Told { reason, session: None, key: self.line.shared.key() });
+            }
+        };
+        let (reason, session) = match parsed.request {
             Request::SignOn | Request::Echo | Request::CutOver { .. } => (Reason::Approved, None),
             // The business date moves by the acquirers' cutover, or by the operator's.
             Request::SignOff => (Reason::Approved, Some(Session { said: true, on: false })),
             Request::Refused { reason, .. } => (reason, None),
+            Request::ChangeKey(_) if self.line.shared.settings.keys.is_some() => {
+                self.receive_key(frame, key);
+                return None;
+            }
             Request::Inquiry(_)
             | Request::Payment(_)
             | Request::Advice(_)
             | Request::Reversal(_)
             | Request::ChangeKey(_)
             | Request::Totals(_) => (Reason::Unsupported, None),
-        })
+        };
+        Some(Told { reason, session, key })
+    }
+
+    /// The answer is sealed with what the key came under: what the host has used, it understands.
+    fn receive_key(&self, frame: &Bytes, key: Option<Arc<MacKey>>) {
+        let Some(keys) = &self.line.shared.settings.keys else { return };
+        let (out, asked) = (self.out.clone(), frame.clone());
+        let answer = move |reason| {
+            // Without room the host hears nothing, and sends its key again.
+            let _ = out.try_send(Outgoing::Answer(asked, reason, key));
+        };
+        keys.receive(frame.clone(), Box::new(answer));
     }
 }

@@ -117,7 +117,7 @@ impl Site {
             profile: profile(),
             framing: Framing::default(),
             own: own.into_iter().map(|(name, own)| (name.to_owned(), own.to_owned())).collect::<Own>(),
-            key: None,
+            keys: None,
             zone: jiff::tz::TimeZone::UTC,
             bounds,
             late: late_reply,

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 pub use compare::{Difference, compare};
 
-use crate::biller::iso8583::{Department, Host, HostSettings, Iso8583};
+use crate::biller::iso8583::{Department, Host, HostKeys, HostSettings, Iso8583, OneKey};
 use crate::biller::{Adapter, Reply};
 use crate::bounds::{HostBounds, LinkBounds};
 use crate::clock::UnixMillis;
@@ -304,6 +304,7 @@ pub fn link(way: Way, stop: watch::Receiver<bool>) -> Arc<Host> {
         sign_on_timeout: ms(10_000),
         reconnect: (ms(50), ms(2000)),
     };
+    let keys = key.map(|key| -> Arc<dyn HostKeys> { Arc::new(OneKey(Arc::new(key))) });
     let settings = HostSettings {
         name: "switch".to_owned(),
         address,
@@ -311,7 +312,7 @@ pub fn link(way: Way, stop: watch::Receiver<bool>) -> Arc<Host> {
         framing,
         profile,
         own,
-        key: key.map(Arc::new),
+        keys,
         zone: jiff::tz::TimeZone::system(),
         bounds,
         // What comes late has been taken back.

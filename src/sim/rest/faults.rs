@@ -95,6 +95,23 @@ pub enum FaultError {
     When,
 }
 
+impl FaultRule {
+    /// Whether an HTTP department has calls and answers that can go wrong so.
+    #[must_use]
+    pub const fn is_of_an_api(&self) -> bool {
+        !matches!(self.calls, Calls::Reversal)
+    }
+
+    /// Whether an ISO 8583 host has answers that can go wrong so.
+    #[must_use]
+    pub const fn is_of_a_host(&self) -> bool {
+        !matches!(
+            self.fault,
+            Fault::Html | Fault::Huge | Fault::Slow(_) | Fault::Status(_) | Fault::StatusAfter(_)
+        )
+    }
+}
+
 impl FromStr for FaultRule {
     type Err = FaultError;
 

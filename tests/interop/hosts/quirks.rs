@@ -159,7 +159,7 @@ fn answers_in_another_order_twice_or_among_answers_to_nothing_find_their_payment
     }
     for (department, unasked) in [(&WATER, 4), (&POWER, 8), (&GAS, 4)] {
         // One of each bill that is told of twice, or among answers to nothing, and one of each such payment.
-        assert_eq!(stand.unasked(department), unasked, "{}", department.code);
+        assert_eq!(stand.health(department)["unasked"], unasked, "{}", department.code);
     }
     receipts.sort_unstable();
     receipts.dedup();

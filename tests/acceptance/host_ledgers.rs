@@ -1,0 +1,88 @@
+//! A simulated acquirer on one side and a simulated host on the other, and what both hold in the end.
+
+use std::sync::Arc;
+
+use billswitch::config::Specs;
+use billswitch::control::{Reply, Request};
+use billswitch::sim::acquirer::{self, Plan, Way};
+
+use crate::hosts::{BILLS, DEPT, EBIPP, HASTY, Stand};
+use crate::site::Site;
+
+/// Waits until nothing is open at the switch.
+async fn settled(site: &Site) {
+    let waiting = async {
+        loop {
+            let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
+            if status.open == 0 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(crate::site::PATIENCE, waiting).await.expect("everything comes to an end");
+}
+
+#[tokio::test]
+async fn after_many_payments_with_faults_acquirer_and_host_hold_the_same_to_stand() {
+    let faults = [
+        "payment:drop:3%",
+        "payment:late=450:3%",
+        "payment:garbage:2%",
+        "payment:duplicate:3%",
+        "payment:wrong-amount:1%",
+        "payment:code=89:2%",
+        "reversal:drop:5%",
+        "reversal:code=89:5%",
+        "inquiry:delay=20:10%",
+        "inquiry:drop:1%",
+    ];
+    let mut bills = BILLS.to_owned();
+    for number in 0..300 {
+        bills.push_str(&format!(
+            "8{number:05},A CITIZEN,2611,2026-11-25,2026-12-25,{},{},,U\n",
+            1000 + number,
+            1000 + number
+        ));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("bills.csv"), &bills).unwrap();
+    let stand = Stand::with_bills(EBIPP, &faults, HASTY, &bills).await;
+    let profile = Arc::new(Specs::new(None).profile("onelink").unwrap());
+    let own =
+        [("acquirer", "27"), ("terminal", "SIM00001")].map(|(name, own)| (name.to_owned(), own.to_owned()));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let way = Way {
+        address: stand.site.address.to_string(),
+        source: Some("127.0.1.9".parse().unwrap()),
+        framing: profile.dialect().framing(),
+        profile,
+        own: own.into_iter().collect(),
+        key: None,
+    };
+    let link = acquirer::link(way, stopped);
+    link.signed_on().await;
+    let plan = Plan {
+        biller: DEPT.parse().unwrap(),
+        currency: "586".to_owned(),
+        consumers: acquirer::consumers(&dir.path().join("bills.csv")).unwrap(),
+        rate: 1000,
+        in_flight_max: 8,
+        reply_timeout_ms: 10_000,
+        repeats: 10,
+        reversals: 10,
+        today: Some("2026-11-20".parse().unwrap()),
+    };
+    let ledger = dir.path().join("acquirer.jsonl");
+    let report = acquirer::run(link, &ledger, plan).await.unwrap();
+    assert!(
+        report.standing > 50 && report.doubtful > 10 && report.taken_back > 0 && report.repeats_refused == 0,
+        "{report:?}"
+    );
+    settled(&stand.site).await;
+    let Reply::Exceptions(exceptions) = stand.site.operator(Request::Exceptions).await else {
+        panic!("exceptions")
+    };
+    assert_eq!(exceptions.len(), 0);
+    assert_eq!(acquirer::compare(&ledger, &stand.dir.path().join("ledger.jsonl")).unwrap(), []);
+    drop(stop);
+}
