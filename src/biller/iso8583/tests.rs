@@ -1,5 +1,6 @@
 //! A host on the other end of the wire, and what comes of orders to it.
 
+mod garbage;
 mod leaving;
 
 use std::net::SocketAddr;
