@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Heads of account of a bill, and of a payment: what is more is not understood, because it is written down with every leg of it.
+pub const HEADS_MAX: usize = 20;
+
 /// Bounds of each connection of a link.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LinkBounds {

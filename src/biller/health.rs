@@ -69,6 +69,8 @@ pub struct Health {
     pub unasked: u64,
     /// Messages of its host since the start without a MAC where one is due, or with a wrong one.
     pub mac_refused: u64,
+    /// Frames of its host since the start whose message type or trace number could not be read.
+    pub unreadable: u64,
     /// Check value of the key that messages to its host get their MACs by; empty if they have none.
     pub mac_key: String,
 }

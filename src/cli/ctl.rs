@@ -201,6 +201,7 @@ fn billers_text(billers: &[BillerReply], zone: &TimeZone) -> String {
             &grouped(health.refused_open),
             &grouped(health.unasked),
             &grouped(health.mac_refused),
+            &grouped(health.unreadable),
             &health.mac_key,
             &error.map_or_else(String::new, |error| format!("{} {}", error.at.text(zone), error.what)),
         ]);
@@ -218,6 +219,7 @@ fn table_of_ways() -> Table {
         ">refused open",
         ">unasked",
         ">bad MAC",
+        ">unreadable",
         "MAC key",
         "last error",
     ])

@@ -14,6 +14,9 @@ use crate::ids::LinkName;
 use crate::profile::{Facts, Profile, Say};
 use crate::switch::{BillRef, Order};
 
+/// Frames in a row without a readable message type or trace number before a connection is closed: as many as a link may have.
+const UNREADABLE_MAX: u32 = 10;
+
 impl Check<'_> {
     pub(super) fn hosts(
         &self,
@@ -115,7 +118,7 @@ impl Check<'_> {
             // Two echoes that are not answered end it before.
             idle_timeout: idle_echo.saturating_add(echo_timeout.saturating_mul(4)),
             in_flight_max: 1,
-            unanswerable_max: 1,
+            unanswerable_max: UNREADABLE_MAX,
             connections_max: connections,
         };
         let first: Duration = self.millis(&table.reconnect_ms, "reconnect_ms")?;

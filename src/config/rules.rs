@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::check::Check;
 use super::file::BillerTable;
 use super::{ConfigError, ConfigFault};
+use crate::bounds::HEADS_MAX;
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, Short};
 use crate::money::MinorUnits;
@@ -355,6 +356,9 @@ impl Check<'_> {
                 return Err(self.fail(&head.span(), fault));
             }
             heads.push(HeadRule { head: *name, part });
+        }
+        if heads.len() > HEADS_MAX {
+            return Err(self.rule(&table.span(), "there are at most 20 heads"));
         }
         if remainders != 1 || shares > 10_000 {
             let why = "one head has the remainder, and the percentages are at most 100 together";

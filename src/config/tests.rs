@@ -312,6 +312,10 @@ fn a_rule_that_cannot_be_kept_is_told_by_its_line() {
         ("routes = [{ prefix = \"9\" }, { prefix = \"9\" }]", "bills of no code that begin with `9` have"),
         ("surcharge = 1", "unknown field `surcharge`"),
     ];
+    let head = |number: usize| format!("{{ head = \"{number}\", fixed = 1 }}, ");
+    let heads =
+        format!("heads = [{}{{ head = \"0\", remainder = true }}]", (1..=20).map(head).collect::<String>());
+    let table = table.into_iter().chain([(heads.as_str(), "there are at most 20 heads")]);
     for (rule, want) in table {
         let own = "name = \"Police\"\nadapter = \"book\"";
         let text = BUILT_IN.replacen(own, &format!("{own}\n[biller.rules]\n{rule}"), 1);

@@ -139,6 +139,8 @@ pub enum JournalRequest {
 
 /// Longest reason given for a resolution, in characters.
 const WHY_CHARS_MAX: usize = 200;
+/// And in bytes, because it is written down in a leg beside the payment: enough for as many in the scripts of our operators.
+const WHY_BYTES_MAX: usize = 400;
 
 /// A reason that says something, and has no line of its own to break out of.
 ///
@@ -147,8 +149,9 @@ const WHY_CHARS_MAX: usize = 200;
 /// What it should be, for whoever typed it.
 pub fn why(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > WHY_CHARS_MAX || text.chars().any(char::is_control) {
-        return Err(format!("one line of 1 to {WHY_CHARS_MAX} characters"));
+    let too_long = text.chars().count() > WHY_CHARS_MAX || text.len() > WHY_BYTES_MAX;
+    if text.is_empty() || too_long || text.chars().any(char::is_control) {
+        return Err(format!("one line of 1 to {WHY_CHARS_MAX} characters, at most {WHY_BYTES_MAX} bytes"));
     }
     Ok(text.to_owned())
 }

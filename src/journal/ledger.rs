@@ -357,3 +357,6 @@ const fn state_tag(state: State) -> u8 {
         State::Exception => b'X',
     }
 }
+
+#[cfg(test)]
+mod tests;

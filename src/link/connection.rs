@@ -69,6 +69,11 @@ pub trait Intake: Send {
     /// [`Closed`] if the connection is to end.
     fn frame(&mut self, frame: Bytes) -> impl Future<Output = Result<(), Closed>> + Send;
 
+    /// Whether the last frame says that the peer is there, so that it need not be asked for an echo.
+    fn was_heard(&self) -> bool {
+        true
+    }
+
     /// The peer has been silent for [`LinkBounds::idle_echo`], or has not answered the last echo: asks it for one.
     fn echo(&mut self);
 }
@@ -99,13 +104,16 @@ async fn read(
     let mut begun = Instant::now();
     let mut silence = Silence::new(bounds);
     loop {
-        let mut heard = false;
+        let (mut framed, mut heard) = (false, false);
         while let Some(frame) = codec.decode(&mut buffer)? {
             intake.frame(frame).await?;
-            heard = true;
+            framed = true;
+            heard |= intake.was_heard();
+        }
+        if framed {
+            begun = Instant::now();
         }
         if heard {
-            begun = Instant::now();
             silence = Silence::new(bounds);
         }
         let waiting = !buffer.is_empty();

@@ -110,6 +110,7 @@ impl BookDesk {
                 Ok(BookReply::Imported(imported(done)))
             }
             BookRequest::Act { biller, psid, act, why } => {
+                let why = crate::control::why(&why)?.into();
                 let work = BookWork::Act { biller, psid: psid.clone(), act, why };
                 if let BookDone::Refused(fault) = self.work(work).map_err(told)? {
                     return Err(fault.to_string());

@@ -28,6 +28,7 @@ impl Operator {
             }
             BookRequest::Act { biller, psid, act, why } => {
                 self.known(&biller)?;
+                let why = crate::control::why(&why)?.into();
                 let work = BookWork::Act { biller, psid: psid.clone(), act, why };
                 match self.work(work).await? {
                     BookDone::Refused(fault) => Err(fault.to_string()),

@@ -210,6 +210,8 @@ impl Operator {
     }
 
     async fn resolve(&self, leg: u64, resolution: Resolution, why: String) -> Result<Reply, String> {
+        // Whoever asks may not be a command of ours.
+        let why = crate::control::why(&why)?;
         let find = move |store: &Store| ledger::record_at(store, leg);
         let none = || format!("leg {leg} is no exception; `ctl exceptions` lists them");
         let record = self.read(find).await?.map_err(|_| none())?;

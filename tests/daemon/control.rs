@@ -229,6 +229,14 @@ fn who_speaks_garbage_to_the_control_socket_is_told_so_and_the_daemon_lives() {
             "not a request",
         ),
         (b"{\"version\":4,\"request\":\"Status\"}", "a request is one line"),
+        (
+            b"{\"version\":4,\"request\":{\"Resolve\":{\"leg\":1,\"resolution\":\"Undone\",\"why\":\"a\\nb\"}}}\n",
+            "one line of 1 to 200 characters",
+        ),
+        (
+            b"{\"version\":4,\"request\":{\"Book\":{\"Act\":{\"biller\":\"KPEXCISE\",\"psid\":\"1\",\"act\":\"Block\",\"why\":\"\"}}}}\n",
+            "one line of 1 to 200 characters",
+        ),
     ] {
         let said = say(line);
         assert!(said.contains(want), "{}: {said}", line.escape_ascii());

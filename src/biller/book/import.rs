@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{BookBill, Did, Listing};
+use crate::bounds::HEADS_MAX;
 use crate::clock::UnixMillis;
 use crate::ids::BusinessDate;
 use crate::money::MinorUnits;
@@ -26,8 +27,6 @@ pub const COLUMNS: [&str; 9] = [
 const PSID_MAX: usize = 40;
 /// Longest name.
 const NAME_MAX: usize = 100;
-/// Most heads of account on one bill, so that an answer holds them all.
-const HEADS_MAX: usize = 20;
 
 /// One bill of a file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

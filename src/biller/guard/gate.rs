@@ -199,6 +199,7 @@ impl Gate {
             last_error: None,
             unasked: 0,
             mac_refused: 0,
+            unreadable: 0,
             mac_key: String::new(),
         }
     }

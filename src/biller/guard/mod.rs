@@ -87,6 +87,7 @@ impl<A: Adapter> Adapter for Guarded<A> {
             last_error: inner.last_error.or_else(|| state.last_error.clone()),
             unasked: inner.unasked,
             mac_refused: inner.mac_refused,
+            unreadable: inner.unreadable,
             mac_key: inner.mac_key,
             ..state.gate.health()
         }

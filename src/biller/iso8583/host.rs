@@ -71,6 +71,9 @@ pub struct HostHealth {
     pub mac_refused: u64,
     /// Check value of the MAC key in use; empty if there is none.
     pub mac_key: String,
+    /// Frames whose message type or trace number cannot be read: nothing can be done about them, and so many in a row end a
+    /// connection.
+    pub unreadable: u64,
     /// What went wrong last, and when.
     pub last_error: Option<(String, crate::clock::UnixMillis)>,
 }
@@ -96,6 +99,7 @@ pub(super) struct Shared {
     /// When the next of them may be handed over.
     unasked_from: Mutex<Ticks>,
     mac_refused: AtomicU64,
+    unreadable: AtomicU64,
     last_error: Mutex<Option<(String, crate::clock::UnixMillis)>>,
     told: Mutex<Vec<Signal>>,
 }
@@ -119,6 +123,7 @@ impl Host {
             unasked: AtomicU64::new(0),
             unasked_from: Mutex::new(Ticks::default()),
             mac_refused: AtomicU64::new(0),
+            unreadable: AtomicU64::new(0),
             last_error: Mutex::new(None),
             told: Mutex::new(Vec::new()),
         });
@@ -153,6 +158,7 @@ impl Host {
             in_flight: self.shared.awaiting().live(),
             unasked: self.shared.unasked.load(Ordering::Relaxed),
             mac_refused: self.shared.mac_refused.load(Ordering::Relaxed),
+            unreadable: self.shared.unreadable.load(Ordering::Relaxed),
             mac_key: self.shared.key().map_or_else(String::new, |key| key.check_value().to_string()),
             last_error: lock(&self.shared.last_error).clone(),
         }
@@ -225,6 +231,13 @@ impl Shared {
         if decoded.message.mti().is_response() {
             self.tell_unasked(decoded);
         }
+    }
+
+    /// A frame that nobody can do anything about.
+    pub(super) fn unreadable(&self) {
+        self.unreadable.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(host = %self.settings.name, "a frame without a message type or a trace number");
+        self.note("a frame came without a message type or a trace number that can be read".to_owned());
     }
 
     fn tell_unasked(&self, decoded: &Decoded<'_, '_>) {

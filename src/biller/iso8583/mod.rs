@@ -60,6 +60,7 @@ impl Adapter for Iso8583 {
             last_error: host.last_error.map(|(what, at)| LastError { what, at }),
             unasked: host.unasked,
             mac_refused: host.mac_refused,
+            unreadable: host.unreadable,
             mac_key: host.mac_key,
             ..Health::default()
         }

@@ -209,6 +209,9 @@ impl Outlet for HostOutlet {
     }
 }
 
+/// A frame whose message type or trace number cannot be read.
+struct Unreadable;
+
 /// What a host is told that has asked something.
 struct Told {
     reason: Reason,
@@ -222,6 +225,7 @@ pub(super) struct HostIntake {
     line: Arc<Line>,
     out: mpsc::Sender<Outgoing>,
     mirror: Mirror,
+    unreadable_in_a_row: u32,
 }
 
 impl Intake for HostIntake {
@@ -231,14 +235,15 @@ impl Intake for HostIntake {
             let mut mirror = std::mem::take(&mut self.mirror);
             let decoded = decode(profile.dialect(), &frame, &mut mirror);
             let asked = if decoded.message.mti().is_response() {
-                self.answered(&decoded);
-                None
+                self.answered(&decoded).map(|()| None)
             } else {
                 self.asked(&decoded, &frame)
             };
             self.mirror = mirror;
             asked
         };
+        let Ok(asked) = asked else { return self.unreadable() };
+        self.unreadable_in_a_row = 0;
         if let Some(Told { reason, session, key }) = asked {
             self.out.send(Outgoing::Answer(frame, reason, key)).await.map_err(|_| Closed::GoingDown)?;
             if let Some(session) = session {
@@ -246,6 +251,10 @@ impl Intake for HostIntake {
             }
         }
         Ok(())
+    }
+
+    fn was_heard(&self) -> bool {
+        self.unreadable_in_a_row == 0
     }
 
     fn echo(&mut self) {
@@ -263,24 +272,36 @@ impl Drop for HostIntake {
 
 impl HostIntake {
     pub(super) const fn new(line: Arc<Line>, out: mpsc::Sender<Outgoing>) -> Self {
-        Self { line, out, mirror: Mirror::new() }
+        Self { line, out, mirror: Mirror::new(), unreadable_in_a_row: 0 }
     }
 
-    fn answered(&self, decoded: &Decoded<'_, '_>) {
+    /// Whoever sends nothing else is no host, or has lost its place in its own stream: it is dialled anew.
+    fn unreadable(&mut self) -> Result<(), Closed> {
+        self.line.shared.unreadable();
+        self.unreadable_in_a_row = self.unreadable_in_a_row.saturating_add(1);
+        let max = self.line.shared.settings.bounds.link.unanswerable_max;
+        if self.unreadable_in_a_row >= max { Err(Closed::Unanswerable) } else { Ok(()) }
+    }
+
+    fn answered(&self, decoded: &Decoded<'_, '_>) -> Result<(), Unreadable> {
         let shared = &self.line.shared;
         let profile = &shared.settings.profile;
         if let Err(_missing) = self.authenticate(decoded) {
             // Nothing is taken from it, not even that it is an answer: what it would have answered is still awaited.
-            return;
+            return Ok(());
         }
         let Some(answer) = profile.answered_identity(&decoded.message) else {
-            return shared.unasked(decoded);
+            shared.unasked(decoded);
+            return Err(Unreadable);
         };
         if self.network_answered(&answer, &decoded.message) {
-            return;
+            return Ok(());
         }
         let awaited = shared.awaiting().answered(&answer);
-        let Some(awaited) = awaited else { return shared.unasked(decoded) };
+        let Some(awaited) = awaited else {
+            shared.unasked(decoded);
+            return Ok(());
+        };
         let outcome = profile.outcome(&awaited.asked, decoded, shared.wall());
         let code = profile.code(&decoded.message).unwrap_or_default();
         tracing::info!(target: "billswitch::leg", host = %shared.settings.name, mti = %decoded.message.mti(), %code, stan = %answer.key.stan, leg = awaited.leg.0, "host answered");
@@ -289,6 +310,7 @@ impl HostIntake {
             // Its place has been given back: the switch has it as a late one.
             None => (shared.settings.late)(awaited.leg, outcome),
         }
+        Ok(())
     }
 
     /// Judges a message's MAC, and gives the key it is of. The error is why it may be anybody's: with the data element to
@@ -327,15 +349,15 @@ impl HostIntake {
 
     /// What the host asks of us: network messages alone. Nothing to say to what cannot be read, and nothing yet to who sends
     /// a key.
-    fn asked(&self, decoded: &Decoded<'_, '_>, frame: &Bytes) -> Option<Told> {
+    fn asked(&self, decoded: &Decoded<'_, '_>, frame: &Bytes) -> Result<Option<Told>, Unreadable> {
         let profile = &self.line.shared.settings.profile;
         let link = crate::ids::LinkName::EMPTY;
-        let parsed = profile.request(decoded, link, |_| Digest::default()).ok()?;
+        let parsed = profile.request(decoded, link, |_| Digest::default()).map_err(|_| Unreadable)?;
         let key = match self.authenticate(decoded) {
             Ok(key) => key,
             Err(missing) => {
                 let reason = if missing.is_some() { Reason::Malformed } else { Reason::MacWrong };
-                return Some(Told { reason, session: None, key: self.line.shared.key() });
+                return Ok(Some(Told { reason, session: None, key: self.line.shared.key() }));
             }
         };
         let (reason, session) = match parsed.request {
@@ -345,7 +367,7 @@ impl HostIntake {
             Request::Refused { reason, .. } => (reason, None),
             Request::ChangeKey(_) if self.line.shared.settings.keys.is_some() => {
                 self.receive_key(frame, key);
-                return None;
+                return Ok(None);
             }
             Request::Inquiry(_)
             | Request::Payment(_)
@@ -354,7 +376,7 @@ impl HostIntake {
             | Request::ChangeKey(_)
             | Request::Totals(_) => (Reason::Unsupported, None),
         };
-        Some(Told { reason, session, key })
+        Ok(Some(Told { reason, session, key }))
     }
 
     /// The answer is sealed with what the key came under: what the host has used, it understands.

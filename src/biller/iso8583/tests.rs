@@ -1,5 +1,6 @@
 //! A host on the other end of the wire, and what comes of orders to it.
 
+mod garbage;
 mod leaving;
 
 use std::net::SocketAddr;
@@ -315,7 +316,7 @@ async fn a_connection_that_ends_leaves_in_doubt_what_was_sent_and_is_dialled_and
     site.submit(1, post(1));
     peer.frame().await;
     drop(peer);
-    assert!(matches!(site.outcome().await, (1, Outcome::Unknown)));
+    assert!(matches!(site.outcome().await, (1, Outcome::Silent)));
     assert!(!timeout(PATIENCE, site.reach.recv()).await.unwrap().unwrap(), "down");
     let mut peer = site.signed_on().await;
     // Sent again it has the number and time it had, and the type of a repeat.

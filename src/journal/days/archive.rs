@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::files::{Handle, sync_entry};
+use super::files::{Handle, sync_file};
 use super::footer::Footer;
 use super::segment::Segment;
 use super::{Days, Place, name};
@@ -201,7 +201,7 @@ pub fn archive(
     let named = written.and_then(|()| std::fs::hard_link(&partial, to).map_err(io("creating", to)));
     let removed = std::fs::remove_file(&partial).map_err(io("removing", &partial));
     named.and(removed)?;
-    sync_entry(to).map_err(io("syncing the directory of", to))?;
+    sync_file(to).map_err(io("syncing", to))?;
     let day = days.list().into_iter().find(|day| day.date == date);
     day.ok_or(ArchiveError::NoSuchDate(date))
 }
@@ -359,8 +359,7 @@ pub(super) fn check_against(
     }
     check(path, &Manifest { format: FORMAT, date, segments: listed })?;
     // It may be a copy that nobody has brought to the disk yet, and soon it is all there is.
-    File::open(path).and_then(|file| file.sync_all()).map_err(io("syncing", path))?;
-    sync_entry(path).map_err(io("syncing the directory of", path))
+    sync_file(path).map_err(io("syncing", path))
 }
 
 /// Puts an archived date into the store in `dir`: one that is pruned there and was the same, byte for byte, or into a

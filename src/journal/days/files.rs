@@ -223,8 +223,9 @@ fn sync_dir(dir: &Path) -> Result<(), JournalError> {
     sync_dir_of(dir).map_err(JournalError::io("syncing", dir))
 }
 
-/// Makes a file's entry in its directory durable.
-pub(super) fn sync_entry(file: &Path) -> std::io::Result<()> {
+/// Makes a file durable, and its entry in its directory.
+pub(super) fn sync_file(file: &Path) -> std::io::Result<()> {
+    File::open(file)?.sync_all()?;
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
     sync_dir_of(dir.unwrap_or_else(|| Path::new(".")))
 }

@@ -1,6 +1,7 @@
 //! A host's answer in, an outcome out. What is not understood is no decline: the host may have done as told.
 
 use super::{Amount, Asked, Dates, Finds, HeadName, Outward, Verdict};
+use crate::bounds::HEADS_MAX;
 use crate::clock::UnixMillis;
 use crate::ids::{BusinessDate, Short};
 use crate::iso8583::{CardNumbers, Decoded, FieldPath, Message};
@@ -202,7 +203,7 @@ impl Dates {
 }
 
 impl Finds {
-    /// The heads of account; `None` if one cannot be read. One without an amount is none.
+    /// The heads of account; `None` if one cannot be read, or there are more than [`HEADS_MAX`]. One without an amount is none.
     fn heads(&self, answer: &Message<'_, '_>) -> Option<Vec<HeadAmount>> {
         let mut heads = Vec::new();
         if let Some(path) = &self.heads {
@@ -226,6 +227,6 @@ impl Finds {
             let code = names.find(|code| !code.is_empty())?;
             heads.push(HeadAmount { head: code, amount });
         }
-        Some(heads)
+        (heads.len() <= HEADS_MAX).then_some(heads)
     }
 }

@@ -1,5 +1,6 @@
 //! What is said in the words of every shipped profile, read by its own other side; and answers as hosts give them.
 
+mod heads;
 mod part;
 
 use std::sync::Arc;

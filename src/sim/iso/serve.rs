@@ -23,6 +23,8 @@ use crate::vault::{MacKey, with_seal};
 const WAITING_MAX: usize = 4096;
 /// Room for each wait of a connection: a simulated host is patient.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// Pause after a connection could not be taken in.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a host is served.
 pub struct Settings {
@@ -82,11 +84,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            Ok((stream, _)) = listener.accept() => {
-                if !shared.faults.refuse() {
+            accepted = listener.accept() => match accepted {
+                // Let go of, it is closed.
+                Ok(_) if shared.faults.refuse() => {}
+                Ok((stream, _)) => {
                     connections.spawn(converse(stream, Arc::clone(&shared)));
                 }
-            }
+                // No descriptor is left, say: whoever dials waits until one is.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
             Some(_) = connections.join_next() => {}
         }
     }
