@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, Way};
 
 /// Keys of a link that a running switch can take over.
 const LINK_KEYS: &[&str] = &[
@@ -52,7 +52,18 @@ pub fn can_take_over(old: &Config, new: &Config) -> Result<(), String> {
     }
     same_but_for(&old.written, &new.written, OTHER_KEYS, "the configuration")?;
     entries(old, new, "link", "name", LINK_KEYS)?;
-    entries(old, new, "biller", "code", BILLER_KEYS)
+    entries(old, new, "biller", "code", BILLER_KEYS)?;
+    same_currencies_at_hosts(old, new)
+}
+
+/// A host is told the currency with each order, and with its repeats the same: not another one meanwhile.
+fn same_currencies_at_hosts(old: &Config, new: &Config) -> Result<(), String> {
+    let mut both = old.billers.iter().zip(&new.billers);
+    let changed = both
+        .find(|(old, new)| matches!(old.way, Way::Iso8583(_)) && old.terms.currency != new.terms.currency);
+    changed.map_or(Ok(()), |(old, _)| {
+        Err(at_start("currency", &format!("biller `{}`, which has a host", old.code)))
+    })
 }
 
 fn at_start(key: &str, of: &str) -> String {
@@ -82,4 +93,20 @@ fn same_but_for(old: &Table, new: &Table, may: &[&str], of: &str) -> Result<(), 
     let keys = old.keys().chain(new.keys()).filter(|key| !may.contains(&key.as_str()));
     let mut changed = keys.filter(|key| old.get(*key) != new.get(*key));
     changed.next().map_or(Ok(()), |key| Err(at_start(key, of)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_currency_of_a_department_behind_a_host_is_read_at_start_only() {
+        let text = include_str!("../../deploy/examples/hosts.toml");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples");
+        let config = |text: &str| Config::parse("hosts.toml", text, &folder).unwrap();
+        let (old, rules) = (config(text), text.replacen("lengths = [12]", "lengths = [11]", 1));
+        assert_eq!(can_take_over(&old, &config(&rules)), Ok(()));
+        let refused = can_take_over(&old, &config(&text.replacen("\"360\"", "\"586\"", 1))).unwrap_err();
+        assert!(refused.contains("`currency` of biller `WATER`"), "{refused}");
+    }
 }

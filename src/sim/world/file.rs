@@ -65,7 +65,11 @@ impl File {
             let _infallible = write!(text, "[[biller]]\ncode = \"{code}\"\nname = \"{code}\"\n");
             text.push_str(match manner {
                 Manner::Book => "adapter = \"book\"\n",
-                Manner::Plain | Manner::LookedUp | Manner::OneWay | Manner::Confirms | Manner::Forgetful => {
+                // A host's currency is not read anew.
+                Manner::Confirms => {
+                    "adapter = \"rest\"\nrest = { url = \"http://127.0.0.1:7000\", bank_mnemonic = \"BSWITCH\" }\n"
+                }
+                Manner::Plain | Manner::LookedUp | Manner::OneWay | Manner::Forgetful => {
                     "adapter = \"iso8583\"\niso8583 = { host = \"net\" }\n"
                 }
             });

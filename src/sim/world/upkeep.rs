@@ -18,6 +18,9 @@ pub(super) fn with_keys(mut plan: Plan) -> Plan {
     plan
 }
 
+/// The biller whose currency may change: the one that has no host.
+const FOREIGN: usize = 4;
+
 /// On some days the operator changes the file while payments run, and does not always get it right.
 pub(super) fn with_reloads(mut plan: Plan) -> Plan {
     let mut dice = Dice::of(plan.seed, &[14]);
@@ -30,7 +33,7 @@ pub(super) fn with_reloads(mut plan: Plan) -> Plan {
         let file = File {
             attempts_max: u16::try_from(dice.between(2, 7)).unwrap_or(4),
             per_second: u32::try_from(dice.between(3, 12)).unwrap_or(5),
-            foreign: dice.one_in(2).then(|| [1, 3, 4].get(dice.index(3)).copied().unwrap_or(1)),
+            foreign: dice.one_in(2).then_some(FOREIGN),
             narrow: dice.one_in(2).then(|| dice.index(LINKS)),
             fault: faults.get(dice.index(8)).copied(),
         };
