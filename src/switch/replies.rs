@@ -10,6 +10,9 @@ use crate::ids::PaymentKey;
 
 /// How long the answer to an order that was given up is still listened for: an hour.
 const LATE_REPLY_MS: u64 = 3_600_000;
+/// How long an order that was declined is listened for: a host that tells of its own silence in time, and of the approval
+/// behind it. A minute.
+const CONTRADICTION_MS: u64 = 60_000;
 
 impl Switch {
     pub(super) fn replied(&mut self, now: Now, leg: LegId, outcome: Outcome, out: &mut Output) {
@@ -28,7 +31,7 @@ impl Switch {
                 self.inquiry_replied(now, from, bill, outcome, out);
             }
             LegOf::LookUp(key) => self.lookup_replied(now, &key, outcome, out),
-            LegOf::Post(key) => self.post_replied(now, &key, outcome, out),
+            LegOf::Post(key) => self.post_replied(now, leg, &key, outcome, out),
             LegOf::LatePost(key) => self.late_reply(now, key, &outcome, out),
             LegOf::ConfirmLookUp(key) => self.confirm_looked_up(now, &key, outcome, out),
             LegOf::Confirm(key) => self.confirm_replied(now, &key, outcome, out),
@@ -60,12 +63,18 @@ impl Switch {
         }
     }
 
-    fn post_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
+    fn post_replied(&mut self, now: Now, leg: LegId, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
         let Some(mut open) = self.take_open(key) else { return };
         self.note_reply(now, &mut open, &outcome, out);
         match outcome {
             Outcome::Posted(posting) => self.posted(now, open, posting, out),
-            Outcome::Declined(reason) => self.refuse(now, open, Answer::plain(reason), out),
+            Outcome::Declined(reason) => {
+                if !self.is_embedded(&open.payment.biller) {
+                    let until = now.ticks.after_ms(CONTRADICTION_MS);
+                    self.pending.keep_late(leg, LegOf::LatePost(key.clone()), until);
+                }
+                self.refuse(now, open, Answer::plain(reason), out);
+            }
             Outcome::NotSent => self.refuse(now, open, Answer::plain(Reason::BillerUnavailable), out),
             Outcome::Duplicate => self.contested(now, open, out),
             // An answer that makes no sense is no decline: the biller may have posted.

@@ -54,6 +54,18 @@ impl Awaiting {
         self.orders.insert(key, (self.serial, awaited));
     }
 
+    /// Goes on listening for an order that has been answered: what declines it may be followed by an approval.
+    pub(super) fn listen_on(&mut self, awaited: Awaited, until: Ticks) {
+        let key = awaited.key();
+        if awaited.reply.is_some() || self.orders.contains_key(&key) {
+            return;
+        }
+        self.serial = self.serial.wrapping_add(1);
+        self.deadlines.insert((until, self.serial), key);
+        self.orders.insert(key, (self.serial, Awaited { until, ..awaited }));
+        self.forget_oldest();
+    }
+
     /// The order that an answer is to; nothing if it answers none.
     pub(super) fn answered(&mut self, answer: &Identity) -> Option<Awaited> {
         let (_, awaited) = self.orders.get(&answer.key)?;

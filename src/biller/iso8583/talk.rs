@@ -10,12 +10,14 @@ use super::{Department, Sending};
 use crate::clock::UnixMillis;
 use crate::iso8583::{Decoded, Message, Mirror, Seal, decode};
 use crate::link::{Closed, Intake, Outlet};
-use crate::profile::{Facts, Identity, Say};
-use crate::switch::{Answer, Digest, Order, Reason, Request};
+use crate::profile::{Asked, Facts, Identity, Say};
+use crate::switch::{Answer, Digest, Order, Outcome, Reason, Request};
 use crate::vault::{MacKey, MacVerdict, with_seal};
 
 /// How long an order may wait to be written: later it is better not sent at all.
 const UNSENT_MS: u64 = 2_000;
+/// How long an order that was declined is listened for: a host may tell of silence behind it, and later of the approval.
+const CONTRADICTION_MS: u64 = 60_000;
 
 /// Something to be written.
 pub(super) enum Outgoing {
@@ -298,17 +300,22 @@ impl HostIntake {
             return Ok(());
         }
         let awaited = shared.awaiting().answered(&answer);
-        let Some(awaited) = awaited else {
+        let Some(mut awaited) = awaited else {
             shared.unasked(decoded);
             return Ok(());
         };
         let outcome = profile.outcome(&awaited.asked, decoded, shared.wall());
         let code = profile.code(&decoded.message).unwrap_or_default();
         tracing::info!(target: "billswitch::leg", host = %shared.settings.name, mti = %decoded.message.mti(), %code, stan = %answer.key.stan, leg = awaited.leg.0, "host answered");
-        match awaited.reply {
-            Some(reply) => reply(awaited.leg, outcome),
+        let (leg, reply) = (awaited.leg, awaited.reply.take());
+        let declined = matches!((&outcome, &awaited.asked), (Outcome::Declined(_), Asked::Post { .. }));
+        if declined && reply.is_some() {
+            shared.awaiting().listen_on(awaited, shared.ticks().after_ms(CONTRADICTION_MS));
+        }
+        match reply {
+            Some(reply) => reply(leg, outcome),
             // Its place has been given back: the switch has it as a late one.
-            None => (shared.settings.late)(awaited.leg, outcome),
+            None => (shared.settings.late)(leg, outcome),
         }
         Ok(())
     }

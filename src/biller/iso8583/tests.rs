@@ -331,6 +331,20 @@ async fn a_connection_that_ends_leaves_in_doubt_what_was_sent_and_is_dialled_and
 }
 
 #[tokio::test]
+async fn an_approval_behind_a_decline_is_told_as_a_late_one() {
+    let mut site = Site::open(TIMES).await;
+    let mut peer = site.signed_on().await;
+    site.submit(1, post(1));
+    let frame = peer.frame().await;
+    peer.answer(&frame, "91", &[]).await;
+    assert!(matches!(site.outcome().await, (1, Outcome::Declined(_))));
+    peer.answer(&frame, "00", &[(38, "000001")]).await;
+    let (leg, outcome) = timeout(PATIENCE, site.late.recv()).await.unwrap().unwrap();
+    assert!(matches!((leg, outcome), (LegId(1), Outcome::Posted(_))));
+    assert_eq!(site.adapter.host.health().unasked, 0);
+}
+
+#[tokio::test]
 async fn a_late_answer_is_told_as_a_late_one_and_holds_no_place() {
     let mut site = Site::open(Times { reply: 1, ..TIMES }).await;
     let mut peer = site.signed_on().await;

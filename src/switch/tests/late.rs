@@ -146,3 +146,16 @@ fn an_advice_behind_its_own_reversal_is_an_exception_of_its_department() {
     assert_eq!((payment.state, payment.biller), (State::Exception, terms(PLAIN).code));
     assert!(!payment.consumer.is_empty());
 }
+
+#[test]
+fn an_approval_that_comes_behind_a_decline_is_undone_where_it_can_be_and_else_peoples_business() {
+    for (reversible, ends) in [(true, State::Reversing), (false, State::Exception)] {
+        let mut world = World::new(Kind { reversible, ..PLAIN });
+        world.pay(1, 0);
+        let (leg, _) = world.orders.remove(0);
+        world.step(Event::BillerReplied { leg, outcome: Outcome::Declined(Reason::BillerUnavailable) });
+        assert_eq!(state(&world), State::Declined);
+        world.step(Event::BillerReplied { leg, outcome: Outcome::Posted(posting()) });
+        assert_eq!(state(&world), ends);
+    }
+}
