@@ -163,6 +163,23 @@ async fn n51_a_biller_that_stays_silent_leaves_an_exception_which_a_person_resol
 }
 
 #[tokio::test]
+async fn what_people_say_of_a_bill_in_our_own_book_must_be_what_the_book_says() {
+    let site = Site::open().await;
+    let mut peer = site.atmnet().await;
+    let advice = Outgoing::payment(1, UNPAID, 999).with_mti("0220");
+    assert_eq!(peer.ask(&advice).await.code(), "00");
+    until(&site, 1, State::Exception).await;
+    let Reply::Exceptions(found) = site.operator(Request::Exceptions).await else { panic!("exceptions") };
+    let why = || "their letter".to_owned();
+    let resolve = |resolution| Request::Resolve { leg: found[0].leg, resolution, why: why() };
+    let refused = site.operator_refused(resolve(Resolution::Stands)).await;
+    assert!(refused.contains("does not stand in our own book as paid"), "{refused}");
+    assert_eq!(peer.ask(&Outgoing::payment(2, UNPAID, 1000)).await.code(), "00", "it is unpaid");
+    site.operator(resolve(Resolution::Undone)).await;
+    until(&site, 1, State::Reversed).await;
+}
+
+#[tokio::test]
 async fn n51_an_exception_may_be_asked_of_the_biller_once_more() {
     let mut site = Site::with(CONFIRMING).await;
     let mut peer = site.atmnet().await;
