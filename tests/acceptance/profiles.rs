@@ -160,18 +160,26 @@ header = [{ tpdu = "6000010002" }]
 text = "cp1047"
 "#;
 
-#[tokio::test]
-async fn a_bank_of_its_own_connects_by_a_file_and_is_answered_the_way_it_came() {
+/// A switch that the bank is connected to, the bank's end, and what it says, with its header.
+async fn bank() -> (Site, End, Network) {
     let profile = shipped_profile("iso87").replace("dialect = \"iso87-ascii\"", "dialect = \"bank\"").leak();
     let site = Site::with(Setup { profile: "bank", bank: Some((BANK, profile)), ..Setup::default() }).await;
     let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
     let dialect = Dialect::parse("bank.toml", BANK, &base).unwrap();
-    let mut end = End { dialect, peer: Peer::connect(site.address, ATMNET).await };
-    let dialect = end.dialect.clone();
-    let mut mirror = Mirror::new();
+    let end = End { dialect, peer: Peer::connect(site.address, ATMNET).await };
     let mut network = networks().remove(0);
     for message in [&mut network.sign_on, &mut network.inquiry, &mut network.payment] {
         message["header"] = json!("6000330044");
+    }
+    (site, end, network)
+}
+
+#[tokio::test]
+async fn a_bank_of_its_own_connects_by_a_file_and_is_answered_the_way_it_came() {
+    let (_site, mut end, network) = bank().await;
+    let dialect = end.dialect.clone();
+    let mut mirror = Mirror::new();
+    for message in [&network.sign_on, &network.inquiry, &network.payment] {
         let answer = end.ask(message).await;
         let decoded = decode(&dialect, &answer, &mut mirror);
         assert_eq!(code(&decoded), "00");
@@ -181,17 +189,9 @@ async fn a_bank_of_its_own_connects_by_a_file_and_is_answered_the_way_it_came() 
 
 #[tokio::test]
 async fn n20_packed_digits_that_are_none_and_a_bitmap_that_lies_are_refused_and_nothing_is_paid() {
-    let profile = shipped_profile("iso87").replace("dialect = \"iso87-ascii\"", "dialect = \"bank\"").leak();
-    let site = Site::with(Setup { profile: "bank", bank: Some((BANK, profile)), ..Setup::default() }).await;
-    let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
-    let dialect = Dialect::parse("bank.toml", BANK, &base).unwrap();
-    let mut end = End { dialect, peer: Peer::connect(site.address, ATMNET).await };
+    let (_site, mut end, network) = bank().await;
     let dialect = end.dialect.clone();
     let mut mirror = Mirror::new();
-    let mut network = networks().remove(0);
-    for message in [&mut network.sign_on, &mut network.inquiry, &mut network.payment] {
-        message["header"] = json!("6000330044");
-    }
     end.ask(&network.sign_on).await;
     let payment = end.bytes(&network.payment);
     // Five bytes of TPDU and two of message type stand before the bitmaps; then come processing code and amount.
