@@ -41,6 +41,7 @@ pub use part::{Partial, PartialState};
 pub use payment::{About, Answer, Digest, Owed, Payment, Posting, Reversal, State};
 pub use reason::Reason;
 pub use record::{Evidence, Ordered, Record, Replied, What};
+pub use replies::{CONTRADICTION_MS, LATE_REPLY_MS};
 pub use rules::{
     CheckDigit, Exactness, Expiry, HeadRule, Hours, Inquiries, Late, Limits, Part, Pattern, PsidRule, Route,
     Rules, Share, Span, Stage, Window,

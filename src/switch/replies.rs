@@ -8,11 +8,11 @@ use super::{
 use crate::clock::{Now, UnixMillis};
 use crate::ids::PaymentKey;
 
-/// How long the answer to an order that was given up is still listened for: an hour.
-const LATE_REPLY_MS: u64 = 3_600_000;
+/// How long the answer to an order that was given up is still listened for, by the switch and by adapters: an hour.
+pub const LATE_REPLY_MS: u64 = 3_600_000;
 /// How long an order that was declined is listened for: a host that tells of its own silence in time, and of the approval
 /// behind it. A minute.
-const CONTRADICTION_MS: u64 = 60_000;
+pub const CONTRADICTION_MS: u64 = 60_000;
 
 impl Switch {
     pub(super) fn replied(&mut self, now: Now, leg: LegId, outcome: Outcome, out: &mut Output) {

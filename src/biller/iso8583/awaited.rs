@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use super::Awaited;
 use crate::clock::Ticks;
 use crate::profile::{AnswerKey, Identity};
+use crate::switch::LATE_REPLY_MS;
 
 /// Orders of which an answer is awaited in time, at most: the next is not sent.
 pub(super) const AWAITED_MAX: usize = 65_536;
 /// Orders of which only a late answer may still come, at most: the oldest is forgotten for the next.
 const LATE_MAX: usize = 65_536;
-/// How long a late answer is listened for: as long as the switch does, an hour.
-const LATE_MS: u64 = 3_600_000;
 
 /// All that has left for one host.
 #[derive(Default)]
@@ -87,7 +86,7 @@ impl Awaiting {
                 Some(reply) => {
                     overdue.push(reply);
                     self.live = self.live.saturating_sub(1);
-                    let until = now.after_ms(LATE_MS);
+                    let until = now.after_ms(LATE_REPLY_MS);
                     awaited.until = until;
                     self.deadlines.insert((until, *serial), key);
                 }
@@ -105,7 +104,7 @@ impl Awaiting {
         now: Ticks,
     ) -> Vec<(crate::switch::LegId, crate::biller::Reply)> {
         let mut gone = Vec::new();
-        let until = now.after_ms(LATE_MS);
+        let until = now.after_ms(LATE_REPLY_MS);
         for (key, (serial, awaited)) in &mut self.orders {
             if awaited.connection == connection
                 && let Some(reply) = awaited.reply.take()

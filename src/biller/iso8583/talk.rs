@@ -11,13 +11,11 @@ use crate::clock::UnixMillis;
 use crate::iso8583::{Decoded, Message, Mirror, Seal, decode};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Asked, Facts, Identity, Say};
-use crate::switch::{Answer, Digest, Order, Outcome, Reason, Request};
+use crate::switch::{Answer, CONTRADICTION_MS, Digest, Order, Outcome, Reason, Request};
 use crate::vault::{MacKey, MacVerdict, with_seal};
 
 /// How long an order may wait to be written: later it is better not sent at all.
 const UNSENT_MS: u64 = 2_000;
-/// How long an order that was declined is listened for: a host may tell of silence behind it, and later of the approval.
-const CONTRADICTION_MS: u64 = 60_000;
 
 /// Something to be written.
 pub(super) enum Outgoing {
