@@ -12,22 +12,22 @@
     reason = "a bench prints, and may panic"
 )]
 
-use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write as _};
-use std::process::{Child, Command, Stdio};
+mod through;
+
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use billswitch::biller::iso8583::{Department, Host, HostSettings, Iso8583};
-use billswitch::biller::{Adapter, Guarded, Reply};
+use billswitch::biller::{Adapter, Guarded};
 use billswitch::bounds::{GuardBounds, HostBounds, LinkBounds};
-use billswitch::clock::{SystemClock, UnixMillis};
+use billswitch::clock::SystemClock;
 use billswitch::config::Specs;
-use billswitch::ids::{KeyParts, PaymentKey};
+use billswitch::ids::KeyParts;
 use billswitch::iso8583::Framing;
-use billswitch::money::MinorUnits;
 use billswitch::sim::cpu::CpuTimes;
-use billswitch::switch::{BillRef, LegId, Order, Outcome, Payment, State};
+use billswitch::switch::Payment;
+use through::{IN_FLIGHT, Simulated, post, report};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -35,43 +35,8 @@ use tokio::sync::{mpsc, watch};
 
 /// Payments of the run.
 const PAYMENTS: u64 = 100_000;
-/// Of them at the host at once.
-const IN_FLIGHT: u64 = 128;
 /// Bytes of a message of the run with its length, on average and about.
 const MESSAGE_BYTES: usize = 190;
-
-struct Simulated(Child, String);
-
-impl Simulated {
-    fn start(dir: &std::path::Path) -> Self {
-        let mut bills = String::from(
-            "psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,heads,status\n",
-        );
-        for consumer in 0..PAYMENTS {
-            writeln!(bills, "{consumer:014},A Citizen,2611,2099-12-31,2099-12-31,10000,11000,,U").unwrap();
-        }
-        std::fs::write(dir.join("bills.csv"), bills).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_billswitch"))
-            .args(["sim", "iso", "--profile", "onelink", "--listen", "127.0.0.1:0", "--bills"])
-            .arg(dir.join("bills.csv"))
-            .arg("--ledger")
-            .arg(dir.join("ledger.jsonl"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_start_matches("listening on ").split(": ").next().unwrap().trim().to_owned();
-        Self(child, address)
-    }
-}
-
-impl Drop for Simulated {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn payment(number: u64) -> Payment {
     let stan = format!("{:06}", number % 1_000_000);
@@ -84,19 +49,7 @@ fn payment(number: u64) -> Payment {
         acquirer: b"06033733",
         link: b"bench",
     };
-    Payment {
-        link: "bench".parse().unwrap(),
-        channel: "6011".parse().unwrap(),
-        state: State::Sent,
-        taken_in: UnixMillis(1_795_165_199_000),
-        trace: number,
-        ..Payment::new(
-            PaymentKey::new(&key),
-            BillRef { biller: "DEPT".parse().unwrap(), consumer: format!("{number:014}").into() },
-            MinorUnits::new(10_000).unwrap(),
-            "2026-11-20".parse().unwrap(),
-        )
-    }
+    through::payment(number, &key)
 }
 
 fn settings(address: String, stop: watch::Receiver<bool>) -> HostSettings {
@@ -147,22 +100,7 @@ async fn through_the_adapter(address: String) {
     let adapter = Guarded::new("DEPT".parse().unwrap(), bounds, SystemClock::start(), iso);
     adapter.start(Arc::new(|_| {}));
     host.signed_on().await;
-    let (outcomes, mut heard) = mpsc::unbounded_channel();
-    let reply: Reply = Arc::new(move |leg, outcome| drop(outcomes.send((leg, outcome))));
-    let order = |number| {
-        let order = Order::Post { payment: Box::new(payment(number)), again: false };
-        adapter.submit(LegId(number), order, Arc::clone(&reply));
-    };
-    let (began, cpu) = (Instant::now(), CpuTimes::read());
-    (0..IN_FLIGHT).for_each(order);
-    for done in 0..PAYMENTS {
-        let (_, outcome) = heard.recv().await.unwrap();
-        assert!(matches!(outcome, Outcome::Posted(_)), "{outcome:?}");
-        if done + IN_FLIGHT < PAYMENTS {
-            order(done + IN_FLIGHT);
-        }
-    }
-    report("iso8583", began.elapsed(), &cpu);
+    post("iso8583", &adapter, PAYMENTS, payment).await;
     stop.send_replace(true);
 }
 
@@ -210,30 +148,15 @@ async fn bare() {
             }
         }
     }
-    report("sockets alone", began.elapsed(), &cpu);
+    report("sockets alone", PAYMENTS, began.elapsed(), &cpu);
     drop(orders);
     writing.await.unwrap();
 }
 
-fn report(what: &str, elapsed: Duration, before: &CpuTimes) {
-    let cpu = CpuTimes::read().since(before).of("adapter");
-    let each = |span: Duration| span.as_secs_f64() * 1e6 / PAYMENTS as f64;
-    println!(
-        "{what}: {PAYMENTS} payments, {IN_FLIGHT} at once: {:.0} a second, {:.1} µs CPU each on our side",
-        PAYMENTS as f64 / elapsed.as_secs_f64(),
-        each(cpu)
-    );
-}
-
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("adapter")
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = through::runtime();
     let dir = tempfile::tempdir().unwrap();
-    let host = Simulated::start(dir.path());
+    let host = Simulated::start(&["iso", "--profile", "onelink"], dir.path(), PAYMENTS);
     let address = host.1.clone();
     // Its tasks run on the runtime's threads, whose time is counted.
     runtime.block_on(async move {
