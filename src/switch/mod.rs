@@ -55,7 +55,7 @@ use crate::clock::{Now, Ticks};
 use crate::ids::{BillerCode, BusinessDate, LinkName, PaymentKey, Rrn, Stan};
 use closing::OwedTotals;
 use forward::Queue;
-use pending::{Open, Pending};
+use pending::{GivenUp, Open, Pending};
 use rules::{Inquired, Routes};
 use session::Session;
 
@@ -68,8 +68,8 @@ pub struct Switch {
     blocked: BTreeSet<BillerCode>,
     sessions: HashMap<LinkName, Session>,
     open: HashMap<PaymentKey, Open>,
-    /// Payments put away whose order to post was never answered: kept for as long as an answer is listened for.
-    given_up: HashMap<PaymentKey, Payment>,
+    /// Payments put away while answers to orders to post them are still listened for.
+    given_up: HashMap<PaymentKey, GivenUp>,
     pending: Pending,
     /// Our own totals of closed dates, for links that have not answered them.
     closings: BTreeMap<(LinkName, BusinessDate), OwedTotals>,

@@ -27,6 +27,14 @@ pub(super) struct Open {
     pub(super) place: Option<Place>,
 }
 
+/// A payment that is put away, for as long as there is an order to post whose answer would be news.
+#[derive(Debug)]
+pub(super) struct GivenUp {
+    payment: Payment,
+    /// The orders that are listened for, at least one.
+    legs: Vec<LegId>,
+}
+
 /// What an order is for.
 #[derive(Clone, Debug)]
 pub(super) enum LegOf {
@@ -112,6 +120,13 @@ impl Pending {
         let timer = (until, leg.0);
         self.deadlines.insert(timer, Due::Forget(leg));
         self.legs.insert(leg, (of, Some(timer)));
+    }
+
+    /// Whether the order's own deadline has passed, and its answer is listened for all the same.
+    pub(super) fn is_late(&self, leg: LegId) -> bool {
+        let late =
+            |of: &LegOf| matches!(of, LegOf::LatePost(_) | LegOf::LateConfirm(_) | LegOf::LateReverse(_));
+        self.legs.get(&leg).is_some_and(|(of, _)| late(of))
     }
 
     /// Forgets an order, unless its late answer would be news; says whether it would.
@@ -220,15 +235,32 @@ impl Switch {
     /// the payment is taken up again.
     pub(super) fn close(&mut self, mut open: Open) {
         self.let_go(&mut open);
-        let mut late = false;
-        for leg in &open.legs {
-            late |= self.pending.drop_unless_late(*leg);
-        }
         if open.counted {
             self.waits_no_more(&open.payment.link);
         }
-        if late || self.given_up.contains_key(&open.payment.key) {
-            self.given_up.insert(open.payment.key.clone(), open.payment);
+        // It may have been taken up from the store, for an operator or a reversal, while its orders were listened for.
+        let listened_for = self.given_up.remove(&open.payment.key).map(|given_up| given_up.legs);
+        let mut legs = open.legs;
+        legs.extend(listened_for.unwrap_or_default());
+        legs.retain(|leg| self.pending.drop_unless_late(*leg));
+        if !legs.is_empty() {
+            self.given_up.insert(open.payment.key.clone(), GivenUp { payment: open.payment, legs });
+        }
+    }
+
+    /// A payment that is put away, to be taken up again.
+    pub(super) fn take_given_up(&mut self, key: &PaymentKey) -> Option<Open> {
+        let GivenUp { payment, legs } = self.given_up.remove(key)?;
+        Some(Open { legs, ..Open::new(payment) })
+    }
+
+    /// One order of a payment is listened for no longer; others may be.
+    pub(super) fn stop_listening(&mut self, leg: LegId, key: &PaymentKey) {
+        if let Some(given_up) = self.given_up.get_mut(key) {
+            given_up.legs.retain(|listened_for| *listened_for != leg);
+            if given_up.legs.is_empty() {
+                self.given_up.remove(key);
+            }
         }
     }
 

@@ -17,7 +17,11 @@ pub const CONTRADICTION_MS: u64 = 60_000;
 impl Switch {
     pub(super) fn replied(&mut self, now: Now, leg: LegId, outcome: Outcome, out: &mut Output) {
         if matches!(outcome, Outcome::Silent) {
-            return self.reply_overdue(now, leg, out);
+            // Behind our own deadline it says nothing new: the answer is still listened for.
+            if !self.pending.is_late(leg) {
+                self.reply_overdue(now, leg, out);
+            }
+            return;
         }
         let Some(of) = self.pending.take(leg) else {
             out.actions.push(Action::Alarm(Alarm::UnmatchedReply(leg)));
@@ -89,8 +93,7 @@ impl Switch {
     pub(super) fn late_reply(&mut self, now: Now, key: PaymentKey, outcome: &Outcome, out: &mut Output) {
         let reopened = !self.open.contains_key(&key);
         let approved = matches!(outcome, Outcome::Posted(_));
-        let given_up = || self.given_up.get(&key).cloned().map(Open::new);
-        let Some(mut open) = self.open.remove(&key).or_else(given_up) else {
+        let Some(mut open) = self.open.remove(&key).or_else(|| self.take_given_up(&key)) else {
             if approved {
                 out.actions.push(Action::Alarm(Alarm::LateApproval(key)));
             }
@@ -202,7 +205,7 @@ impl Switch {
                 Due::Reply(leg) => self.reply_overdue(now, leg, out),
                 Due::Forget(leg) => {
                     if let Some(LegOf::LatePost(key) | LegOf::LateConfirm(key)) = self.pending.take(leg) {
-                        self.given_up.remove(&key);
+                        self.stop_listening(leg, &key);
                     }
                 }
                 Due::Totals(link, date) => self.totals_due(now, link, date, out),

@@ -1,6 +1,7 @@
 //! What comes behind an outcome: late answers, and what the acquirer says meanwhile.
 
 use super::*;
+use crate::switch::LATE_REPLY_MS;
 
 /// A payment in doubt under *reverse*: its order is answered by nothing so far.
 fn silent(world: &mut World) -> LegId {
@@ -157,5 +158,56 @@ fn an_approval_that_comes_behind_a_decline_is_undone_where_it_can_be_and_else_pe
         assert_eq!(state(&world), State::Declined);
         world.step(Event::BillerReplied { leg, outcome: Outcome::Posted(posting()) });
         assert_eq!(state(&world), ends);
+    }
+}
+
+/// Two orders to post of one payment that are answered by nothing, and a third by a refusal: put away.
+fn refused_behind_two_silences(world: &mut World) -> [LegId; 2] {
+    let first = silent(world);
+    let (second, order) = world.orders.remove(0);
+    assert!(matches!(order, Order::Post { again: true, .. }), "{order:?}");
+    while world.orders.is_empty() {
+        world.pass(1000);
+    }
+    let (third, _) = world.orders.remove(0);
+    world.step(Event::BillerReplied { leg: third, outcome: Outcome::Declined(Reason::NoSuchBill) });
+    assert_eq!(state(world), State::Declined);
+    [first, second]
+}
+
+#[test]
+fn where_one_late_order_is_forgotten_the_approval_of_another_is_still_heard() {
+    let mut world = World::new(Kind { in_doubt: InDoubt::Confirm, ..PLAIN });
+    let [first, second] = refused_behind_two_silences(&mut world);
+    // An hour behind the first silence, not yet behind the second.
+    world.pass(LATE_REPLY_MS + 500 - world.now_ms);
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Posted(posting()) });
+    assert_eq!(state(&world), State::Declined, "nobody listens for it");
+    world.step(Event::BillerReplied { leg: second, outcome: Outcome::Posted(posting()) });
+    assert_eq!(state(&world), State::Reversing);
+}
+
+#[test]
+fn an_adapter_that_says_behind_the_deadline_that_it_has_heard_nothing_ends_no_listening() {
+    let mut world = World::new(Kind { in_doubt: InDoubt::Confirm, ..PLAIN });
+    let [first, _] = refused_behind_two_silences(&mut world);
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Silent });
+    world.step(Event::BillerReplied { leg: first, outcome: Outcome::Posted(posting()) });
+    assert_eq!(state(&world), State::Reversing);
+}
+
+#[test]
+fn a_payment_is_kept_for_as_long_as_one_of_its_orders_is_listened_for_and_no_longer() {
+    for answered in [0, 1, 2] {
+        let mut world = World::new(Kind { in_doubt: InDoubt::Confirm, ..PLAIN });
+        let legs = refused_behind_two_silences(&mut world);
+        assert_eq!(world.switch.given_up.len(), 1);
+        for leg in legs.into_iter().take(answered) {
+            let outcome = Outcome::Declined(Reason::NoSuchBill);
+            world.step(Event::BillerReplied { leg, outcome });
+        }
+        assert_eq!(world.switch.given_up.is_empty(), answered == 2, "{answered} answered");
+        world.pass(LATE_REPLY_MS);
+        assert!(world.switch.given_up.is_empty(), "{answered} answered");
     }
 }
