@@ -10,7 +10,7 @@ use crate::ids::LinkName;
 use crate::iso8583::{Decoded, Framing, MacAlgorithm, Message};
 use crate::profile::{MacSeen, Profile};
 use crate::switch::{Ask, KeyChange, NewKeys, Reason, Request};
-use crate::vault::{Kek, LinkKeyFile, LinkKeys, MacKey, MacVerdict as Verdict, Vault, VaultError};
+use crate::vault::{Kek, LinkKeyFile, LinkKeys, MacKey, MacVerdict as Verdict, Spent, Vault, VaultError};
 
 /// The keys of a link whose messages have MACs.
 pub struct LinkMac {
@@ -23,6 +23,8 @@ pub struct LinkMac {
     current: Option<Arc<MacKey>>,
     /// The one before, and until when it is still good.
     former: Option<(Arc<MacKey>, Ticks)>,
+    /// Those before.
+    spent: Spent,
 }
 
 impl std::fmt::Debug for LinkMac {
@@ -83,7 +85,8 @@ impl LinkMac {
     ) -> Result<Self, VaultError> {
         let LinkKeyFile { kek, mac: first } = LinkKeyFile::parse(key.file, key.text, algorithm)?;
         let mark = vault.digest(std::iter::once((0, key.text.as_bytes())));
-        let mut mac = Self { algorithm, kek, mark, window_ms, current: None, former: None };
+        let mut mac =
+            Self { algorithm, kek, mark, window_ms, current: None, former: None, spent: Spent::default() };
         match stored.and_then(|stored| postcard::from_bytes::<Stored<'_>>(stored).ok()) {
             Some(stored) if stored.mark == mark => {
                 let keys = vault.open_link_keys(link.as_bytes(), algorithm, stored.sealed)?;
@@ -106,6 +109,7 @@ impl LinkMac {
     fn hold(&mut self, keys: LinkKeys, until: Ticks) {
         self.former = keys.former.map(|former| (Arc::new(former), until));
         self.current = Some(Arc::new(keys.current));
+        self.spent = keys.spent;
     }
 
     /// The key that a link's own messages are sealed with.
@@ -161,11 +165,16 @@ impl LinkMac {
         if self.current.as_ref().is_some_and(|current| current.is(&key)) {
             return Ok(KeyChange::Same);
         }
-        if self.former.as_ref().is_some_and(|(former, _)| former.is(&key)) {
+        let former = self.former.as_ref().map(|(former, _)| former);
+        if former.is_some_and(|former| former.is(&key)) || self.spent.knows(&vault.mark_of(&key)) {
             // Nobody goes back to a key; whoever sends an old message again would have us do so.
             return Ok(KeyChange::Refused);
         }
-        let sealed = vault.seal_link_keys(link.as_bytes(), &key, self.current.as_deref())?;
+        let mut spent = self.spent.clone();
+        if let Some(former) = former {
+            spent.add(vault.mark_of(former));
+        }
+        let sealed = vault.seal_link_keys(link.as_bytes(), &key, self.current.as_deref(), &spent)?;
         let stored = Stored { mark: self.mark, at, sealed: &sealed };
         let sealed = postcard::to_allocvec(&stored).map_err(|_| VaultError::Sealed)?;
         let check_value = key.check_value().to_string().parse().unwrap_or_default();

@@ -24,6 +24,31 @@ pub struct LinkKeys {
     pub current: MacKey,
     /// The one before.
     pub former: Option<MacKey>,
+    /// Those before that, the oldest first.
+    pub spent: Spent,
+}
+
+/// Keys that were in use once and are not to come again, by what [`Vault::mark_of`] makes of them: the last
+/// [`Spent::MAX`], a quarter of a year of a key a day.
+#[derive(Clone, Debug, Default)]
+pub struct Spent(Vec<[u8; Spent::BYTES]>);
+
+impl Spent {
+    /// How many are known.
+    pub const MAX: usize = 100;
+    const BYTES: usize = 8;
+
+    /// Whether a key of this mark was in use.
+    #[must_use]
+    pub fn knows(&self, mark: &[u8; 8]) -> bool {
+        self.0.contains(mark)
+    }
+
+    /// Adds one, and lets go of the oldest if there are too many.
+    pub fn add(&mut self, mark: [u8; 8]) {
+        self.0.push(mark);
+        self.0.drain(..self.0.len().saturating_sub(Self::MAX));
+    }
 }
 
 impl LinkKeyFile {
@@ -125,13 +150,16 @@ impl Vault {
         link: &[u8],
         current: &MacKey,
         former: Option<&MacKey>,
+        spent: &Spent,
     ) -> Result<Vec<u8>, VaultError> {
         let (version, cipher) = self.sealing_links.last().ok_or(VaultError::KeyVersion(0))?;
-        let mut keys = Zeroizing::new(Vec::with_capacity(66));
-        for key in [Some(current), former].into_iter().flatten().map(MacKey::secret) {
+        let spent = spent.0.as_flattened();
+        let mut keys = Zeroizing::new(Vec::with_capacity(spent.len().saturating_add(66)));
+        for key in [Some(current), former].map(|key| key.map_or(&[][..], MacKey::secret)) {
             keys.push(u8::try_from(key.len()).unwrap_or_default());
             keys.extend_from_slice(key);
         }
+        keys.extend_from_slice(spent);
         let mut nonce = [0_u8; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(VaultError::Randomness)?;
         let payload = Payload { msg: keys.as_slice(), aad: link };
@@ -163,9 +191,22 @@ impl Vault {
             let (len, behind) = rest.split_first()?;
             let (key, behind) = behind.split_at_checked((*len).into())?;
             rest = behind;
-            Some(MacKey::new(algorithm, key))
+            (!key.is_empty()).then(|| MacKey::new(algorithm, key))
         };
         let current = next().ok_or(VaultError::Sealed)??;
-        Ok(LinkKeys { current, former: next().transpose()? })
+        let former = next().transpose()?;
+        let (spent, behind) = rest.as_chunks();
+        if !behind.is_empty() {
+            return Err(VaultError::Sealed);
+        }
+        Ok(LinkKeys { current, former, spent: Spent(spent.to_vec()) })
+    }
+
+    /// What a key of a link is known by once it is in use no more: of no use without the vault's keys, and not to be turned
+    /// back.
+    #[must_use]
+    pub fn mark_of(&self, key: &MacKey) -> [u8; 8] {
+        let digest = self.digest(std::iter::once((0, key.secret())));
+        digest.first_chunk().copied().unwrap_or_default()
     }
 }

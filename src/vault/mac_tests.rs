@@ -109,10 +109,13 @@ fn stored_keys_open_for_their_own_link_alone_and_only_unchanged() {
     let vault = Vault::parse("keys", KEYS).unwrap();
     let current = MacKey::new(RETAIL_1, &bytes(KEY)).unwrap();
     let former = MacKey::new(RETAIL_1, &bytes("00112233445566778899AABBCCDDEEFF")).unwrap();
-    let sealed = vault.seal_link_keys(b"atmnet", &current, Some(&former)).unwrap();
+    let mut spent = Spent::default();
+    spent.add(vault.mark_of(&former));
+    let sealed = vault.seal_link_keys(b"atmnet", &current, Some(&former), &spent).unwrap();
     let open = |link: &[u8], sealed: &[u8]| vault.open_link_keys(link, RETAIL_1, sealed);
     let keys = open(b"atmnet", &sealed).unwrap();
     assert!(keys.current.is(&current) && keys.former.unwrap().is(&former));
+    assert!(keys.spent.knows(&vault.mark_of(&former)) && !keys.spent.knows(&vault.mark_of(&current)));
     assert!(open(b"northbank", &sealed).is_err());
     for at in 0..sealed.len() {
         let mut changed = sealed.clone();
@@ -120,8 +123,19 @@ fn stored_keys_open_for_their_own_link_alone_and_only_unchanged() {
         assert!(open(b"atmnet", &changed).is_err(), "byte {at}");
         assert!(open(b"atmnet", &sealed[..at]).is_err(), "cut at {at}");
     }
-    let alone = vault.seal_link_keys(b"atmnet", &current, None).unwrap();
-    assert!(open(b"atmnet", &alone).unwrap().former.is_none());
+    let alone = vault.seal_link_keys(b"atmnet", &current, None, &spent).unwrap();
+    let alone = open(b"atmnet", &alone).unwrap();
+    assert!(alone.former.is_none() && alone.spent.knows(&vault.mark_of(&former)));
+}
+
+#[test]
+fn of_the_keys_that_were_in_use_the_last_hundred_are_known() {
+    let vault = Vault::parse("keys", KEYS).unwrap();
+    let key = |number: u8| std::array::from_fn::<u8, 16, _>(|at| if at < 8 { number } else { !number });
+    let mark = |number: u8| vault.mark_of(&MacKey::new(RETAIL_1, &key(number)).unwrap());
+    let mut spent = Spent::default();
+    (1..=101).for_each(|number| spent.add(mark(number)));
+    assert!(!spent.knows(&mark(1)) && (2..=101).all(|number| spent.knows(&mark(number))));
 }
 
 #[test]

@@ -12,5 +12,5 @@ mod mac_tests;
 pub use evidence::{EVIDENCE_BYTES_MAX, Kept, kept_fields};
 pub use exchange::{CheckValue, Kek};
 pub use keys::{SealedPan, Vault, VaultError};
-pub use link_keys::{LinkKeyFile, LinkKeys};
+pub use link_keys::{LinkKeyFile, LinkKeys, Spent};
 pub use mac::{MacKey, MacVerdict, with_seal};

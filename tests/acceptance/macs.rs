@@ -187,6 +187,22 @@ async fn n11_a_new_key_is_in_use_at_once_and_the_old_one_still_good() {
 }
 
 #[tokio::test]
+async fn n11_a_key_that_was_in_use_once_is_never_taken_again() {
+    let mut site = Site::with(sealed()).await;
+    let mut peer = Sealing::signed_on(&site).await;
+    for next in [SECOND, THIRD] {
+        assert_eq!(peer.sends_key(next, &key(next).check_value().to_string()).await.code(), "00");
+        peer.key = key(next);
+    }
+    // From before the former one, which has its answer elsewhere.
+    assert_eq!(peer.sends_key(FIRST, "08D7B4").await.code(), "63");
+    site.restart(sealed()).await;
+    let mut peer = Sealing { key: key(THIRD), ..Sealing::signed_on(&site).await };
+    assert_eq!(peer.sends_key(FIRST, "08D7B4").await.code(), "63", "it is on disk too");
+    assert_eq!(atmnet(&site).await.mac_key, key(THIRD).check_value().to_string());
+}
+
+#[tokio::test]
 async fn n11_the_old_key_is_good_for_a_bounded_window() {
     let lines = "[link.mac]\nkey_file = \"../link.keys\"\nwindow_ms = 1";
     let mut site = Site::with(setup(lines)).await;
