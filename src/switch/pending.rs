@@ -35,6 +35,12 @@ pub(super) struct GivenUp {
     legs: Vec<LegId>,
 }
 
+impl GivenUp {
+    pub(super) const fn payment(&self) -> &Payment {
+        &self.payment
+    }
+}
+
 /// What an order is for.
 #[derive(Clone, Debug)]
 pub(super) enum LegOf {
@@ -212,7 +218,7 @@ impl Open {
 
     /// Those who asked, and did not advise, are told that it is open: their patience ends before the biller's.
     pub(super) fn excuse_reversal(&mut self, out: &mut Output) {
-        for (ask, _) in self.reversal_asks.drain(..) {
+        for (ask, _) in self.reversal_asks.extract_if(.., |(_, advice)| !*advice) {
             out.actions.push(Action::Answer { ask: ask.id, answer: Answer::plain(Reason::InDoubt) });
         }
     }

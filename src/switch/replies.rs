@@ -1,6 +1,6 @@
 //! What comes back from billers, in time, late or not at all; and what was open when the store was opened.
 
-use super::pending::{Due, LegOf, Open};
+use super::pending::{Due, GivenUp, LegOf, Open};
 use super::{
     Action, Alarm, Answer, LegId, Ordered, Outcome, Output, Payment, Posting, Reason, Record, Replied,
     Reversal, State, Switch, What,
@@ -35,11 +35,23 @@ impl Switch {
                 self.inquiry_replied(now, from, bill, outcome, out);
             }
             LegOf::LookUp(key) => self.lookup_replied(now, &key, outcome, out),
-            LegOf::Post(key) => self.post_replied(now, leg, &key, outcome, out),
-            LegOf::LatePost(key) => self.late_reply(now, key, &outcome, out),
+            LegOf::Post(key) => {
+                self.listen_behind(now, leg, &key, &outcome);
+                self.post_replied(now, &key, outcome, out);
+            }
+            LegOf::LatePost(key) => {
+                self.listen_behind(now, leg, &key, &outcome);
+                self.late_reply(now, key, &outcome, out);
+            }
             LegOf::ConfirmLookUp(key) => self.confirm_looked_up(now, &key, outcome, out),
-            LegOf::Confirm(key) => self.confirm_replied(now, &key, outcome, out),
-            LegOf::LateConfirm(key) => self.late_reply(now, key, &outcome, out),
+            LegOf::Confirm(key) => {
+                self.listen_behind(now, leg, &key, &outcome);
+                self.confirm_replied(now, &key, outcome, out);
+            }
+            LegOf::LateConfirm(key) => {
+                self.listen_behind(now, leg, &key, &outcome);
+                self.late_reply(now, key, &outcome, out);
+            }
             LegOf::Reverse(key) => self.reverse_replied(now, &key, outcome, out),
             LegOf::LateReverse(key) => self.reverse_replied_late(now, &key, &outcome, out),
         }
@@ -67,18 +79,26 @@ impl Switch {
         }
     }
 
-    fn post_replied(&mut self, now: Now, leg: LegId, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
+    /// A biller that has declined may approve all the same, of orders that have left the process: that is heard too.
+    fn listen_behind(&mut self, now: Now, leg: LegId, key: &PaymentKey, outcome: &Outcome) {
+        let payment = self.open.get(key).map(|open| &open.payment);
+        let payment = payment.or_else(|| self.given_up.get(key).map(GivenUp::payment));
+        let left = payment.is_some_and(|payment| !self.is_embedded(&payment.biller));
+        if left && matches!(outcome, Outcome::Declined(_)) {
+            self.pending.keep_late(
+                leg,
+                LegOf::LateConfirm(key.clone()),
+                now.ticks.after_ms(CONTRADICTION_MS),
+            );
+        }
+    }
+
+    fn post_replied(&mut self, now: Now, key: &PaymentKey, outcome: Outcome, out: &mut Output) {
         let Some(mut open) = self.take_open(key) else { return };
         self.note_reply(now, &mut open, &outcome, out);
         match outcome {
             Outcome::Posted(posting) => self.posted(now, open, posting, out),
-            Outcome::Declined(reason) => {
-                if !self.is_embedded(&open.payment.biller) {
-                    let until = now.ticks.after_ms(CONTRADICTION_MS);
-                    self.pending.keep_late(leg, LegOf::LatePost(key.clone()), until);
-                }
-                self.refuse(now, open, Answer::plain(reason), out);
-            }
+            Outcome::Declined(reason) => self.refuse(now, open, Answer::plain(reason), out),
             Outcome::NotSent => self.refuse(now, open, Answer::plain(Reason::BillerUnavailable), out),
             Outcome::Duplicate => self.contested(now, open, out),
             // An answer that makes no sense is no decline: the biller may have posted.

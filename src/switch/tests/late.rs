@@ -1,7 +1,7 @@
 //! What comes behind an outcome: late answers, and what the acquirer says meanwhile.
 
 use super::*;
-use crate::switch::LATE_REPLY_MS;
+use crate::switch::{CONTRADICTION_MS, LATE_REPLY_MS};
 
 /// A payment in doubt under *reverse*: its order is answered by nothing so far.
 fn silent(world: &mut World) -> LegId {
@@ -203,11 +203,30 @@ fn a_payment_is_kept_for_as_long_as_one_of_its_orders_is_listened_for_and_no_lon
         let legs = refused_behind_two_silences(&mut world);
         assert_eq!(world.switch.given_up.len(), 1);
         for leg in legs.into_iter().take(answered) {
-            let outcome = Outcome::Declined(Reason::NoSuchBill);
-            world.step(Event::BillerReplied { leg, outcome });
+            world.step(Event::BillerReplied { leg, outcome: Outcome::Unknown });
         }
+        // An approval behind the refusal of the third is listened for as well, for a minute.
+        world.pass(CONTRADICTION_MS);
         assert_eq!(world.switch.given_up.is_empty(), answered == 2, "{answered} answered");
         world.pass(LATE_REPLY_MS);
         assert!(world.switch.given_up.is_empty(), "{answered} answered");
+    }
+}
+
+#[test]
+fn an_approval_behind_the_decline_of_a_repeat_or_behind_a_late_one_is_undone() {
+    for late in [false, true] {
+        let mut world = World::new(Kind { in_doubt: InDoubt::Confirm, ..PLAIN });
+        let first = silent(&mut world);
+        let (second, _) = world.orders.remove(0);
+        let declined = || Outcome::Declined(Reason::NoSuchBill);
+        world.step(Event::BillerReplied { leg: second, outcome: declined() });
+        if late {
+            world.step(Event::BillerReplied { leg: first, outcome: declined() });
+        }
+        assert_eq!(state(&world), State::Declined);
+        let leg = if late { first } else { second };
+        world.step(Event::BillerReplied { leg, outcome: Outcome::Posted(posting()) });
+        assert_eq!(state(&world), State::Reversing, "late: {late}");
     }
 }
