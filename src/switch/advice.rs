@@ -47,6 +47,12 @@ impl Switch {
                 }
                 out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
             }
+            // People have it: they learn that the acquirer has made it, and it is not undone behind its back.
+            State::Exception if !payment.advice => {
+                let reason = payment.answer.as_ref().map_or(Reason::InDoubt, |answer| answer.reason);
+                self.tell(now, &from, Answer::plain(Reason::Approved), out);
+                self.give_up(now, Open::new(Payment { advice: true, ..payment }), reason, out);
+            }
             // An advice that was taken is never declined: people see to it.
             State::Declined => {
                 let told = payment.answer.unwrap_or(Answer::plain(Reason::Approved));
@@ -161,9 +167,15 @@ impl Switch {
     }
 
     fn ask_again(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
-        open.payment.confirmations = 0;
+        // All its attempts again, but it is not forgotten that there were some.
+        open.payment.confirmations = open.payment.confirmations.min(1);
         let terms = self.billers.get(&open.payment.biller);
         let confirms = terms.is_some_and(|terms| terms.in_doubt == InDoubt::Confirm);
+        // What the switch would have undone by itself, and never told its biller to, is made, the acquirer says.
+        let only_meant = |reversal: &Reversal| reversal.totals_date.is_none() && reversal.attempts == 0;
+        if open.payment.advice && open.payment.reversal.as_ref().is_some_and(only_meant) {
+            open.payment.reversal = None;
+        }
         let wanted_back = open.payment.reversal.is_some();
         if !wanted_back && (open.payment.advice || confirms) {
             return self.confirm(now, open, what, out);

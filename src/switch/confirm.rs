@@ -132,7 +132,7 @@ impl Switch {
         // What the bill is now says nothing of what was done to it before, unless nothing was sent before this order: paid, it may
         // be by us; expired or held back, it may have been paid in time. Only people find out. To an acquirer that wants it back
         // it must not be called undone.
-        let sent_before = !open.payment.advice || open.payment.confirmations > 1;
+        let sent_before = !open.payment.was_made_unasked() || open.payment.confirmations > 1;
         let of_the_bill = matches!(reason, Reason::AlreadyPaid | Reason::Expired | Reason::Blocked);
         let perhaps_ours = of_the_bill && sent_before;
         if open.payment.reversal.is_some() && !perhaps_ours {

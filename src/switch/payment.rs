@@ -159,6 +159,11 @@ impl Payment {
         self.reversal.is_some_and(|reversal| reversal.totals_date.is_some())
     }
 
+    /// Whether the switch first heard of it when it was made (0220): nothing was ordered before the orders to confirm.
+    pub(super) fn was_made_unasked(&self) -> bool {
+        self.advice && self.answer.as_ref().is_some_and(|answer| answer.reason == Reason::Approved)
+    }
+
     /// Orders given to undo it or, while nobody wants it undone, to make it certain; those that certainly did not arrive are
     /// not counted.
     #[must_use]

@@ -79,11 +79,17 @@ impl Switch {
             return;
         }
         let what = What::Answered { reason: Reason::Approved };
-        if open.payment.state == State::Received {
+        let received = open.payment.state == State::Received;
+        if received || is_unsent_advice(&open) {
             out.actions.push(Action::Answer { ask: from.id, answer: Answer::plain(Reason::Approved) });
+            open.answer_reversal(Reason::Approved, out);
             open.payment.state = State::Reversed;
-            open.payment.reversal = Some(Reversal { answer: Some(Reason::Approved), ..Reversal::default() });
-            self.answer_payment(&mut open, Answer::plain(Reason::ReversedFirst), out);
+            let totals_date = Some(self.totals_date(request.settled_on));
+            let answer = Some(Reason::Approved);
+            open.payment.reversal = Some(Reversal { answer, totals_date, ..Reversal::default() });
+            if received {
+                self.answer_payment(&mut open, Answer::plain(Reason::ReversedFirst), out);
+            }
             out.records.push(open.record(now, what, None));
             return self.close(open);
         }
@@ -126,10 +132,17 @@ impl Switch {
         if let Replacement::Amount(left) = request.replacement {
             return self.reverse_part(now, from, payment, left, request, out);
         }
-        if let Some(answered) = payment.reversal.and_then(|reversal| reversal.answer) {
-            return self.tell(now, &from, Answer::plain(answered), out);
-        }
         let fault = amount_fault(&payment, request);
+        let unknown = payment.state == State::Exception && payment.posting.is_none();
+        let told = match payment.reversal.and_then(|reversal| reversal.answer) {
+            // Refused once, it has been undone since, or people say so.
+            Some(_) if payment.state == State::Reversed => None,
+            None if unknown && payment.is_wanted_back() && !request.advice => Some(Reason::InDoubt),
+            answered => answered,
+        };
+        if let Some(told) = told {
+            return self.tell(now, &from, Answer::plain(told), out);
+        }
         let plain = match payment.state {
             State::Declined | State::Reversed => Some(fault.unwrap_or(Reason::Approved)),
             State::ReversedFirst => Some(Reason::OriginalUnknown),
@@ -172,9 +185,17 @@ impl Switch {
         }
         if exception {
             // It is with a person already, who learns that the acquirer wants it back.
-            return self.give_up(now, open, Reason::NotReversible, out);
+            return self.give_up_reversal(now, open, out);
         }
         self.undo(now, open, What::Answered { reason: Reason::Approved }, out);
+    }
+
+    /// Only people can undo it. That it stands is said of what was posted alone: of the rest nobody knows.
+    fn give_up_reversal(&mut self, now: Now, mut open: Open, out: &mut Output) {
+        if open.payment.posting.is_none() {
+            open.excuse_reversal(out);
+        }
+        self.give_up(now, open, Reason::NotReversible, out);
     }
 
     /// Starts undoing: from here the payment is `Reversing` until the biller has answered or a person takes over.
@@ -185,7 +206,7 @@ impl Switch {
         // A department is told once of each payment what to give back: a second time it could not tell from a repeat.
         let told = open.payment.part.is_some() && open.payment.wanted_part().is_none();
         if !reversible || told {
-            return self.give_up(now, open, Reason::NotReversible, out);
+            return self.give_up_reversal(now, open, out);
         }
         self.owe(now, open, what, out);
     }
@@ -224,6 +245,13 @@ impl Switch {
         out.records.push(open.record(now, What::Answered { reason: Reason::Approved }, None));
         self.close(open);
     }
+}
+
+/// Whether it was made without asking, and no order to post it has arrived at its biller, nor is on its way.
+fn is_unsent_advice(open: &Open) -> bool {
+    let payment = &open.payment;
+    let none_arrived = payment.reference.is_none() || payment.confirmations == 0;
+    payment.state == State::Confirming && payment.was_made_unasked() && none_arrived
 }
 
 /// What is wrong with the amount of a reversal of a whole payment, if anything: it is what was debited, or what is left of it.

@@ -9,6 +9,7 @@ mod forward;
 mod late;
 mod orders;
 mod parts;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
