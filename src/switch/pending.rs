@@ -25,6 +25,10 @@ pub(super) struct Open {
     pub(super) held: bool,
     /// Its place in its biller's queue, while an order is owed.
     pub(super) place: Option<Place>,
+    /// Until when an order to post may be under way to the biller still: before, that the biller knows of none proves nothing.
+    pub(super) under_way_until: Option<Ticks>,
+    /// Whether the last order to undo left behind that time.
+    pub(super) undone_in_order: bool,
 }
 
 /// A payment that is put away, for as long as there is an order to post whose answer would be news.
@@ -176,6 +180,8 @@ impl Open {
             counted: false,
             held: false,
             place: None,
+            under_way_until: None,
+            undone_in_order: false,
         }
     }
 
@@ -281,6 +287,9 @@ impl Switch {
     ) -> LegId {
         let biller = open.payment.biller;
         let timeout = self.timeout(now, &biller);
+        if matches!(of, LegOf::Post(_) | LegOf::Confirm(_)) {
+            open.under_way_until = timeout;
+        }
         let leg = self.pending.add(of, timeout);
         open.legs.push(leg);
         out.actions.push(Action::Order { leg, biller, order });

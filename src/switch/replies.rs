@@ -179,8 +179,11 @@ impl Switch {
         match outcome {
             Outcome::Reversed => self.reversed(now, open, out),
             // A biller that knows no such payment has nothing to undo: nothing stands, which is what was wanted. But one that
-            // has posted it contradicts itself, and is asked again.
-            Outcome::Declined(Reason::OriginalUnknown) if open.payment.posting.is_none() => {
+            // has posted it contradicts itself, and one that may have the order to post before it still, behind a connection
+            // that broke, has not seen to it: they are asked again.
+            Outcome::Declined(Reason::OriginalUnknown)
+                if open.payment.posting.is_none() && open.undone_in_order =>
+            {
                 self.reversed(now, open, out);
             }
             Outcome::Declined(Reason::OriginalUnknown) if !self.is_embedded(&open.payment.biller) => {
@@ -283,6 +286,7 @@ impl Switch {
     pub(super) fn recovered(&mut self, now: Now, payment: Payment, due: UnixMillis, out: &mut Output) {
         let mut open = Open::new(payment);
         open.due = Some(due);
+        open.under_way_until = self.timeout(now, &open.payment.biller);
         match open.payment.state {
             State::Sent => {
                 note_silence(now, &mut open, Ordered::Post, out);

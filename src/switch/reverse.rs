@@ -220,6 +220,7 @@ impl Switch {
             let ordered = What::Ordered(Ordered::Reverse, terms.code);
             out.records.push(open.record(now, ordered, due));
         }
+        open.undone_in_order = open.under_way_until.is_none_or(|until| until <= now.ticks);
         let of = LegOf::Reverse(open.payment.key.clone());
         let mut payment = open.payment.clone();
         if let Some(heads) = payment.wanted_part().map(|part| part.heads.clone()) {

@@ -29,6 +29,8 @@ fn state(world: &World) -> State {
 fn an_approval_that_comes_by_another_connection_behind_its_confirmed_reversal_is_reversed_once_more() {
     let mut world = World::new(PLAIN);
     let leg = silent(&mut world);
+    world.pass(1000);
+    undo(&mut world, Outcome::Declined(Reason::OriginalUnknown));
     undo(&mut world, Outcome::Declined(Reason::OriginalUnknown));
     assert_eq!(state(&world), State::Reversed);
     world.step(Event::BillerReplied { leg, outcome: Outcome::Posted(posting()) });
@@ -228,5 +230,21 @@ fn an_approval_behind_the_decline_of_a_repeat_or_behind_a_late_one_is_undone() {
         let leg = if late { first } else { second };
         world.step(Event::BillerReplied { leg, outcome: Outcome::Posted(posting()) });
         assert_eq!(state(&world), State::Reversing, "late: {late}");
+    }
+}
+
+#[test]
+fn a_biller_that_knows_of_no_payment_is_believed_once_the_order_to_post_can_be_under_way_no_more() {
+    for killed in [false, true] {
+        let mut world = World::new(PLAIN);
+        silent(&mut world);
+        if killed {
+            world.restart(PLAIN);
+        }
+        undo(&mut world, Outcome::Declined(Reason::OriginalUnknown));
+        assert_eq!(state(&world), State::Reversing, "the order to post may come behind this one");
+        world.pass(1000);
+        undo(&mut world, Outcome::Declined(Reason::OriginalUnknown));
+        assert_eq!(state(&world), State::Reversed);
     }
 }
