@@ -9,7 +9,7 @@ use crate::bounds::Sealing;
 const FIRST_OUTSIDE: u64 = 1;
 const LAST_OUTSIDE: u64 = 4;
 /// Bills from here on are each asked for once.
-const FRESH_BILLS: u64 = 1_000;
+pub(super) const FRESH_BILLS: u64 = 1_000;
 
 /// Legs of a day as busy as this one; with few in a segment, its scrolls would take longer than the day.
 const SEALING: Sealing = Sealing { working_legs_max: 600, segment_legs_max: 500 };

@@ -295,7 +295,12 @@ impl Plan {
 }
 
 /// A payment at one of the first so many billers; most are at the one in focus, if one is.
-fn intent(dice: &mut Dice, number: u64, bills: u64, (billers, focus): (usize, Option<usize>)) -> Intent {
+pub(super) fn intent(
+    dice: &mut Dice,
+    number: u64,
+    bills: u64,
+    (billers, focus): (usize, Option<usize>),
+) -> Intent {
     let (any, focused) = (dice.index(billers), dice.below(4) > 0);
     Intent {
         number,
