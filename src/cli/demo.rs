@@ -32,7 +32,7 @@ Examples:
   billswitch demo
   billswitch demo fixtures/morning --keep demo-store
 
-Exit status: 0 only if all of it agrees.";
+Exit status: 0 all of it agrees, 1 something does not, 2 it could not be run.";
 
 /// What `demo` takes.
 #[derive(Args, Debug)]

@@ -79,7 +79,7 @@ Ledgers are those of `sim rest`, `sim iso` and `sim acquirer`; a scroll is that 
 what stands on each bill, in minor units. What differs when all has come to an end should be in `billswitch ctl \
 exceptions`.
 
-Example:
+Examples:
   billswitch sim compare acquirer.jsonl water.jsonl";
 
 /// What `sim` takes.
@@ -100,7 +100,7 @@ enum SimCommand {
     /// An acquirer: inquires, pays, repeats and takes back at a rate, and keeps a ledger
     #[command(after_help = acquirer::HELP)]
     Acquirer(acquirer::AcquirerArgs),
-    /// What stands in one ledger and not in another; exit status 1 if anything differs
+    /// What stands in one ledger and not in another
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
 }

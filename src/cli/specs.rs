@@ -20,9 +20,7 @@ Examples:
   billswitch specs show onelink
   billswitch specs show onelink --json | jq '.fields[] | select(.card_data)'
   billswitch specs check --specs deploy/specs
-  billswitch specs check mynet.toml
-
-Exit status: 0 done and all is well, 2 there is no such file or something is wrong with one.";
+  billswitch specs check mynet.toml";
 
 /// Exit code if a file is wrong.
 const WRONG: u8 = 2;

@@ -32,15 +32,28 @@ Examples:
     --due-date 2027-01-15 --expiry-date 2027-02-15
   billswitch book export KPEXCISE --date 2026-11-20 > scroll.csv
   billswitch book export KPEXCISE --date 2026-11-20 --heads
-  billswitch book unpaid KPEXCISE > unpaid.csv
+  billswitch book unpaid KPEXCISE > unpaid.csv";
+
+const IMPORT_HELP: &str = "\
+Examples:
+  billswitch book import KPEXCISE bills.csv             new and changed bills
+  billswitch book import KPEXCISE bills.csv --skip-bad  although some lines are bad
+  billswitch book import KPEXCISE all.csv --full        and unpaid bills not in it are withdrawn
 
 A bill file is CSV with the header
   psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,heads,status
 Amounts are in minor units, heads are head:amount|head:amount and sum to amount_within_due, status is U, P or B. \
-Importing again updates what changed. It never un-pays a bill, and never brings back one that an operator cancelled.
+Importing again updates what changed. It never un-pays a bill, and never brings back one that an operator cancelled. \
+Of bad lines nothing is imported, or with --skip-bad all the others are; the exit status is 1 either way.";
 
-Exit status: 0 done, 1 a line is bad (nothing was imported, or with --skip-bad all the others were) or it was refused, \
-2 it cannot be done.";
+const EXPORT_HELP: &str = "\
+Examples:
+  billswitch book export KPEXCISE --date 2026-11-20 > scroll.csv
+  billswitch book export KPEXCISE --date 2026-11-20 --heads
+  billswitch book export KPEXCISE --date 2026-11-20 --json | jq 'map(.amount) | add'
+
+Columns: time, psid, amount, heads, channel, acquirer, receipt, rrn. With --heads: head, acquirer, payments, amount. \
+Amounts are in minor units, heads are head:amount|head:amount.";
 
 /// What `book` takes.
 #[derive(Args, Debug)]
@@ -55,7 +68,7 @@ pub(super) struct BookArgs {
 #[derive(Debug, Subcommand)]
 enum BookCommand {
     /// Put a department's bills in the book
-    #[command(after_help = AFTER_HELP)]
+    #[command(after_help = IMPORT_HELP)]
     Import {
         /// The department's code, such as KPEXCISE
         biller: BillerCode,
@@ -119,7 +132,7 @@ enum BookCommand {
         changes: Changes,
     },
     /// Write a department's daily scroll: a line for each payment that stands
-    #[command(after_help = AFTER_HELP)]
+    #[command(after_help = EXPORT_HELP)]
     Export {
         /// The department's code
         biller: BillerCode,

@@ -26,7 +26,7 @@ It speaks as the switch does to a host: by the [outward] side of the profile, wh
 Each bill is asked for and paid. What is not answered, or answered as in doubt, is taken back (0420, then 0421s) until \
 that is heard; an approval is in the ledger before anything else is done about it. Prints what came of it as JSON.
 
-Example:
+Examples:
   billswitch sim acquirer --connect 127.0.0.1:8583 --profile onelink --own acquirer=27 \\
     --own terminal=SIM00001 --biller WATER --bills deploy/examples/water.csv \\
     --ledger acquirer.jsonl --currency 360";
