@@ -87,7 +87,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "billswitch book show KPEXCISE 11011000000000000 --json | jq .notes",
         ],
     ),
-    ("book block", &["billswitch book block KPEXCISE 11011000000000000 --why 'disputed, letter 112'"]),
+    (
+        "book block",
+        &["billswitch book block KPEXCISE 11011000000000000 --why 'disputed, letter 112' --json | jq .state"],
+    ),
     ("book unblock", &["billswitch book unblock KPEXCISE 11011000000000000 --why 'settled, letter 113'"]),
     ("book cancel", &["billswitch book cancel KPEXCISE 11011000000000000 --why 'issued twice, letter 114'"]),
     (
@@ -119,7 +122,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "billswitch specs show onelink --json | jq '.fields[] | select(.card_data)'",
         ],
     ),
-    ("specs check", &["billswitch specs check", "billswitch specs check mynet.toml"]),
+    ("specs check", &["billswitch specs check", "billswitch specs check mynet.toml --json | jq '.[].fault'"]),
     (
         "key link",
         &[

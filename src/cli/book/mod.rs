@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{CliError, Place};
+use crate::biller::book::Act;
 use crate::config::Config;
 use crate::control::{BookReply, BookRequest, Client, ControlError, Reply, Request};
 use crate::ids::{BillerCode, BusinessDate};
@@ -169,11 +170,14 @@ pub(super) fn run(args: BookArgs) -> Result<ExitCode, CliError> {
         BookCommand::Show { biller, psid, json } => {
             list::show(&mut Books::at(&config, biller)?, &psid, json, &config.time_zone)?;
         }
-        BookCommand::Block(act) => acts::run(&config, act.block())?,
-        BookCommand::Unblock(act) => acts::run(&config, act.unblock())?,
-        BookCommand::Cancel(act) => acts::run(&config, act.cancel())?,
-        BookCommand::Correct { act, changes } => acts::run(&config, act.correct(changes))?,
-        BookCommand::Reissue { act, other, changes } => acts::run(&config, act.reissue(other, changes))?,
+        BookCommand::Block(act) => acts::run(&config, act, Act::Block)?,
+        BookCommand::Unblock(act) => acts::run(&config, act, Act::Unblock)?,
+        BookCommand::Cancel(act) => acts::run(&config, act, Act::Cancel)?,
+        BookCommand::Correct { act, changes } => acts::run(&config, act, Act::Correct(changes.into()))?,
+        BookCommand::Reissue { act, other, changes } => {
+            let anew = Act::Reissue { psid: other.map(Into::into), correction: changes.into() };
+            acts::run(&config, act, anew)?;
+        }
         BookCommand::Export { biller, date, heads, json } => {
             known(&config, biller)?;
             export::run(&config, biller, date, (heads, json))?;
