@@ -27,9 +27,7 @@ Examples:
   billswitch ctl totals --date 2026-11-20 --link atmnet
   billswitch ctl txn --rrn 632409004707
   billswitch ctl journal tail -n 50
-  billswitch ctl --store /var/lib/billswitch block KPPOLICE
-
-Exit status: 0 done, 1 refused or at fault (the journal, say), 2 it cannot be asked so, 3 no daemon answers.";
+  billswitch ctl --store /var/lib/billswitch block KPPOLICE";
 
 /// What `ctl` takes.
 #[derive(Args, Debug)]

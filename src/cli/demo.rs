@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use serde_json::{Map, Value, json};
 
 use super::output::{Output, beside_verdict};
 use super::tables::{grouped, table};
@@ -31,8 +32,12 @@ paid in the end against the list of those that should be.
 Examples:
   billswitch demo
   billswitch demo fixtures/morning --keep demo-store
+  billswitch demo --json | jq .faults
 
-Exit status: 0 only if all of it agrees.";
+Exit status: 0 all of it agrees, 1 something does not, 2 it could not be run.";
+
+/// Differences shown one by one.
+const SHOWN: usize = 20;
 
 /// What `demo` takes.
 #[derive(Args, Debug)]
@@ -47,6 +52,9 @@ pub(super) struct DemoArgs {
     /// Make the store here and keep it, to be looked at with `ctl` and `book` afterwards
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
@@ -68,16 +76,16 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
         Ok(config)
     };
     let config = load()?;
-    let mut demo = Demo { out: beside_verdict(), faults: Vec::new() };
-    demo.say(&format!("store {}", store.display()))?;
+    let mut demo = Demo { out: beside_verdict(), told: args.json.then(Map::new), faults: Vec::new() };
+    demo.say("store", json!(store), &format!("store {}", store.display()))?;
     let imported = import(&config, &args.morning)?;
-    demo.say(&format!("{} bills of {} departments imported", grouped(imported), config.billers.len()))?;
+    let line = format!("{} bills of {} departments imported", grouped(imported), config.billers.len());
+    demo.say("bills", json!(imported), &line)?;
     let (report, cpu) = serve_and_replay(load()?, &args.morning)?;
     demo.replayed(&report, &cpu)?;
     demo.check(&config, &args.morning, args.business_date)?;
-    if let Some(store) = &args.keep {
-        demo.say(&format!("the store is kept in {}", store.display()))?;
-    }
+    let kept = args.keep.as_ref().map(|store| format!("the store is kept in {}", store.display()));
+    kept.map_or(Ok(()), |line| demo.say("kept", json!(true), &line))?;
     demo.verdict()
 }
 
@@ -120,17 +128,29 @@ fn serve_and_replay(config: Config, morning: &Path) -> Result<(ReplayReport, Cpu
 
 struct Demo {
     out: Output,
+    /// What is told at the end instead, to a program.
+    told: Option<Map<String, Value>>,
     /// What did not agree.
     faults: Vec<String>,
 }
 
 impl Demo {
-    fn say(&mut self, line: &str) -> Result<(), CliError> {
+    /// Tells people a line, or a program the value under the key.
+    fn say(&mut self, key: &str, value: Value, line: &str) -> Result<(), CliError> {
+        if let Some(told) = &mut self.told {
+            told.insert(key.to_owned(), value);
+            return Ok(());
+        }
         writeln!(self.out, "{line}").map_err(CliError::io("writing"))
     }
 
     fn replayed(&mut self, report: &ReplayReport, cpu: &CpuTimes) -> Result<(), CliError> {
-        replay_cli::print_report(report, 20, &mut self.out).map_err(CliError::io("writing"))?;
+        match &mut self.told {
+            Some(told) => drop(told.insert("replay".to_owned(), replay_cli::report_json(report, SHOWN))),
+            None => {
+                replay_cli::print_report(report, SHOWN, &mut self.out).map_err(CliError::io("writing"))?
+            }
+        }
         if !report.differences.is_empty() {
             self.faults.push(format!("{} answers differ", report.differences.len()));
         }
@@ -139,14 +159,21 @@ impl Demo {
         let store = cpu.of("journal").saturating_add(cpu.of("sled"));
         let switch = cpu.of("switch").saturating_add(cpu.of("engine"));
         let a_second = payments.saturating_mul(1_000_000).checked_div(report.elapsed.as_micros());
+        let number = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
+        let (payments, a_second) = (number(payments), number(a_second.unwrap_or_default()));
+        let told = json!({
+            "count": payments,
+            "per_second": a_second,
+            "cpu_us_each": { "switch": number(each(switch)), "store": number(each(store)) },
+        });
         let line = format!(
             "{} payments with their inquiries and the rest: {} a second; CPU a payment {} µs in the switch, {} µs in its store",
-            grouped(u64::try_from(payments).unwrap_or(u64::MAX)),
-            grouped(u64::try_from(a_second.unwrap_or_default()).unwrap_or(u64::MAX)),
+            grouped(payments),
+            grouped(a_second),
             each(switch),
             each(store),
         );
-        self.say(&line)
+        self.say("payments", told, &line)
     }
 
     /// Looks at the store as the switch left it.
@@ -158,12 +185,12 @@ impl Demo {
             grouped(verified.legs),
             grouped(verified.blocks)
         );
-        self.say(&whole)?;
+        self.say("journal", json!({ "legs": verified.legs, "blocks": verified.blocks }), &whole)?;
         let billers: Vec<BillerCode> = config.billers.iter().map(|biller| biller.code).collect();
         match settle::audit(&store, &billers) {
             Ok(audited) => {
                 let agree = format!("journal and books agree: {} payments stand", grouped(audited.posted));
-                self.say(&agree)?;
+                self.say("standing", json!(audited.posted), &agree)?;
             }
             Err(error) => self.faults.push(error.to_string()),
         }
@@ -184,11 +211,13 @@ impl Demo {
         reasons.remove(&Reason::Approved);
         let profile = config.links.first().map(|link| &link.profile);
         let mut rows = table(&["refused because", "DE 39", ">times"]);
+        let mut told = Vec::new();
         for (reason, times) in reasons {
             let code = profile.map(|profile| profile.response_code(reason)).unwrap_or_default();
             rows.add_row([reason.to_string().as_str(), code.as_str(), &grouped(times)]);
+            told.push(json!({ "reason": reason.to_string(), "39": code.as_str(), "times": times }));
         }
-        self.say(&rows.to_string())
+        self.say("refused", json!(told), &rows.to_string())
     }
 
     /// What was paid per department and head, and whether it is what should be.
@@ -200,6 +229,7 @@ impl Demo {
         date: BusinessDate,
     ) -> Result<(), CliError> {
         let mut rows = table(&["department", "head", ">payments", ">amount"]);
+        let mut told = Vec::new();
         for biller in &config.billers {
             let lines = settle::scroll(store, biller.code, date)?;
             let amounts = lines.iter().map(|line| line.amount);
@@ -209,20 +239,27 @@ impl Demo {
             for head in lines.iter().flat_map(|line| &line.heads) {
                 heads.entry(head.head.as_str()).or_default().push(head.amount);
             }
-            let mut of_heads = MinorUnits::ZERO;
+            let (mut of_heads, mut told_heads) = (MinorUnits::ZERO, Vec::new());
             for (head, amounts) in heads {
                 let sum = MinorUnits::sum(amounts.iter().copied());
                 let sum = sum.map_err(|error| CliError::Book(error.to_string()))?;
                 of_heads = of_heads.plus(sum).map_err(|error| CliError::Book(error.to_string()))?;
                 rows.add_row(["", head, &grouped(count(&amounts)), &sum.to_string()]);
+                told_heads.push(json!({ "head": head, "payments": count(&amounts), "amount": sum }));
             }
+            told.push(json!({
+                "biller": biller.code,
+                "payments": count(&lines),
+                "amount": total,
+                "heads": told_heads,
+            }));
             if of_heads != total {
                 self.faults.push(format!("the heads of {} do not sum to what was paid", biller.code));
             }
             let paid: BTreeSet<String> = lines.into_iter().map(|line| line.psid).collect();
             self.compare(biller.code, &paid, &morning.join(format!("paid-{}.txt", biller.code)))?;
         }
-        self.say(&rows.to_string())
+        self.say("paid", json!(told), &rows.to_string())
     }
 
     fn compare(&mut self, biller: BillerCode, paid: &BTreeSet<String>, list: &Path) -> Result<(), CliError> {
@@ -238,14 +275,18 @@ impl Demo {
     }
 
     fn verdict(mut self) -> Result<ExitCode, CliError> {
-        if self.faults.is_empty() {
-            self.say("all of it agrees: every answer, the journal, the books, and the bills paid")?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        for fault in std::mem::take(&mut self.faults) {
-            self.say(&format!("AT FAULT: {fault}"))?;
-        }
-        Ok(ExitCode::from(1))
+        let agrees = self.faults.is_empty();
+        let told = if let Some(mut told) = self.told.take() {
+            told.insert("ok".to_owned(), json!(agrees));
+            told.insert("faults".to_owned(), json!(self.faults));
+            writeln!(self.out, "{:#}", Value::Object(told))
+        } else if agrees {
+            writeln!(self.out, "all of it agrees: every answer, the journal, the books, and the bills paid")
+        } else {
+            self.faults.iter().try_for_each(|fault| writeln!(self.out, "AT FAULT: {fault}"))
+        };
+        told.map_err(CliError::io("writing"))?;
+        Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
 }
 

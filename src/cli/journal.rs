@@ -27,6 +27,7 @@ Legs of a business date that is over are sealed: they lie in files of their own 
 read there like all others. A date can be archived (one file, checked, for another machine), pruned here (its legs go, \
 what proves them stays) and restored, here or into an empty directory.
 
+Examples:
   billswitch journal list
   billswitch journal archive 2026-11-20 --to /backup/2026-11-20.bsa
   billswitch journal prune 2026-11-20 --archived /backup/2026-11-20.bsa
@@ -35,9 +36,7 @@ what proves them stays) and restored, here or into an empty directory.
   billswitch journal scroll KPEXCISE --date 2026-11-20 --store /tmp/looked-at
 
 `list`, `archive`, `prune` and `restore` work with the daemon running or without; what reads a store works without, or on \
-restored days; with the daemon running see `billswitch ctl journal`.
-
-Exit status: 0 done, 1 refused or at fault, 2 it cannot be asked so, 4 another process has the store.";
+restored days; with the daemon running see `billswitch ctl journal`.";
 
 /// The sealed days of a store: list, archive, prune, restore, check and read them
 #[derive(Args, Debug)]

@@ -22,9 +22,7 @@ Examples (a key file is a secret: `umask 077` first):
   billswitch key show atmnet.keys         check values, by which both sides know the same keys
 
 A key file is named in the configuration ([link.mac] key_file; of a department's host: mac). What it holds under \
-`mac` is encrypted under `kek` and can be sent to the peer as it is, with its check value.
-
-Exit status: 0 done, 2 a file cannot be used.";
+`mac` is encrypted under `kek` and can be sent to the peer as it is, with its check value.";
 
 /// What `key` takes.
 #[derive(Args, Debug)]

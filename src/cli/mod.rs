@@ -5,6 +5,7 @@ mod check;
 mod ctl;
 mod demo;
 mod error;
+mod help;
 mod journal;
 mod key;
 pub mod message;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Config, Specs};
 use crate::iso8583::Dialect;
@@ -113,7 +114,8 @@ fn dialect(specs: Option<&PathBuf>, name: &str) -> Result<Dialect, CliError> {
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = Cli::from_arg_matches(&help::taught(Cli::command()).get_matches());
+    let done = match cli.unwrap_or_else(|error| error.exit()).command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Ctl(args) => ctl::run(args),
@@ -146,49 +148,4 @@ pub fn main() -> ExitCode {
         Command::Sim(args) => sim::run(args),
     };
     done.unwrap_or_else(|error| error.report())
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
-
-    /// Columns that help is wrapped to where the terminal does not say how many it has.
-    const COLUMNS: usize = 100;
-
-    fn badly_wrapped(command: &clap::Command, path: &str, faults: &mut Vec<String>) {
-        let path = format!("{path} {}", command.get_name());
-        let texts = [command.get_after_help(), command.get_after_long_help(), command.get_long_about()];
-        for text in texts.into_iter().flatten().map(ToString::to_string) {
-            let mut before = "";
-            for line in text.lines() {
-                let table = line.starts_with(' ');
-                // A message in hex cannot be broken.
-                let hex = line.split(' ').any(|word| word.len() > COLUMNS / 2);
-                if table && !hex && line.chars().count() > COLUMNS {
-                    faults.push(format!("{path}: too wide for a table: {line}"));
-                }
-                if !table
-                    && !line.is_empty()
-                    && before.chars().count() > COLUMNS / 2
-                    && !before.starts_with(' ')
-                {
-                    faults.push(format!("{path}: a paragraph broken by hand before: {line}"));
-                }
-                before = line;
-            }
-        }
-        for sub in command.get_subcommands() {
-            badly_wrapped(sub, &path, faults);
-        }
-    }
-
-    /// A line that is wider than the terminal is wrapped, and its rest stands where the next row of the table should.
-    #[test]
-    fn help_keeps_its_shape_on_a_hundred_columns() {
-        let mut faults = Vec::new();
-        badly_wrapped(&Cli::command(), "", &mut faults);
-        assert!(faults.is_empty(), "{}", faults.join("\n"));
-    }
 }

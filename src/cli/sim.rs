@@ -79,7 +79,7 @@ Ledgers are those of `sim rest`, `sim iso` and `sim acquirer`; a scroll is that 
 what stands on each bill, in minor units. What differs when all has come to an end should be in `billswitch ctl \
 exceptions`.
 
-Example:
+Examples:
   billswitch sim compare acquirer.jsonl water.jsonl";
 
 /// What `sim` takes.
@@ -100,7 +100,7 @@ enum SimCommand {
     /// An acquirer: inquires, pays, repeats and takes back at a rate, and keeps a ledger
     #[command(after_help = acquirer::HELP)]
     Acquirer(acquirer::AcquirerArgs),
-    /// What stands in one ledger and not in another; exit status 1 if anything differs
+    /// What stands in one ledger and not in another
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
 }
@@ -123,8 +123,8 @@ struct IsoArgs {
     /// Where to listen; port 0 takes a free one, which is printed
     #[arg(long, value_name = "ADDR")]
     listen: SocketAddr,
-    /// What it speaks: onelink, ebipp, pln, iso87 or one of --specs
-    #[arg(long, value_name = "NAME")]
+    /// What it speaks, meaning and layout: onelink, ebipp, pln, iso87 or a profile of --specs
+    #[arg(long, value_name = "NAME", visible_alias = "dialect")]
     profile: String,
     /// Folder with dialects/ and profiles/, instead of those that are built in
     #[arg(long, value_name = "DIR")]
@@ -138,7 +138,7 @@ struct IsoArgs {
     #[arg(long, value_name = "FILE.jsonl")]
     ledger: PathBuf,
     /// Something that goes wrong; may be given several times
-    #[arg(long = "fault", value_name = "RULE")]
+    #[arg(long = "fault", visible_alias = "faults", value_name = "RULE")]
     faults: Vec<FaultRule>,
     /// Draws the faults that strike at a rate
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -160,7 +160,7 @@ struct RestArgs {
     #[arg(long, value_name = "FILE.jsonl")]
     ledger: PathBuf,
     /// Something that goes wrong; may be given several times
-    #[arg(long = "fault", value_name = "RULE")]
+    #[arg(long = "fault", visible_alias = "faults", value_name = "RULE")]
     faults: Vec<FaultRule>,
     /// Draws the faults that strike at a rate
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -20,9 +20,7 @@ Examples:
   billswitch specs show onelink
   billswitch specs show onelink --json | jq '.fields[] | select(.card_data)'
   billswitch specs check --specs deploy/specs
-  billswitch specs check mynet.toml
-
-Exit status: 0 done and all is well, 2 there is no such file or something is wrong with one.";
+  billswitch specs check mynet.toml";
 
 /// Exit code if a file is wrong.
 const WRONG: u8 = 2;
@@ -64,6 +62,9 @@ enum SpecsCommand {
         /// Files of dialects, profiles or contracts
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -75,7 +76,7 @@ pub(super) fn run(args: SpecsArgs) -> Result<ExitCode, CliError> {
     match args.command {
         SpecsCommand::List { json } => list(&specs, json),
         SpecsCommand::Show { name, profile, json } => show(&specs, &name, profile, json),
-        SpecsCommand::Check { files } => check(&specs, &files),
+        SpecsCommand::Check { files, json } => check(&specs, &files, json),
     }
 }
 
@@ -249,7 +250,7 @@ const fn card_data(card_data: CardData) -> Option<(&'static str, &'static str)> 
     }
 }
 
-fn check(specs: &Specs, files: &[PathBuf]) -> Result<ExitCode, CliError> {
+fn check(specs: &Specs, files: &[PathBuf], as_json: bool) -> Result<ExitCode, CliError> {
     let files: Vec<SpecFile> = if files.is_empty() {
         names(specs).map(|(kind, name)| SpecFile::named(specs, kind, &name)).collect::<Result<_, _>>()?
     } else {
@@ -257,18 +258,20 @@ fn check(specs: &Specs, files: &[PathBuf]) -> Result<ExitCode, CliError> {
         files.iter().map(open).collect::<Result<_, _>>()?
     };
     let mut text = String::new();
-    let mut wrong = 0_usize;
+    let (mut wrong, mut all) = (0_usize, Vec::new());
     for file in &files {
         match file.check(specs) {
             Ok(what) => {
                 let _ = writeln!(text, "ok: {}: {what}", file.name());
+                all.push(json!({ "file": file.name(), "ok": true, "what": what }));
             }
             Err(fault) => {
                 wrong = wrong.saturating_add(1);
                 let _ = writeln!(text, "{fault}");
+                all.push(json!({ "file": file.name(), "ok": false, "fault": fault }));
             }
         }
     }
-    print(&text)?;
+    print(&if as_json { format!("{:#}\n", Value::from(all)) } else { text })?;
     Ok(if wrong > 0 { ExitCode::from(WRONG) } else { ExitCode::SUCCESS })
 }

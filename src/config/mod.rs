@@ -8,6 +8,7 @@ mod reload;
 mod rules;
 mod spec_file;
 mod specs;
+mod told;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use thiserror::Error;
 pub use reload::can_take_over;
 pub use spec_file::{SpecFault, SpecFile};
 pub use specs::{SpecError, SpecKind, Specs};
+pub use told::Told;
 
 use crate::bounds::{GuardBounds, HostBounds, HttpBounds, LinkBounds, Sealing};
 use crate::contract::Contract;

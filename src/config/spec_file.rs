@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::specs::{SpecError, SpecKind, Specs};
 use crate::contract::{Call, Contract};
 use crate::iso8583::{Dialect, DialectError};
@@ -26,7 +28,7 @@ pub struct SpecFile {
 }
 
 /// What is wrong with a file, with the line that is.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct SpecFault {
     /// The file: that of its base, if the fault is there.
     pub file: String,

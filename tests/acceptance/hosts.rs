@@ -67,7 +67,8 @@ pub struct Stand {
     pub setup: Setup,
 }
 
-async fn serve(network: Network, dir: &Path, listen: &str, faults: &[&str]) -> Host {
+/// A host alone.
+pub async fn serve(network: Network, dir: &Path, listen: &str, faults: &[&str]) -> Host {
     let today = Some("2026-11-20".parse().unwrap());
     let books = Books::open(&dir.join("bills.csv"), &dir.join("ledger.jsonl"), today).unwrap();
     let profile = Arc::new(Specs::new(None).profile(network.profile).unwrap());

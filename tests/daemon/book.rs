@@ -157,7 +157,11 @@ fn an_operators_act_on_a_bill_is_what_the_next_payment_meets_and_the_journal_has
     assert_eq!(pay(0, known[0].amount), "62");
     assert_eq!(act(&["unblock", "KPEXCISE", psid(0)]).0, 0);
     assert_eq!(pay(0, known[0].amount), "00");
-    assert_eq!(act(&["cancel", "KPEXCISE", psid(1)]).0, 0);
+    let (code, out, _) = act(&["cancel", "KPEXCISE", psid(1), "--json"]);
+    assert_eq!(code, 0);
+    let shown = site.run("book", &["show", "KPEXCISE", psid(1), "--json"]).json();
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), shown, "the bill as it is now");
+    assert_eq!((&shown["psid"], &shown["due_now"]), (&json!(psid(1)), &Value::Null));
     assert_eq!(pay(1, known[1].amount), "25");
     let new = ["--amount-within-due", "9000", "--amount-after-due", "9000", "--heads", "B01401:9000"];
     assert_eq!(act(&[&["correct", "KPEXCISE", psid(2)][..], &new].concat()).0, 0);

@@ -12,6 +12,7 @@
 mod compare;
 mod decode;
 mod doctor;
+mod json;
 mod key;
 mod reader;
 mod redact;

@@ -17,7 +17,10 @@ fn a_fault_that_a_department_of_that_kind_cannot_have_is_refused() {
     for fault in ["payment:slow=5:nth=1", "any:html:5%", "any:huge:5%", "any:status=500:5%"] {
         refused(&[host.as_slice(), &["--fault", fault]].concat(), "of HTTP");
     }
+    let so_too = ["iso", "--listen", "127.0.0.1:0", "--dialect", "onelink", "--faults", "any:html:5%"];
+    refused(&so_too, "of HTTP");
     refused(&["rest", "--listen", "127.0.0.1:0", "--fault", "reversal:drop:5%"], "no reversals");
+    refused(&["rest", "--listen", "127.0.0.1:0", "--faults", "reversal:drop:5%"], "no reversals");
     refused(&["rest", "--listen", "127.0.0.1:0", "--tls-cert", "cert.pem"], "--tls-key");
 }
 

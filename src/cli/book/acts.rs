@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::Books;
+use super::{Books, list};
 use crate::biller::book::{Act, Correction, parse_amount, parse_heads};
 use crate::cli::CliError;
 use crate::cli::output::output;
@@ -24,6 +24,9 @@ pub(super) struct BillAct {
     /// Why, for the journal and the bill's history: `letter 114 of the department, A. Khan`
     #[arg(long, value_parser = why)]
     why: String,
+    /// Print JSON: the bill as it is now
+    #[arg(long)]
+    json: bool,
 }
 
 /// What of a bill changes.
@@ -74,40 +77,16 @@ impl From<Changes> for Correction {
     }
 }
 
-impl BillAct {
-    fn with(self, act: Act) -> BookRequest {
-        BookRequest::Act { biller: self.biller, psid: self.psid.into(), act, why: self.why.into() }
-    }
-
-    pub(super) fn block(self) -> BookRequest {
-        self.with(Act::Block)
-    }
-
-    pub(super) fn unblock(self) -> BookRequest {
-        self.with(Act::Unblock)
-    }
-
-    pub(super) fn cancel(self) -> BookRequest {
-        self.with(Act::Cancel)
-    }
-
-    pub(super) fn correct(self, changes: Changes) -> BookRequest {
-        self.with(Act::Correct(changes.into()))
-    }
-
-    pub(super) fn reissue(self, other: Option<String>, changes: Changes) -> BookRequest {
-        self.with(Act::Reissue { psid: other.map(Into::into), correction: changes.into() })
-    }
-}
-
 /// Has it done, and says how the bill stands then.
-pub(super) fn run(config: &Config, request: BookRequest) -> Result<(), CliError> {
-    let BookRequest::Act { biller, psid, .. } = &request else { return Ok(()) };
-    let (biller, psid) = (*biller, psid.clone());
-    let reply = Books::at(config, biller)?.ask(request)?;
-    let BookReply::Bill(Some(bill)) = reply else {
-        return Err(CliError::NoBill { biller: biller.to_string(), psid: psid.into() });
+pub(super) fn run(config: &Config, act: BillAct, what: Act) -> Result<(), CliError> {
+    let BillAct { biller, psid, why, json } = act;
+    let request = BookRequest::Act { biller, psid: psid.clone().into(), act: what, why: why.into() };
+    let BookReply::Bill(Some(bill)) = Books::at(config, biller)?.ask(request)? else {
+        return Err(CliError::NoBill { biller: biller.to_string(), psid });
     };
+    if json {
+        return list::bill_json(&bill);
+    }
     let done = bill.notes.last().map_or_else(String::new, |note| note.did.to_string());
     let text = format!("{biller} {psid}: {done}; it is {} now", bill.state);
     writeln!(output(), "{text}").map_err(CliError::io("writing"))

@@ -72,12 +72,16 @@ pub(super) fn show(books: &mut Books, psid: &str, json: bool, zone: &TimeZone) -
     let BookReply::Bill(Some(found)) = books.ask(BookRequest::Show { biller, psid: psid.into() })? else {
         return Err(CliError::NoBill { biller: biller.to_string(), psid: psid.to_owned() });
     };
-    let text = if json {
-        serde_json::to_string_pretty(&found).map_err(std::io::Error::from).map_err(CliError::io("writing"))?
-    } else {
-        bill_text(&found, zone)
-    };
-    writeln!(output(), "{text}").map_err(CliError::io("writing"))
+    if json {
+        return bill_json(&found);
+    }
+    writeln!(output(), "{}", bill_text(&found, zone)).map_err(CliError::io("writing"))
+}
+
+/// A bill with its history, for programs.
+pub(super) fn bill_json(found: &BillFound) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(found).map_err(std::io::Error::from);
+    text.and_then(|text| writeln!(output(), "{text}")).map_err(CliError::io("writing"))
 }
 
 fn bill_text(found: &BillFound, zone: &TimeZone) -> String {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{CliError, Place};
+use crate::biller::book::Act;
 use crate::config::Config;
 use crate::control::{BookReply, BookRequest, Client, ControlError, Reply, Request};
 use crate::ids::{BillerCode, BusinessDate};
@@ -32,15 +33,28 @@ Examples:
     --due-date 2027-01-15 --expiry-date 2027-02-15
   billswitch book export KPEXCISE --date 2026-11-20 > scroll.csv
   billswitch book export KPEXCISE --date 2026-11-20 --heads
-  billswitch book unpaid KPEXCISE > unpaid.csv
+  billswitch book unpaid KPEXCISE > unpaid.csv";
+
+const IMPORT_HELP: &str = "\
+Examples:
+  billswitch book import KPEXCISE bills.csv             new and changed bills
+  billswitch book import KPEXCISE bills.csv --skip-bad  although some lines are bad
+  billswitch book import KPEXCISE all.csv --full        and unpaid bills not in it are withdrawn
 
 A bill file is CSV with the header
   psid,name,billing_month,due_date,expiry_date,amount_within_due,amount_after_due,heads,status
 Amounts are in minor units, heads are head:amount|head:amount and sum to amount_within_due, status is U, P or B. \
-Importing again updates what changed. It never un-pays a bill, and never brings back one that an operator cancelled.
+Importing again updates what changed. It never un-pays a bill, and never brings back one that an operator cancelled. \
+Of bad lines nothing is imported, or with --skip-bad all the others are; the exit status is 1 either way.";
 
-Exit status: 0 done, 1 a line is bad (nothing was imported, or with --skip-bad all the others were) or it was refused, \
-2 it cannot be done.";
+const EXPORT_HELP: &str = "\
+Examples:
+  billswitch book export KPEXCISE --date 2026-11-20 > scroll.csv
+  billswitch book export KPEXCISE --date 2026-11-20 --heads
+  billswitch book export KPEXCISE --date 2026-11-20 --json | jq 'map(.amount) | add'
+
+Columns: time, psid, amount, heads, channel, acquirer, receipt, rrn. With --heads: head, acquirer, payments, amount. \
+Amounts are in minor units, heads are head:amount|head:amount.";
 
 /// What `book` takes.
 #[derive(Args, Debug)]
@@ -55,7 +69,7 @@ pub(super) struct BookArgs {
 #[derive(Debug, Subcommand)]
 enum BookCommand {
     /// Put a department's bills in the book
-    #[command(after_help = AFTER_HELP)]
+    #[command(after_help = IMPORT_HELP)]
     Import {
         /// The department's code, such as KPEXCISE
         biller: BillerCode,
@@ -119,7 +133,7 @@ enum BookCommand {
         changes: Changes,
     },
     /// Write a department's daily scroll: a line for each payment that stands
-    #[command(after_help = AFTER_HELP)]
+    #[command(after_help = EXPORT_HELP)]
     Export {
         /// The department's code
         biller: BillerCode,
@@ -156,11 +170,14 @@ pub(super) fn run(args: BookArgs) -> Result<ExitCode, CliError> {
         BookCommand::Show { biller, psid, json } => {
             list::show(&mut Books::at(&config, biller)?, &psid, json, &config.time_zone)?;
         }
-        BookCommand::Block(act) => acts::run(&config, act.block())?,
-        BookCommand::Unblock(act) => acts::run(&config, act.unblock())?,
-        BookCommand::Cancel(act) => acts::run(&config, act.cancel())?,
-        BookCommand::Correct { act, changes } => acts::run(&config, act.correct(changes))?,
-        BookCommand::Reissue { act, other, changes } => acts::run(&config, act.reissue(other, changes))?,
+        BookCommand::Block(act) => acts::run(&config, act, Act::Block)?,
+        BookCommand::Unblock(act) => acts::run(&config, act, Act::Unblock)?,
+        BookCommand::Cancel(act) => acts::run(&config, act, Act::Cancel)?,
+        BookCommand::Correct { act, changes } => acts::run(&config, act, Act::Correct(changes.into()))?,
+        BookCommand::Reissue { act, other, changes } => {
+            let anew = Act::Reissue { psid: other.map(Into::into), correction: changes.into() };
+            acts::run(&config, act, anew)?;
+        }
         BookCommand::Export { biller, date, heads, json } => {
             known(&config, biller)?;
             export::run(&config, biller, date, (heads, json))?;

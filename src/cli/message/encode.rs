@@ -20,7 +20,8 @@ use crate::iso8583::{self, Dialect};
     after_long_help = "Examples:\n  \
         billswitch encode '{\"mti\": \"0800\", \"fields\": {\"7\": \"1120090000\", \"11\": \"1\", \"70\": \"301\"}}'\n  \
         billswitch encode --dialect iso87-ascii echo.json | billswitch decode --dialect iso87-ascii -\n  \
-        billswitch decode --json --unmasked message.hex | jq '.fields.\"4\" = \"100\"' | billswitch encode -"
+        billswitch decode --json --unmasked message.hex | jq '.fields.\"4\" = \"100\"' | billswitch encode -\n\n\
+        Exit code: 0 if the message was written, 1 if there was none or it is none of the dialect."
 )]
 pub struct EncodeArgs {
     /// The dialect.

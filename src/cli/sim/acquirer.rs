@@ -24,9 +24,10 @@ It speaks as the switch does to a host: by the [outward] side of the profile, wh
 `acquirer` and `terminal`. It gives up if it is not signed on within 30 seconds.
 
 Each bill is asked for and paid. What is not answered, or answered as in doubt, is taken back (0420, then 0421s) until \
-that is heard; an approval is in the ledger before anything else is done about it. Prints what came of it as JSON.
+that is heard; an approval is in the ledger before anything else is done about it, and it stands there if the switch will not \
+have it taken back. Prints what came of it as JSON.
 
-Example:
+Examples:
   billswitch sim acquirer --connect 127.0.0.1:8583 --profile onelink --own acquirer=27 \\
     --own terminal=SIM00001 --biller WATER --bills deploy/examples/water.csv \\
     --ledger acquirer.jsonl --currency 360";

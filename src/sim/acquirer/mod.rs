@@ -66,6 +66,8 @@ pub struct Report {
     pub taken_back: u64,
     /// Not answered, or in doubt, and taken back.
     pub doubtful: u64,
+    /// Approved, or not answered, or in doubt, and the switch would not have it taken back.
+    pub reversals_refused: u64,
     /// Repeats that were refused: each is a fault of the switch.
     pub repeats_refused: u64,
 }
@@ -164,8 +166,13 @@ impl Acquirer {
             | Outcome::Duplicate
             | Outcome::Unknown
             | Outcome::Silent => {
-                self.take_back(&mut payment).await;
-                self.count(|report| report.doubtful = report.doubtful.saturating_add(1));
+                match self.take_back(&mut payment).await {
+                    // What never arrived is not there to be taken back.
+                    Ok(()) | Err(Reason::OriginalUnknown) => {
+                        self.count(|report| report.doubtful = report.doubtful.saturating_add(1));
+                    }
+                    Err(_) => self.not_taken_back(),
+                }
             }
         }
     }
@@ -209,21 +216,34 @@ impl Acquirer {
         if 100_u64.saturating_sub(place) > self.plan.reversals {
             return self.count(|report| report.standing = report.standing.saturating_add(1));
         }
-        self.take_back(&mut payment).await;
+        if self.take_back(&mut payment).await.is_err() {
+            // It stands: what the switch holds of it is to be the same.
+            return self.not_taken_back();
+        }
         self.ledger.note(&Entry { at: millis(), undone: true, ..entry }).await;
         self.count(|report| report.taken_back = report.taken_back.saturating_add(1));
     }
 
+    fn not_taken_back(&self) {
+        self.count(|report| report.reversals_refused = report.reversals_refused.saturating_add(1));
+    }
+
     /// Says that it is taken back until that is heard.
-    async fn take_back(&self, payment: &mut Payment) {
+    ///
+    /// # Errors
+    ///
+    /// Why the switch will not have it taken back.
+    async fn take_back(&self, payment: &mut Payment) -> Result<(), Reason> {
         let mut attempts = 0_u16;
         loop {
             attempts = attempts.saturating_add(1);
             payment.reversal = Some(Reversal { answer: None, attempts, totals_date: None });
             let order = Order::Reverse { payment: Box::new(payment.clone()), again: attempts > 1 };
             match self.order(order).await {
-                Outcome::Reversed | Outcome::Declined(_) => return,
-                Outcome::Found(_)
+                Outcome::Reversed => return Ok(()),
+                Outcome::Declined(reason) if reason != Reason::BillerUnavailable => return Err(reason),
+                Outcome::Declined(_)
+                | Outcome::Found(_)
                 | Outcome::Posted(_)
                 | Outcome::NotSent
                 | Outcome::Duplicate
