@@ -68,7 +68,7 @@ impl Profile {
                     }
                 }
                 Step::ResponseCode(field) => {
-                    writer.put(*field, self.response_code(answer.reason).as_bytes())?;
+                    writer.put(*field, self.response_code_to(request, answer.reason).as_bytes())?;
                 }
                 Step::BadField(_) if extent == Extent::Trace => {}
                 Step::BadField(field) => {

@@ -11,9 +11,7 @@ use super::answer::WIDTH_MAX;
 use super::outward;
 use super::tables::{AnswerTable, ClassesTable, CodesTable, FactTable, File, PlaceTable};
 use super::{Class, Fact, From, Kind, NetworkCode, Paths, Place, Profile, Step, Told, Values};
-use crate::ids::ResponseCode;
-use crate::iso8583::{Dialect, FieldPath, Mti, Writer};
-use crate::switch::Reason;
+use crate::iso8583::{Dialect, FieldPath, Mti};
 
 /// A profile file that cannot be used: where, and why.
 #[derive(Debug, Error)]
@@ -103,12 +101,12 @@ impl Profile {
         let paths = parsed.fields.places(&|name, table| check.place(name, table))?;
         check.known(&parsed.repeat.ignores)?;
         check.known(&parsed.answer.echo)?;
-        let classes = check.classes(&parsed.classes)?;
+        let response_code_field = check.path(&parsed.answer.response_code)?.field();
+        let classes = check.classes(&parsed.classes, response_code_field)?;
         let answer = check.answer(&parsed.answer)?;
         check.keys(&paths, &classes)?;
         let values = check.values(&parsed.values)?;
-        let response_code_field = check.path(&parsed.answer.response_code)?.field();
-        let codes = check.codes(&parsed.codes, response_code_field)?;
+        let codes = check.codes(&parsed.codes, response_code_field, &classes)?;
         let read = |table| outward::outward(&check, table, &parsed.network_codes, response_code_field);
         let outward = parsed.outward.as_ref().map(read).transpose()?;
         let ours = check.ours(&parsed.ours)?;
@@ -217,7 +215,7 @@ impl Check<'_> {
         Mti::new(text.get_ref().as_bytes()).map_err(|_| fault())
     }
 
-    fn classes(&self, table: &ClassesTable) -> Result<Vec<Class>, ProfileError> {
+    fn classes(&self, table: &ClassesTable, code_field: u8) -> Result<Vec<Class>, ProfileError> {
         let tables = [
             (Kind::Inquiry, Some(&table.inquiry)),
             (Kind::Payment, Some(&table.payment)),
@@ -228,8 +226,9 @@ impl Check<'_> {
         ];
         let mut classes: Vec<Class> = Vec::new();
         for (kind, table) in tables.into_iter().filter_map(|(kind, table)| Some((kind, table?))) {
+            let codes = self.some_codes(&table.codes, code_field)?;
             let mut class =
-                Class { kind, mti: Vec::new(), processing_codes: Vec::new(), required: Vec::new() };
+                Class { kind, mti: Vec::new(), processing_codes: Vec::new(), required: Vec::new(), codes };
             class
                 .processing_codes
                 .extend(table.processing_codes.iter().map(|code| code.clone().into_bytes()));
@@ -320,42 +319,6 @@ impl Check<'_> {
                 let fault =
                     ProfileFault::Code(format!("the dialect has no data element {}", field.get_ref()));
                 Err(self.fail(&field.span(), fault))
-            }
-        }
-    }
-
-    /// A response code that its field cannot hold would leave every answer with it unwritten.
-    pub(super) fn writable(&self, field: u8, code: &Spanned<ResponseCode>) -> Result<(), ProfileError> {
-        let mut out = bytes::BytesMut::new();
-        let mut writer = Writer::new(self.dialect, Mti::UNREADABLE, &mut out);
-        writer.put(field, code.get_ref().as_bytes()).map_err(|error| {
-            let fault = ProfileFault::Code(format!("response code `{}`: {error}", code.get_ref()));
-            self.fail(&code.span(), fault)
-        })
-    }
-
-    fn codes(
-        &self,
-        table: &Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
-        field: u8,
-    ) -> Result<BTreeMap<Reason, ResponseCode>, ProfileError> {
-        let mut codes = BTreeMap::new();
-        for (name, code) in table.get_ref() {
-            let unknown = || {
-                let fault =
-                    ProfileFault::Code(format!("`{}` is not an outcome of the switch", name.get_ref()));
-                self.fail(&name.span(), fault)
-            };
-            let reason = Reason::from_name(name.get_ref()).ok_or_else(unknown)?;
-            self.writable(field, code)?;
-            codes.insert(reason, *code.get_ref());
-        }
-        match Reason::ALL.iter().find(|reason| !codes.contains_key(reason)) {
-            None => Ok(codes),
-            Some(reason) => {
-                let fault =
-                    ProfileFault::Code(format!("no response code for the outcome `{}`", reason.name()));
-                Err(self.fail(&table.span(), fault))
             }
         }
     }

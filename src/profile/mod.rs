@@ -3,6 +3,7 @@
 
 mod answer;
 mod by_place;
+mod codes;
 mod load;
 mod mac;
 mod ours;
@@ -17,6 +18,7 @@ mod totals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use codes::Codes;
 pub use load::{ProfileError, line_of};
 pub use mac::{MacSeen, SentKey};
 pub use ours::{AnswerTo, Asking, Ours};
@@ -47,7 +49,7 @@ pub struct Profile {
     ours: BTreeMap<Ours, ours::OwnRequest>,
     mac: Option<mac::MacTerms>,
     key_change: Option<mac::KeyPlaces>,
-    codes: BTreeMap<Reason, ResponseCode>,
+    codes: Codes,
     /// Where an answer has its response code.
     response_code_field: u8,
     /// The other way round, if departments are reached by it.
@@ -118,6 +120,8 @@ struct Class {
     processing_codes: Vec<Vec<u8>>,
     /// With the data element to blame when it is missing.
     required: Vec<(u8, FieldPath)>,
+    /// Where it has another response code for an outcome than all.
+    codes: Codes,
 }
 
 impl Class {

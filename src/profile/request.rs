@@ -123,7 +123,7 @@ impl Profile {
     }
 
     /// The class of a message: by its type, then by its processing code.
-    fn class(&self, message: &Message<'_, '_>) -> Result<&Class, Refusal> {
+    pub(super) fn class(&self, message: &Message<'_, '_>) -> Result<&Class, Refusal> {
         let code = self.paths.processing_code.get(message).unwrap_or_default();
         let mut classes = self.classes.iter().filter(|class| class.is_of(message.mti()));
         let fits = |class: &&Class| {

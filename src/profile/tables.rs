@@ -30,7 +30,7 @@ pub(super) struct File {
     pub(super) key_change: Option<Spanned<KeyChangeTable>>,
     #[serde(default)]
     pub(super) ours: BTreeMap<Spanned<String>, OursTable>,
-    pub(super) codes: Spanned<BTreeMap<Spanned<String>, Spanned<ResponseCode>>>,
+    pub(super) codes: Spanned<OutcomesTable>,
     pub(super) outward: Option<OutwardTable>,
 }
 
@@ -130,7 +130,12 @@ pub(super) struct ClassTable {
     pub(super) processing_codes: Vec<String>,
     #[serde(default)]
     pub(super) required: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) codes: OutcomesTable,
 }
+
+/// Response codes by outcome.
+pub(super) type OutcomesTable = BTreeMap<Spanned<String>, Spanned<ResponseCode>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -111,6 +111,30 @@ fn an_outcome_without_a_response_code_is_told() {
 }
 
 #[test]
+fn the_code_of_doubt_is_no_others_where_money_is_at_stake() {
+    let shipped = shipped::profile_text("onelink").unwrap();
+    let error =
+        parse(&shipped.replace("overloaded = \"96\"", "overloaded = \"68\"")).unwrap_err().to_string();
+    assert!(error.contains("`in_doubt` and `overloaded` have one code"), "{error}");
+    let own = |class: &str| {
+        let header = format!("[classes.{class}]\n");
+        parse(&shipped.replace(&header, &format!("{header}codes = {{ biller_unavailable = \"68\" }}\n")))
+    };
+    let error = own("reversal").unwrap_err().to_string();
+    assert!(error.contains("`in_doubt` and `biller_unavailable` have one code"), "{error}");
+    assert!(own("inquiry").is_ok(), "an inquiry that is not answered leaves no doubt");
+}
+
+#[test]
+fn a_class_of_messages_may_have_its_own_code_for_an_outcome() {
+    let shipped = shipped::profile_text("onelink").unwrap();
+    let header = "[classes.inquiry]\n";
+    let with = |codes: &str| parse(&shipped.replace(header, &format!("{header}codes = {{ {codes} }}\n")));
+    assert!(with("unanswered = \"68\"").unwrap_err().to_string().contains("not an outcome of the switch"));
+    assert!(with("biller_unavailable = \"6 8\"").is_err());
+}
+
+#[test]
 fn a_padding_is_told_for_retail_macs_alone() {
     let shipped = shipped::profile_text("onelink").unwrap();
     let error = parse(&shipped.replacen("\"retail\"", "\"aes-cmac\"", 1)).unwrap_err().to_string();

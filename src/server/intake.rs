@@ -248,7 +248,7 @@ impl LinkOutlet {
         }
         let reason = answer.reason;
         tracing::info!(target: "billswitch::leg", link = %self.link.name, mti = %decoded.message.mti(),
-            code = %profile.response_code(reason), %reason, stan = %profile.stan_of(&decoded.message), "out");
+            code = %profile.response_code_to(&decoded.message, reason), %reason, stan = %profile.stan_of(&decoded.message), "out");
     }
 
     fn write_request(&self, message: &Bytes, out: &mut BytesMut) {

@@ -161,8 +161,10 @@ text = "cp1047"
 "#;
 
 /// A switch that the bank is connected to, the bank's end, and what it says, with its header.
-async fn bank() -> (Site, End, Network) {
-    let profile = shipped_profile("iso87").replace("dialect = \"iso87-ascii\"", "dialect = \"bank\"").leak();
+async fn bank(of_inquiries: &str) -> (Site, End, Network) {
+    let profile = shipped_profile("iso87").replace("dialect = \"iso87-ascii\"", "dialect = \"bank\"");
+    let class = "[classes.inquiry]\n";
+    let profile = profile.replace(class, &format!("{class}{of_inquiries}\n")).leak();
     let site = Site::with(Setup { profile: "bank", bank: Some((BANK, profile)), ..Setup::default() }).await;
     let base = |name: &str| shipped::dialect_text(name).map(str::to_owned);
     let dialect = Dialect::parse("bank.toml", BANK, &base).unwrap();
@@ -176,7 +178,7 @@ async fn bank() -> (Site, End, Network) {
 
 #[tokio::test]
 async fn a_bank_of_its_own_connects_by_a_file_and_is_answered_the_way_it_came() {
-    let (_site, mut end, network) = bank().await;
+    let (_site, mut end, network) = bank("").await;
     let dialect = end.dialect.clone();
     let mut mirror = Mirror::new();
     for message in [&network.sign_on, &network.inquiry, &network.payment] {
@@ -189,7 +191,7 @@ async fn a_bank_of_its_own_connects_by_a_file_and_is_answered_the_way_it_came() 
 
 #[tokio::test]
 async fn n20_packed_digits_that_are_none_and_a_bitmap_that_lies_are_refused_and_nothing_is_paid() {
-    let (_site, mut end, network) = bank().await;
+    let (_site, mut end, network) = bank("").await;
     let dialect = end.dialect.clone();
     let mut mirror = Mirror::new();
     end.ask(&network.sign_on).await;
@@ -248,4 +250,23 @@ async fn a_fee_is_asked_for_and_paid_by_the_same_number_and_in_whole_units() {
     assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), "0030");
     let answer = end.ask(&payment("4", "5860000000001000")).await;
     assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), "0000");
+}
+
+#[tokio::test]
+async fn inquiries_may_have_another_code_than_payments_for_the_same_outcome() {
+    let (_site, mut end, network) = bank("codes = { already_paid = \"54\" }").await;
+    let dialect = end.dialect.clone();
+    let mut mirror = Mirror::new();
+    let mut again = network.payment.clone();
+    again["fields"]["11"] = json!("000099");
+    for (message, want) in [
+        (&network.sign_on, "00"),
+        (&network.inquiry, "00"),
+        (&network.payment, "00"),
+        (&network.inquiry, "54"),
+        (&again, "21"),
+    ] {
+        let answer = end.ask(message).await;
+        assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), want);
+    }
 }
