@@ -1,13 +1,15 @@
 //! Departments and how they are reached. An adapter takes an order and gives back its outcome; the switch knows nothing
 //! of any of them.
 //!
-//! `book` keeps a department's bills in our own store and answers within the turn. Whatever leaves the process
-//! implements [`Adapter`], and stands behind a [`Guarded`].
+//! Each way to reach a department is a [`Kind`](kind::Kind), which reads its own lines of the configuration. `book` keeps a
+//! department's bills in our own store: the desk carries its orders out within the turn, so it has no adapter. Whatever
+//! leaves the process implements [`Adapter`], and stands behind a [`Guarded`].
 
 pub mod book;
 mod guard;
 mod health;
 pub mod iso8583;
+pub mod kind;
 pub mod rest;
 
 pub use guard::{Guarded, RESERVED_SHARE};
@@ -61,5 +63,19 @@ pub trait Adapter: Send + Sync {
     /// How it is at the moment, for operators.
     fn health(&self) -> Health {
         Health::default()
+    }
+}
+
+impl Adapter for Box<dyn Adapter> {
+    fn start(&self, reachable: Signal) {
+        (**self).start(reachable);
+    }
+
+    fn submit(&self, leg: LegId, order: Order, reply: Reply) {
+        (**self).submit(leg, order, reply);
+    }
+
+    fn health(&self) -> Health {
+        (**self).health()
     }
 }

@@ -1,31 +1,31 @@
 //! From the file as written to checked types.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
+use super::adapters::{OwnTables, Reached, own_tables};
 use super::file::{
-    AdapterKind, BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, MacTable,
-    VaultTable,
+    BillerTable, DeadlinesTable, File, JournalTable, LimitsTable, LinkTable, MacTable, VaultTable,
 };
-use super::{
-    BillerConfig, Config, ConfigError, ConfigFault, HostConfig, KeySource, Limits, LinkConfig, MacConfig,
-    SpecError, Specs, TotalsWay, Way,
-};
+use super::{BillerConfig, Config, ConfigError, ConfigFault, KeySource, Limits, LinkConfig, TotalsWay};
+use crate::biller::iso8583::HostConfig;
+use crate::biller::kind::{Kind, Way};
 use crate::bounds::{LinkBounds, Sealing};
 use crate::iso8583::{Dialect, Framing};
+use crate::lines::{self, Bounds, COUNT, Fault, SPAN};
 use crate::profile::{Ours, Profile, line_of};
+use crate::specs::{SpecError, Specs};
 use crate::switch::{BillerTerms, LinkTerms, TotalsTerms};
+use crate::vault::MacConfig;
 
-/// Bounds of a count, and how they are told.
-pub(super) const COUNT: (RangeInclusive<u32>, &str) = (1..=100_000, "1 to 100,000");
-/// Bounds of a span of time: 1 ms to a day.
-const SPAN: (RangeInclusive<u32>, &str) = (1..=86_400_000, "1 to 86,400,000 ms, which is a day");
 /// A peer that has said nothing for so long is asked for an echo.
 const IDLE_ECHO: Duration = Duration::from_secs(60);
 
@@ -34,12 +34,18 @@ pub(super) struct Check<'a> {
     text: &'a str,
 }
 
-pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, ConfigError> {
+/// A configuration whose departments are reached in one of these ways.
+pub(super) fn checked(
+    file: &str,
+    text: &str,
+    dir: &Path,
+    kinds: &[&dyn Kind],
+) -> Result<Config, ConfigError> {
     let check = Check { file, text };
-    let parsed: File = toml::from_str(text).map_err(|error| {
-        let fault = ConfigFault::Syntax(error.message().to_owned());
-        check.fail(&error.span().unwrap_or_default(), fault)
-    })?;
+    let syntax = |error: toml::de::Error| check.line(error.into());
+    let mut root = DeTable::parse(text).map_err(syntax)?;
+    let own = own_tables(root.get_mut());
+    let parsed = File::deserialize(Deserializer::from(root)).map_err(syntax)?;
     let specs = Specs::new(parsed.specs.as_ref().map(|specs| dir.join(specs)));
     check.deadlines(&parsed.deadlines)?;
     let zone = &parsed.time_zone;
@@ -48,14 +54,12 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
     let limits = check.limits(&parsed.limits)?;
     let mut links = check.links(&parsed.link, &specs)?;
     let hosts = check.hosts(&parsed.host, &links, &specs)?;
-    let around = Around { hosts: &hosts, dir, specs: &specs, zone: &time_zone };
-    let billers = check.billers(&parsed.biller, &parsed.deadlines, &around)?;
+    let around = Around { kinds, hosts: &hosts, dir, specs: &specs, zone: &time_zone };
+    let billers = check.billers(&parsed.biller, &own, &parsed.deadlines, &around)?;
     let keys = check.keys(&parsed.vault)?;
     let sealing = check.sealing(&parsed.journal)?;
     let File { store, business_date, .. } = parsed;
-    let written: toml::Table = toml::from_str(text).map_err(|error| {
-        check.fail(&error.span().unwrap_or_default(), ConfigFault::Syntax(error.message().to_owned()))
-    })?;
+    let written: toml::Table = toml::from_str(text).map_err(syntax)?;
     let lines = written.get("link").and_then(toml::Value::as_array).into_iter().flatten();
     for (link, lines) in links.iter_mut().zip(lines) {
         link.digest =
@@ -65,10 +69,11 @@ pub(super) fn checked(file: &str, text: &str, dir: &Path) -> Result<Config, Conf
 }
 
 /// What departments are checked against, beside their own tables.
-struct Around<'a> {
-    hosts: &'a [HostConfig],
-    dir: &'a Path,
-    specs: &'a Specs,
+pub(super) struct Around<'a> {
+    pub(super) kinds: &'a [&'a dyn Kind],
+    pub(super) hosts: &'a [HostConfig],
+    pub(super) dir: &'a Path,
+    pub(super) specs: &'a Specs,
     zone: &'a jiff::tz::TimeZone,
 }
 
@@ -77,19 +82,21 @@ impl Check<'_> {
         ConfigError::Line { file: self.file.to_owned(), line: line_of(self.text, span), fault }
     }
 
+    pub(super) fn line(&self, fault: Fault) -> ConfigError {
+        self.fail(&fault.span, fault.why.into())
+    }
+
     pub(super) fn bounded<T: TryFrom<u32>>(
         &self,
         value: &Spanned<u32>,
         key: &'static str,
-        (range, bounds): (RangeInclusive<u32>, &'static str),
+        bounds: Bounds,
     ) -> Result<T, ConfigError> {
-        let within = range.contains(value.get_ref()).then(|| T::try_from(*value.get_ref()).ok()).flatten();
-        within.ok_or_else(|| self.fail(&value.span(), ConfigFault::Bounds { key, bounds }))
+        lines::bounded(value, key, bounds).map_err(|fault| self.line(fault))
     }
 
     pub(super) fn millis(&self, value: &Spanned<u32>, key: &'static str) -> Result<Duration, ConfigError> {
-        let ms: u32 = self.bounded(value, key, SPAN)?;
-        Ok(Duration::from_millis(ms.into()))
+        lines::millis(value, key).map_err(|fault| self.line(fault))
     }
 
     fn deadlines(&self, table: &DeadlinesTable) -> Result<(), ConfigError> {
@@ -97,17 +104,14 @@ impl Check<'_> {
         self.nested(&table.switch_ms, "switch_ms", &table.acquirer_ms, "acquirer_ms")
     }
 
-    pub(super) fn nested(
+    fn nested(
         &self,
         inner: &Spanned<u32>,
         inner_name: &'static str,
         outer: &Spanned<u32>,
         outer_name: &'static str,
     ) -> Result<(), ConfigError> {
-        if inner.get_ref() < outer.get_ref() {
-            return Ok(());
-        }
-        Err(self.fail(&inner.span(), ConfigFault::Deadlines { inner: inner_name, outer: outer_name }))
+        lines::nested((inner, inner_name), (outer, outer_name)).map_err(|fault| self.line(fault))
     }
 
     fn limits(&self, table: &LimitsTable) -> Result<Limits, ConfigError> {
@@ -282,6 +286,7 @@ impl Check<'_> {
     fn billers(
         &self,
         tables: &[Spanned<BillerTable>],
+        own: &[OwnTables<'_>],
         deadlines: &DeadlinesTable,
         around: &Around<'_>,
     ) -> Result<Vec<BillerConfig>, ConfigError> {
@@ -290,15 +295,15 @@ impl Check<'_> {
         }
         let mut codes = BTreeSet::new();
         let mut billers = Vec::new();
-        for biller in tables.iter().map(Spanned::get_ref) {
+        for (biller, own) in tables.iter().map(Spanned::get_ref).zip(own) {
             let code = *biller.code.get_ref();
             if code.is_empty() || !codes.insert(code) {
                 let fault = ConfigFault::Twice { what: "biller", name: code.to_string() };
                 return Err(self.fail(&biller.code.span(), fault));
             }
             self.nested(&biller.reply_timeout_ms, "reply_timeout_ms", &deadlines.switch_ms, "switch_ms")?;
-            let way = self.way(biller, deadlines, around.hosts, around.dir, around.specs)?;
-            billers.push(self.biller(biller, way, around.zone)?);
+            let reached = self.reached(biller, own, deadlines, around)?;
+            billers.push(self.biller(biller, reached, around)?);
         }
         self.routes(tables)?;
         Ok(billers)
@@ -307,19 +312,14 @@ impl Check<'_> {
     fn biller(
         &self,
         biller: &BillerTable,
-        way: Way,
-        zone: &jiff::tz::TimeZone,
+        reached: Reached<'_>,
+        around: &Around<'_>,
     ) -> Result<BillerConfig, ConfigError> {
-        // A host tells with the bill what it wants back with the payment.
-        let (embedded, looks_up_first) = match biller.adapter {
-            AdapterKind::Book => (true, true),
-            AdapterKind::Rest => (false, false),
-            AdapterKind::Iso8583 => (false, true),
-        };
-        let rules = biller.rules.as_ref().map(|table| self.rules(table, embedded, zone)).transpose()?;
+        let embedded = matches!(reached.way, Way::Book);
+        let rules =
+            biller.rules.as_ref().map(|table| self.rules(table, embedded, around.zone)).transpose()?;
         let rules = rules.unwrap_or_default();
-        let exactness = rules.exactness;
-        let (reversible, in_doubt) = self.policy(biller)?;
+        let takes_parts_back = self.parts(biller, &reached, rules.exactness, around.kinds)?;
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
         let attempts = (1..=10_000, "1 to 10,000");
@@ -328,14 +328,14 @@ impl Check<'_> {
         let terms = BillerTerms {
             code,
             embedded,
-            looks_up_first: looks_up_first || rules.need_the_bill(),
+            looks_up_first: reached.kind.looks_up_first() || rules.need_the_bill(),
             currency: biller.currency,
             surcharge_head: biller.surcharge_head,
             rules: Arc::new(rules),
             reply_timeout_ms: self.bounded(&biller.reply_timeout_ms, "reply_timeout_ms", SPAN)?,
-            reversible,
-            takes_parts_back: self.parts(biller, reversible, exactness)?,
-            in_doubt,
+            reversible: reached.reversible,
+            takes_parts_back,
+            in_doubt: reached.in_doubt,
             retry_ms: self.bounded(&biller.retry_ms, "retry_ms", pause)?,
             attempts_max: self.bounded(&biller.attempts_max, "attempts_max", attempts)?,
             forward_age_max_ms: self.bounded(&biller.forward_age_max_ms, "forward_age_max_ms", age)?,
@@ -352,6 +352,6 @@ impl Check<'_> {
             in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
         let guard = self.guard(biller)?;
-        Ok(BillerConfig { code, name: biller.name.clone(), terms, way, guard })
+        Ok(BillerConfig { code, name: biller.name.clone(), terms, way: reached.way, guard })
     }
 }

@@ -169,7 +169,7 @@ pub(super) struct MacTable {
 pub(super) struct BillerTable {
     pub(super) code: Spanned<BillerCode>,
     pub(super) name: String,
-    pub(super) adapter: AdapterKind,
+    pub(super) adapter: Spanned<String>,
     #[serde(default = "rupees")]
     pub(super) currency: Short<3>,
     pub(super) surcharge_head: Option<Short<16>>,
@@ -197,15 +197,6 @@ pub(super) struct BillerTable {
     pub(super) breaker_failures: Spanned<u32>,
     #[serde(default = "breaker_pause_ms")]
     pub(super) breaker_pause_ms: Spanned<u32>,
-    pub(super) rest: Option<Spanned<RestTable>>,
-    pub(super) iso8583: Option<Spanned<IsoTable>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct IsoTable {
-    pub(super) host: Spanned<String>,
-    pub(super) product: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -243,36 +234,7 @@ pub(super) struct HostTable {
     pub(super) write_timeout_ms: Spanned<u32>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RestTable {
-    pub(super) url: Spanned<String>,
-    #[serde(default = "one_bill")]
-    pub(super) contract: Spanned<String>,
-    pub(super) bank_mnemonic: Spanned<Short<8>>,
-    pub(super) ca_file: Option<PathBuf>,
-    pub(super) credentials_file: Option<PathBuf>,
-    pub(super) credential: Option<String>,
-    pub(super) connect_timeout_ms: Option<Spanned<u32>>,
-}
-
-/// How a department is reached.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum AdapterKind {
-    /// Its bills are in our own store.
-    Book,
-    /// It has an HTTP API.
-    Rest,
-    /// It has an ISO 8583 host.
-    Iso8583,
-}
-
 /// 586 is the Pakistani rupee in ISO 4217.
 fn rupees() -> Short<3> {
     Short::new(b"586").unwrap_or_default()
-}
-
-fn one_bill() -> Spanned<String> {
-    Spanned::new(0..0, "1bill".to_owned())
 }

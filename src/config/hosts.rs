@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use toml::Spanned;
 
-use super::check::{COUNT, Check};
-use super::file::{BillerTable, DeadlinesTable, HostTable, IsoTable};
-use super::{ConfigError, ConfigFault, HostConfig, IsoConfig, LinkConfig, MacConfig, Specs, Way};
+use super::check::Check;
+use super::file::HostTable;
+use super::{ConfigError, ConfigFault, LinkConfig};
+use crate::biller::iso8583::HostConfig;
 use crate::bounds::{HostBounds, LinkBounds};
 use crate::ids::LinkName;
-use crate::profile::{Facts, Profile, Say};
-use crate::switch::{BillRef, Order};
+use crate::lines::COUNT;
+use crate::profile::{Profile, Say};
+use crate::specs::Specs;
+use crate::vault::MacConfig;
 
 /// Frames in a row without a readable message type or trace number before a connection is closed: as many as a link may have.
 const UNREADABLE_MAX: u32 = 10;
@@ -66,7 +68,7 @@ impl Check<'_> {
             mac: self.host_mac(table, &profile)?,
             profile,
         };
-        self.sayable(&host, "", Say::SignOn)
+        host.can_be_told("", Say::SignOn)
             .map_err(|why| self.fail(&table.name.span(), ConfigFault::Host(why)))?;
         Ok(host)
     }
@@ -131,45 +133,5 @@ impl Check<'_> {
             sign_on_timeout: self.millis(&table.sign_on_timeout_ms, "sign_on_timeout_ms")?,
             reconnect: (first, longest.max(first)),
         })
-    }
-
-    pub(super) fn behind_host(
-        &self,
-        biller: &BillerTable,
-        table: &Spanned<IsoTable>,
-        deadlines: &DeadlinesTable,
-        hosts: &[HostConfig],
-    ) -> Result<Way, ConfigError> {
-        let code = biller.code.get_ref();
-        let IsoTable { host, product } = table.get_ref();
-        let known = hosts.iter().find(|known| known.name.as_str() == host.get_ref());
-        let Some(known) = known else {
-            let why = format!("there is no [[host]] with the name `{}`", host.get_ref());
-            return Err(self.fail(&host.span(), ConfigFault::Host(why)));
-        };
-        if biller.reply_timeout_ms.get_ref().saturating_mul(2) >= *deadlines.switch_ms.get_ref() {
-            let why = "a host is asked for the bill before it is told of the payment: twice `reply_timeout_ms` must be shorter \
-                       than `switch_ms`";
-            return Err(self.fail(&biller.code.span(), ConfigFault::Host(why.to_owned())));
-        }
-        if let Some(parts) = biller.partly_reversible.as_ref().filter(|parts| *parts.get_ref())
-            && !known.profile.gives_parts_back()
-        {
-            let why = format!("profile `{}` has no [outward.reduction]", known.profile.name());
-            return Err(self.fail(&parts.span(), ConfigFault::Host(why)));
-        }
-        let product = product.clone().unwrap_or_else(|| code.to_string());
-        let inquiry = Order::LookUp(BillRef { biller: *code, consumer: "1".into() });
-        self.sayable(known, &product, Say::Order(&inquiry))
-            .map_err(|why| self.fail(&biller.code.span(), ConfigFault::Host(why)))?;
-        Ok(Way::Iso8583(IsoConfig { host: known.name, product }))
-    }
-
-    /// Tries a message: what a host's words cannot hold is better found now than with a citizen waiting.
-    fn sayable(&self, host: &HostConfig, product: &str, say: Say<'_>) -> Result<(), String> {
-        let at = jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0);
-        let facts = Facts { own: &host.own, product, currency: "586", number: 1, utc: at, local: at };
-        let said = host.profile.say(say, &facts, None, &mut BytesMut::new());
-        said.map_err(|error| format!("host `{}` cannot be told anything: {error}", host.name))
     }
 }

@@ -7,7 +7,6 @@ mod hosts;
 mod reload;
 mod rules;
 mod spec_file;
-mod specs;
 mod told;
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,17 +17,20 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use crate::specs::{SpecError, SpecKind, Specs};
 pub use reload::can_take_over;
 pub use spec_file::{SpecFault, SpecFile};
-pub use specs::{SpecError, SpecKind, Specs};
 pub use told::Told;
 
-use crate::bounds::{GuardBounds, HostBounds, HttpBounds, LinkBounds, Sealing};
-use crate::contract::Contract;
-use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
+use crate::biller::iso8583::HostConfig;
+use crate::biller::kind::{KINDS, Way};
+use crate::bounds::{GuardBounds, LinkBounds, Sealing};
+use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::iso8583::{Framing, FramingError};
-use crate::profile::{Own, Profile};
+use crate::lines::Why;
+use crate::profile::Profile;
 use crate::switch::{BillerTerms, LinkTerms};
+use crate::vault::MacConfig;
 
 /// The text of the configuration that is built in: `deploy/billswitch.toml`.
 pub const BUILT_IN: &str = include_str!("../../deploy/billswitch.toml");
@@ -112,15 +114,6 @@ pub struct LinkConfig {
     pub digest: [u8; 32],
 }
 
-/// The MAC keys of a link, or of a host.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct MacConfig {
-    /// The key file; relative to the store.
-    pub key_file: PathBuf,
-    /// How long the old key is still good once a new one is in use; an hour at most.
-    pub window: Duration,
-}
-
 /// What becomes of a connection of a link that has one already.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
@@ -160,73 +153,6 @@ pub struct BillerConfig {
     pub guard: GuardBounds,
 }
 
-/// How a department is reached.
-#[derive(Clone, Debug)]
-pub enum Way {
-    /// Its bills are in our own store.
-    Book,
-    /// It has an HTTP API.
-    Rest(Box<RestConfig>),
-    /// It has an ISO 8583 host.
-    Iso8583(IsoConfig),
-}
-
-/// A department behind an ISO 8583 host.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct IsoConfig {
-    /// The name of a [`HostConfig`].
-    pub host: LinkName,
-    /// What the host calls the department.
-    pub product: String,
-}
-
-/// An ISO 8583 host of one department or several.
-#[derive(Clone, Debug)]
-pub struct HostConfig {
-    /// Its name, which no link has: what it says unasked is journalled under it.
-    pub name: LinkName,
-    /// Host name or address, and port.
-    pub address: String,
-    /// The address that it is dialled from; the system's choice if none.
-    pub source: Option<IpAddr>,
-    /// What is said to it, and what its answers mean; has an outward side.
-    pub profile: Arc<Profile>,
-    /// How frames stand on a connection; never [`Framing::NONE`].
-    pub framing: Framing,
-    /// What it knows us by; has all that the profile asks for.
-    pub own: Own,
-    /// What messages get their MACs by; none if they have none. With it, every message about bills and payments has a MAC.
-    pub mac: Option<MacConfig>,
-    /// Bounds of its connections.
-    pub bounds: HostBounds,
-}
-
-/// A department with an HTTP API.
-#[derive(Clone, Debug)]
-pub struct RestConfig {
-    /// Where it is; the contract's paths go behind it.
-    pub url: String,
-    /// What the calls mean.
-    pub contract: Arc<Contract>,
-    /// Who we say that we are.
-    pub bank: Short<8>,
-    /// File with the authorities that may vouch for it, PEM; none for a URL without TLS.
-    pub ca_file: Option<PathBuf>,
-    /// Where user name and password come from; none if the department does not want to know.
-    pub credentials: Option<CredentialSource>,
-    /// How long is waited.
-    pub bounds: HttpBounds,
-}
-
-/// Where a user name and a password come from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum CredentialSource {
-    /// A file that only its owner may read.
-    File(PathBuf),
-    /// A systemd credential, by name.
-    Credential(String),
-}
-
 /// A configuration that cannot be run: where, and why.
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -256,25 +182,9 @@ pub enum ConfigError {
 /// What is wrong with a line.
 #[derive(Debug, Error)]
 pub enum ConfigFault {
-    /// Not TOML, an unknown key, a missing one, or a value of the wrong kind.
-    #[error("{0}")]
-    Syntax(String),
-    /// A value outside its bounds.
-    #[error("{key} is {bounds}")]
-    Bounds {
-        /// The key.
-        key: &'static str,
-        /// What it may be.
-        bounds: &'static str,
-    },
-    /// Deadlines that do not nest.
-    #[error("{inner} must be shorter than {outer}: who asks must wait longer than who is asked")]
-    Deadlines {
-        /// The one that is too long.
-        inner: &'static str,
-        /// The one it must stay within.
-        outer: &'static str,
-    },
+    /// What can be wrong with any line.
+    #[error(transparent)]
+    Line(#[from] Why),
     /// A name that is used twice.
     #[error("{what} `{name}` is there twice")]
     Twice {
@@ -312,25 +222,13 @@ pub enum ConfigFault {
     /// A rule of a department that cannot be kept.
     #[error("{0}")]
     Rule(String),
-    /// A biller whose table and adapter do not belong together.
-    #[error("`adapter = \"{0}\"` and a table [biller.{0}] belong together: one is missing")]
-    Adapter(&'static str),
-    /// What a department's contract cannot do.
-    #[error("a department with an HTTP API has no reversal: leave `reversible` and `in_doubt` out")]
-    Irreversible,
-    /// A department's URL.
-    #[error("{0}")]
-    Url(&'static str),
-    /// Both a file and a credential.
-    #[error("either `credentials_file` or `credential`, not both")]
-    Credentials,
     /// A time zone the system does not know.
     #[error("the system knows no time zone `{0}`")]
     TimeZone(String),
     /// Neither key file nor credential, or both.
     #[error("[vault] wants either `key_file` or `credential`")]
     KeySource,
-    /// A host that cannot be spoken to, or a department that names none.
+    /// A host that cannot be spoken to.
     #[error("{0}")]
     Host(String),
     /// Nothing to serve.
@@ -360,7 +258,7 @@ impl Config {
     ///
     /// [`ConfigError`] with file, line and reason.
     pub fn parse(file: &str, text: &str, dir: &Path) -> Result<Self, ConfigError> {
-        check::checked(file, text, dir)
+        check::checked(file, text, dir, KINDS)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use toml::{Table, Value};
 
-use super::{Config, Way};
+use super::Config;
+use crate::biller::kind::Way;
 
 /// Keys of a link that a running switch can take over.
 const LINK_KEYS: &[&str] = &[
@@ -53,16 +54,16 @@ pub fn can_take_over(old: &Config, new: &Config) -> Result<(), String> {
     same_but_for(&old.written, &new.written, OTHER_KEYS, "the configuration")?;
     entries(old, new, "link", "name", LINK_KEYS)?;
     entries(old, new, "biller", "code", BILLER_KEYS)?;
-    same_currencies_at_hosts(old, new)
+    same_currencies_where_told(old, new)
 }
 
-/// A host is told the currency with each order, and with its repeats the same: not another one meanwhile.
-fn same_currencies_at_hosts(old: &Config, new: &Config) -> Result<(), String> {
+/// Who is told the currency with each order is told the same with its repeats: not another one meanwhile.
+fn same_currencies_where_told(old: &Config, new: &Config) -> Result<(), String> {
+    let told = |way: &Way| matches!(way, Way::Wire(making) if making.tells_currency());
     let mut both = old.billers.iter().zip(&new.billers);
-    let changed = both
-        .find(|(old, new)| matches!(old.way, Way::Iso8583(_)) && old.terms.currency != new.terms.currency);
+    let changed = both.find(|(old, new)| told(&old.way) && old.terms.currency != new.terms.currency);
     changed.map_or(Ok(()), |(old, _)| {
-        Err(at_start("currency", &format!("biller `{}`, which has a host", old.code)))
+        Err(at_start("currency", &format!("biller `{}`, which is told it with each order", old.code)))
     })
 }
 

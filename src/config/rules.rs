@@ -13,6 +13,7 @@ use super::{ConfigError, ConfigFault};
 use crate::bounds::HEADS_MAX;
 use crate::clock::UnixMillis;
 use crate::ids::{BillerCode, Short};
+use crate::lines::Why;
 use crate::money::MinorUnits;
 use crate::switch::{
     CheckDigit, Exactness, Expiry, HeadRule, Hours, Inquiries, Late, Limits, Part, Pattern, PsidRule, Route,
@@ -317,7 +318,7 @@ impl Check<'_> {
         match (rules.inquiry, valid_ms) {
             (Some(InquiryTable::Mandatory), Some(valid)) if !(1..=86_400_000).contains(valid.get_ref()) => {
                 let bounds = "1 to 86,400,000 ms, which is a day";
-                Err(self.fail(&valid.span(), ConfigFault::Bounds { key: "inquiry_valid_ms", bounds }))
+                Err(self.fail(&valid.span(), Why::Bounds { key: "inquiry_valid_ms", bounds }.into()))
             }
             (Some(InquiryTable::Mandatory), valid) => {
                 let valid_ms = valid.map_or(INQUIRY_VALID_MS, |valid| *valid.get_ref());

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::specs::{SpecError, SpecKind, Specs};
 use crate::contract::{Call, Contract};
 use crate::iso8583::{Dialect, DialectError};
 use crate::profile::Profile;
+use crate::specs::{SpecError, SpecKind, Specs};
 
 /// Characters of a line that are shown.
 const EXCERPT_MAX: usize = 160;

@@ -1,6 +1,19 @@
 //! What the loader accepts, and what it says of what it does not.
 
+mod fourth;
+
+use std::any::Any;
+
 use super::*;
+use crate::biller::iso8583::IsoConfig;
+use crate::biller::rest::{CredentialSource, RestConfig};
+
+/// What a department's adapter is made of.
+fn made_of<T: Any>(biller: &BillerConfig) -> &T {
+    let Way::Wire(making) = &biller.way else { panic!("in our own store") };
+    let making: &dyn Any = &**making;
+    making.downcast_ref().expect("of its kind")
+}
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse("billswitch.toml", text, Path::new("."))
@@ -121,8 +134,8 @@ fn a_department_behind_a_host_is_looked_up_first_and_called_what_the_host_calls_
     let config = parse(&format!("{BUILT_IN}{HOST}")).unwrap();
     let biller = config.billers.last().unwrap();
     assert!(biller.terms.looks_up_first && !biller.terms.embedded);
-    let Way::Iso8583(behind) = &biller.way else { panic!("behind a host") };
-    assert_eq!((behind.host.as_str(), behind.product.as_str()), ("aggregator", "PDAM01"));
+    let behind: &IsoConfig = made_of(biller);
+    assert_eq!((behind.host.name.as_str(), behind.department.product.as_str()), ("aggregator", "PDAM01"));
     assert_eq!(config.hosts[0].framing.to_string(), "binary 2");
 }
 
@@ -154,7 +167,7 @@ fn parts_are_given_back_where_the_host_and_the_rules_have_them() {
         assert!(error.contains(want), "{want}: {error}");
     }
     let book = BUILT_IN.replacen("adapter = \"book\"", "adapter = \"book\"\npartly_reversible = true", 1);
-    assert!(parse(&book).unwrap_err().to_string().contains("behind an ISO 8583 host"));
+    assert!(parse(&book).unwrap_err().to_string().contains("whose adapter is one of `iso8583`"));
     assert!(!parse(BUILT_IN).unwrap().billers[0].terms.takes_parts_back);
 }
 
@@ -230,7 +243,7 @@ fn a_department_with_an_http_api_is_confirmed_and_never_reversed_and_its_files_a
     let biller = config.billers.last().unwrap();
     assert_eq!((biller.terms.reversible, biller.terms.in_doubt), (false, crate::switch::InDoubt::Confirm));
     assert!(!biller.terms.embedded);
-    let Way::Rest(rest) = &biller.way else { panic!("over HTTP") };
+    let rest: &RestConfig = made_of(biller);
     assert_eq!(rest.contract.name(), "1bill");
     assert_eq!(rest.ca_file.as_deref(), Some(Path::new("/etc/billswitch/ca.pem")));
     let file = CredentialSource::File("/etc/billswitch/water.credentials".into());

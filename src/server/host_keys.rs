@@ -8,9 +8,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::ask::{Input, Outbound, Waiting};
 use super::macs::Macs;
-use crate::biller::iso8583::{HostKeys, KeyAnswer};
+use crate::biller::iso8583::{HostConfig, HostKeys, KeyAnswer};
 use crate::clock::SystemClock;
-use crate::config::HostConfig;
 use crate::desk;
 use crate::ids::LinkName;
 use crate::iso8583::{Framing, Message, Mirror, decode};

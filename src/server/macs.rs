@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::keys::{KeyError, read_secret};
 use super::{Shared, StartError};
 use crate::clock::SystemClock;
-use crate::config::{Config, LinkConfig, MacConfig};
+use crate::config::{Config, LinkConfig};
 use crate::desk::{KeyText, LinkMac, NoMac, Standing};
 use crate::ids::LinkName;
 use crate::iso8583::{Decoded, Framing, Message};
@@ -14,7 +14,7 @@ use crate::journal::Store;
 use crate::profile::Profile;
 use crate::switch::{Ask, KeyChange, NewKeys, Reason, Request};
 use crate::telemetry::Counters;
-use crate::vault::{MacKey, MacVerdict as Verdict, Vault};
+use crate::vault::{MacConfig, MacKey, MacVerdict as Verdict, Vault};
 
 /// Every link with a `[link.mac]`, and every host with a `mac`.
 pub(super) struct Macs {

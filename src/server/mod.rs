@@ -39,8 +39,8 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
+pub use crate::biller::kind::AdapterError;
 pub use crate::desk::Standing;
-pub use adapters::AdapterError;
 pub use book::{BookDesk, ImportError};
 pub use disk::FreeBytes;
 pub use keys::KeyError;

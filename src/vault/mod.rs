@@ -14,3 +14,12 @@ pub use exchange::{CheckValue, Kek};
 pub use keys::{SealedPan, Vault, VaultError};
 pub use link_keys::{LinkKeyFile, LinkKeys, Spent};
 pub use mac::{MacKey, MacVerdict, with_seal};
+
+/// The MAC keys of a link, or of a host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MacConfig {
+    /// The key file; relative to the store.
+    pub key_file: std::path::PathBuf,
+    /// How long the old key is still good once a new one is in use; an hour at most.
+    pub window: std::time::Duration,
+}

@@ -2,6 +2,7 @@
 //! journals the outcome, so that of two payments at once exactly one wins.
 
 mod import;
+mod kind;
 mod listing;
 mod receipt;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use import::{COLUMNS, Change, LineFault, Row, RowFault, RowReader, merge, parse_amount, parse_heads};
+pub use kind::InBook;
 pub use listing::{Act, ActFault, Correction, Did, Listing, Note, heads_text};
 pub use receipt::Receipts;
 

@@ -6,6 +6,7 @@
 mod awaited;
 mod host;
 mod keys;
+mod kind;
 mod line;
 mod talk;
 
@@ -18,6 +19,7 @@ use crate::switch::{LegId, Order, Outcome};
 
 pub use host::{Host, HostHealth, HostSettings, Unasked};
 pub use keys::{HostKeys, KeyAnswer, OneKey};
+pub use kind::{BehindHost, HostConfig, IsoConfig};
 
 /// A department behind a host.
 pub struct Iso8583 {

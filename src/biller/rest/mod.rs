@@ -3,6 +3,7 @@
 mod client;
 mod connect;
 mod credentials;
+mod kind;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +12,8 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 
 pub use connect::TlsError;
-pub use credentials::{Credentials, CredentialsError};
+pub use credentials::{CredentialSource, Credentials, CredentialsError, CredentialsFileError};
+pub use kind::{OverHttp, RestConfig};
 
 use super::{Adapter, Health, LastError, Reply};
 use crate::bounds::HttpBounds;
