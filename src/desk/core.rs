@@ -156,7 +156,8 @@ impl<W> Core<W> {
         if *connections == 0 { self.step(now, Event::LinkDown(link)) } else { Ok(()) }
     }
 
-    /// Does what an operator has found out about a payment; says why not, if it is not with people.
+    /// Does what an operator has found out about a payment; says why not, if it is not with people, or not any more as they have
+    /// `seen` it. A leg that changed nothing of it, as one that carries it over, is no other payment.
     ///
     /// # Errors
     ///
@@ -164,10 +165,11 @@ impl<W> Core<W> {
     pub fn resolve(
         &mut self,
         now: Now,
-        key: &PaymentKey,
+        seen: &Payment,
         resolution: Resolution,
         why: Box<str>,
     ) -> Result<Result<Payment, String>, JournalError> {
+        let key = &seen.key;
         let known = match self.desk.prior(key, false) {
             Ok(known) => known,
             Err(error) => return Ok(Err(error.to_string())),
@@ -176,6 +178,10 @@ impl<W> Core<W> {
         if payment.state != State::Exception {
             let state = payment.state.name();
             return Ok(Err(format!("the payment is {state}: only an exception is resolved")));
+        }
+        // What was found out may be true of what it was then only: its acquirer may have been told since that it is undone.
+        if *payment != *seen {
+            return Ok(Err("the payment has changed since".to_owned()));
         }
         if self.switch.is_embedded(&payment.biller)
             && let Err(why) = self.book_allows(&payment, resolution)

@@ -108,6 +108,15 @@ pub fn find(store: &Store, key: &PaymentKey) -> Result<Option<Payment>, JournalE
     payment.map(|payment| Some(*payment)).ok_or(JournalError::Leg { sequence: Some(sequence) })
 }
 
+/// The sequence of a payment's latest leg; none if it is not known, or pruned.
+///
+/// # Errors
+///
+/// [`JournalError`] if the store cannot be read.
+pub fn latest_leg(store: &Store, key: &PaymentKey) -> Result<Option<u64>, JournalError> {
+    Ok(latest(store, key)?.map(|(_, sequence)| sequence))
+}
+
 /// The tag of a payment's state and the sequence of its latest leg: what the working store says is newer than what any
 /// sealed segment does.
 fn latest(store: &Store, key: &PaymentKey) -> Result<Option<(u8, u64)>, JournalError> {

@@ -33,6 +33,8 @@ pub(super) struct Shared {
     /// The sealed segments as they are now.
     days: RwLock<Arc<Days>>,
     changing_days: Mutex<()>,
+    /// Held by whoever prunes or restores, from the first file to the last: each removes what the other has made.
+    pub(super) pruning: Mutex<()>,
     place: Place,
     /// None where there is no directory to lock.
     _lock: Option<File>,
@@ -49,6 +51,7 @@ impl Shared {
             durable: Mutex::new(head),
             days: RwLock::new(Arc::new(days)),
             changing_days: Mutex::new(()),
+            pruning: Mutex::new(()),
             place,
             _lock: lock,
         }

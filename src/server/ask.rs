@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::inspect::Status;
 use crate::clock::Ticks;
 use crate::desk::{BookDone, BookWork};
-use crate::ids::{LinkName, PaymentKey};
+use crate::ids::LinkName;
 use crate::journal::Unloading;
 use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray, TotalsAnswer};
 use crate::vault::MacKey;
@@ -30,7 +30,7 @@ pub(super) enum Input {
     /// The operator's word; answered once it is durable.
     Operate(Operation, Option<oneshot::Sender<()>>),
     /// What has become of a payment that was handed to people; answered once it is durable.
-    Resolve(PaymentKey, Resolution, Box<str>, oneshot::Sender<Result<Payment, String>>),
+    Resolve(Box<Payment>, Resolution, Box<str>, oneshot::Sender<Result<Payment, String>>),
     /// Something to be done to a bill book; answered once it is durable.
     Book(BookWork, oneshot::Sender<Result<BookDone, String>>),
     /// Let go of what is sealed, and carry over what is still owed something; answered once that is in the store.

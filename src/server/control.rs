@@ -215,12 +215,20 @@ impl Operator {
         let find = move |store: &Store| ledger::record_at(store, leg);
         let none = || format!("leg {leg} is no exception; `ctl exceptions` lists them");
         let record = self.read(find).await?.map_err(|_| none())?;
-        let key = record.payment.ok_or_else(none)?.key;
+        let seen = record.payment.ok_or_else(none)?;
+        let key = seen.key.clone();
         tracing::warn!(leg, ?resolution, why, "the operator's word on an exception");
         let (done, resolved) = oneshot::channel();
-        self.say(Input::Resolve(key, resolution, why.into(), done)).await?;
-        let payment = resolved.await.map_err(|_| GOING_DOWN.to_owned())??;
-        Ok(Reply::Done(format!("the payment is {} now", payment.state.name())))
+        self.say(Input::Resolve(seen, resolution, why.into(), done)).await?;
+        let refused = match resolved.await.map_err(|_| GOING_DOWN.to_owned())? {
+            Ok(payment) => return Ok(Reply::Done(format!("the payment is {} now", payment.state.name()))),
+            Err(refused) => refused,
+        };
+        let latest = self.read(move |store| ledger::latest_leg(store, &key)).await?;
+        match latest.map_err(|error| error.to_string())?.filter(|latest| *latest != leg) {
+            Some(latest) => Err(format!("{refused}: its latest leg is {latest}, look at it again")),
+            None => Err(refused),
+        }
     }
 
     /// A payment with its legs, and the card it was made with as far as that may be shown.

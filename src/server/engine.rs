@@ -176,8 +176,8 @@ impl Engine {
                     self.tell_when_durable(done);
                 }
             }
-            Input::Resolve(key, resolution, why, done) => {
-                let resolved = written(self.core.resolve(now, &key, resolution, why));
+            Input::Resolve(seen, resolution, why, done) => {
+                let resolved = written(self.core.resolve(now, &seen, resolution, why));
                 self.tell.push(Box::new(move || drop(done.send(resolved))));
             }
             Input::Book(work, done) => {

@@ -16,6 +16,9 @@ pub struct BillFound {
     pub psid: Box<str>,
     /// How it stands, in words.
     pub state: String,
+    /// The PSID under which it was issued anew, if it was.
+    #[serde(default)]
+    pub replaced_by: Option<Box<str>>,
     /// What is to be paid today, in minor units; none if nothing can be.
     pub due_now: Option<MinorUnits>,
     /// What it says.
@@ -77,8 +80,9 @@ impl BillFound {
             (_, BillState::Withdrawn) => "withdrawn".to_owned(),
             (_, BillState::Cancelled) => "cancelled".to_owned(),
         };
-        let BookBill { bill, paid_by, notes, notes_dropped, listing: _ } = held;
-        Self { psid: psid.into(), state, due_now, bill, paid_by, notes, notes_dropped }
+        let BookBill { bill, paid_by, notes, notes_dropped, listing } = held;
+        let replaced_by = if let Listing::Replaced(other) = listing { Some(other) } else { None };
+        Self { psid: psid.into(), state, replaced_by, due_now, bill, paid_by, notes, notes_dropped }
     }
 }
 

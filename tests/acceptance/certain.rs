@@ -163,6 +163,28 @@ async fn n51_a_biller_that_stays_silent_leaves_an_exception_which_a_person_resol
 }
 
 #[tokio::test]
+async fn what_people_found_out_is_refused_of_a_payment_that_has_changed_since() {
+    let site = Site::with(CONFIRMING).await;
+    let mut peer = site.atmnet().await;
+    let payment = Outgoing::payment_at(WIRED, 1, "1", 1000);
+    peer.send(&payment).await;
+    assert_eq!(peer.receive().await.code(), "68");
+    until(&site, 1, State::Exception).await;
+    let Reply::Exceptions(before) = site.operator(Request::Exceptions).await else { panic!("exceptions") };
+    // While the department is asked, the citizen gets the money back.
+    let reversal = Outgoing::reversal_of(&payment, 2).with_mti("0420");
+    assert_eq!(peer.ask(&reversal).await.code(), "00");
+    let Reply::Exceptions(after) = site.operator(Request::Exceptions).await else { panic!("exceptions") };
+    let resolve = |leg, resolution| Request::Resolve { leg, resolution, why: "on the phone".to_owned() };
+    let refused = site.operator_refused(resolve(before[0].leg, Resolution::Stands)).await;
+    let newest = format!("its latest leg is {}", after[0].leg);
+    assert!(refused.contains("has changed since") && refused.contains(&newest), "{refused}");
+    until(&site, 1, State::Exception).await;
+    site.operator(resolve(after[0].leg, Resolution::Undone)).await;
+    until(&site, 1, State::Reversed).await;
+}
+
+#[tokio::test]
 async fn what_people_say_of_a_bill_in_our_own_book_must_be_what_the_book_says() {
     let site = Site::open().await;
     let mut peer = site.atmnet().await;

@@ -188,6 +188,63 @@ fn an_operators_act_on_a_bill_is_what_the_next_payment_meets_and_the_journal_has
 }
 
 #[test]
+fn a_bill_that_was_issued_anew_is_in_a_full_list_that_still_has_the_one_before() {
+    let site = Site::new();
+    let (known, all) = bills("KPEXCISE", 3);
+    import(&site, &all, &["--full"]);
+    let reissue = |psid: &str, other: &str| {
+        let ran = site.run("book", &["reissue", "KPEXCISE", psid, "--as", other, "--why", "letter 7"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    };
+    reissue(&known[0].psid, "990011");
+    reissue("990011", "990012");
+    reissue(&known[1].psid, "990021");
+    let lines: Vec<&str> = all.lines().collect();
+    let fewer = format!("{}\n{}\n", lines[0], lines[1]);
+    let full = import(&site, &fewer, &["--full"]);
+    let told: Value = serde_json::from_str(&full.out).unwrap();
+    assert_eq!(told["imported"]["withdrawn"], 2, "the third, and the second's successor: {full:?}");
+    let standing = |psid: &str| found(&site, &["--psid", psid])[0].1.clone();
+    assert_eq!([standing("990012"), standing("990021")], ["unpaid", "withdrawn"]);
+}
+
+#[test]
+fn only_a_person_takes_back_a_files_word_that_a_bill_is_paid() {
+    let site = Site::new();
+    let (known, all) = bills("KPEXCISE", 2);
+    let paid = all.replace(",U\n", ",P\n");
+    import(&site, &paid, &[]);
+    assert_eq!(counts(&import(&site, &all, &[])), [0, 0, 0, 2], "no file does");
+    let act = |words: &[&str]| {
+        let ran = site.run("book", &[words, &["--why", "letter 8"]].concat());
+        (ran.code, ran.err)
+    };
+    let (code, err) = act(&["cancel", "KPEXCISE", &known[0].psid]);
+    assert!(code == 1 && err.contains("`book reissue` makes it payable again"), "{err}");
+    assert_eq!(act(&["reissue", "KPEXCISE", &known[0].psid]).0, 0);
+    assert_eq!(act(&["reissue", "KPEXCISE", &known[1].psid, "--as", "990011"]).0, 0);
+    let daemon = site.serve(&[]);
+    let mut bank = Bank::signed_on(daemon.address, 1);
+    assert_eq!(bank.ask(&Slip { bill: known[0].clone(), number: 1 }.payment()).code(), "00");
+    assert_eq!(bank.ask(&Slip { bill: known[1].clone(), number: 2 }.payment()).code(), "25");
+    let successor = crate::support::bills::Bill { psid: "990011".to_owned(), ..known[1].clone() };
+    assert_eq!(bank.ask(&Slip { bill: successor, number: 3 }.payment()).code(), "00");
+    let (code, err) = act(&["reissue", "KPEXCISE", &known[0].psid]);
+    assert!(code == 1 && err.contains("what was paid stays as it was paid"), "{err}");
+    daemon.stop();
+}
+
+#[test]
+fn bills_that_can_be_read_once_only_are_refused_and_not_taken_for_none() {
+    let site = Site::new();
+    let fifo = site.path("bills.fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    let ran = site.run("book", &["import", "KPEXCISE", fifo.to_str().unwrap()]);
+    assert!(ran.code == 2 && ran.err.contains("is no regular file"), "{ran:?}");
+}
+
+#[test]
 fn what_is_unpaid_and_what_each_head_got_can_be_taken_away() {
     let site = Site::new();
     let (known, text) = bills("KPEXCISE", 6);

@@ -45,6 +45,16 @@ fn legs(store: &Store) -> Vec<(u64, Vec<u8>)> {
     store.legs(1).map(Result::unwrap).collect()
 }
 
+/// The files of a sealed date, in order.
+fn files_of(dir: &Path, day: i32) -> Vec<PathBuf> {
+    let Ok(listing) = std::fs::read_dir(dir.join("days").join(date(day).to_string())) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = listing.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
 #[test]
 fn a_date_is_archived_pruned_and_put_back_and_all_is_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
@@ -170,6 +180,8 @@ fn a_flipped_byte_of_an_archive_is_found_and_nothing_is_pruned_or_restored_by_it
         if restore_into(elsewhere.path(), &file).is_err() {
             found += 1;
             assert!(store.prune(date(DAY), date(DAY + 2), Some(&file)).is_err(), "byte {at}");
+            let left = files_of(elsewhere.path(), DAY);
+            assert!(left.iter().all(|file| file.extension().unwrap() == "legs"), "byte {at}: {left:?}");
         } else {
             // Padding of the packing: what comes out of it is the same.
             assert!(legs(&open_restored(elsewhere.path()).unwrap()) == before[..100], "byte {at}");
@@ -197,7 +209,8 @@ fn an_archive_is_never_written_over_another_file() {
     // Somebody else's that is in the making stays.
     std::fs::write(&partial, "half").unwrap();
     std::fs::remove_file(&file).unwrap();
-    assert!(archive(dir.path(), date(DAY), &file, &mut |_, _| ()).is_err());
+    let refused = archive(dir.path(), date(DAY), &file, &mut |_, _| ()).unwrap_err();
+    assert!(matches!(refused, ArchiveError::InTheMaking(_)), "{refused}");
     assert_eq!((std::fs::read(&partial).unwrap().as_slice(), file.exists()), (&b"half"[..], false));
     assert!(matches!(
         archive(dir.path(), date(DAY + 9), &dir.path().join("none"), &mut |_, _| ()),
@@ -251,4 +264,120 @@ fn whoever_asks_for_a_payment_while_its_date_is_pruned_or_put_back_is_told_of_no
         over.store(true, Ordering::Relaxed);
         assert!(asked.join().unwrap() > 0);
     });
+}
+
+#[test]
+fn dates_are_pruned_from_the_oldest_on_and_put_back_from_the_latest_so_that_the_last_word_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writer) = open_store(dir.path());
+    writer.commit(&[pay(&store, 1, DAY, State::Posted)]).unwrap();
+    cut_over(&store, &mut writer, DAY + 1);
+    writer.commit(&[pay(&store, 1, DAY + 1, State::Reversed)]).unwrap();
+    cut_over(&store, &mut writer, DAY + 2);
+    seal(&store, &mut writer, &mut Sealer::new(&store, SEALING), DAY + 2, 10_000);
+    let state = || ledger::find(&store, &records::key(1)).unwrap().map(|payment| payment.state);
+    let (first, second) = (archived(dir.path(), DAY), archived(dir.path(), DAY + 1));
+    let prune = |day: i32| store.prune(date(day), date(DAY + 2), None);
+    let refused = prune(DAY + 1).unwrap_err();
+    assert!(matches!(refused, ArchiveError::OlderIsHere { .. }), "{refused}");
+    assert_eq!(state(), Some(State::Reversed));
+    prune(DAY).unwrap();
+    assert_eq!(state(), Some(State::Reversed));
+    prune(DAY + 1).unwrap();
+    let refused = store.restore(&first).unwrap_err();
+    assert!(matches!(refused, ArchiveError::LaterIsPruned { .. }), "{refused}");
+    assert_eq!(state(), None, "pruned, and not posted again");
+    store.restore(&second).unwrap();
+    store.restore(&first).unwrap();
+    assert_eq!(state(), Some(State::Reversed));
+    store.verify(&mut |_| ()).unwrap();
+}
+
+#[test]
+fn a_restore_that_was_cut_short_counts_for_nothing_and_is_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, writer, _) = three_days(dir.path());
+    let file = archived(dir.path(), DAY);
+    let legs_file = files_of(dir.path(), DAY).remove(0);
+    let bytes = std::fs::read(&legs_file).unwrap();
+    store.prune(date(DAY), date(DAY + 2), Some(&file)).unwrap();
+    drop((store, writer));
+    // Of two segments the older one is back.
+    std::fs::write(&legs_file, bytes).unwrap();
+    let (store, _writer) = open_store(dir.path());
+    assert_eq!(store.sealed_days()[0].pruned, 2);
+    assert_eq!(ledger::find(&store, &records::key(1)).unwrap(), None);
+    assert_eq!(store.restore(&file).unwrap(), date(DAY));
+    assert_eq!(store.verify(&mut |_| ()).unwrap().pruned, 0);
+}
+
+#[test]
+fn a_prune_that_was_cut_short_is_finished_by_an_archive_that_has_what_is_gone_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, writer, _) = three_days(dir.path());
+    let file = archived(dir.path(), DAY);
+    let legs_file = files_of(dir.path(), DAY).remove(1);
+    let bytes = std::fs::read(&legs_file).unwrap();
+    store.prune(date(DAY), date(DAY + 2), Some(&file)).unwrap();
+    drop((store, writer));
+    // Of two segments the older one is gone.
+    std::fs::write(&legs_file, bytes).unwrap();
+    let (store, _writer) = open_store(dir.path());
+    assert_eq!(store.sealed_days()[0].pruned, 1);
+    for at in [1_000, usize::MAX] {
+        let other = altered(&file, at);
+        let refused = store.prune(date(DAY), date(DAY + 2), Some(&other)).unwrap_err();
+        assert!(matches!(refused, ArchiveError::Differs { .. }), "{refused}");
+    }
+    store.prune(date(DAY), date(DAY + 2), Some(&file)).unwrap();
+    assert_eq!(store.sealed_days()[0].pruned, 2);
+    store.restore(&file).unwrap();
+    assert_eq!(store.verify(&mut |_| ()).unwrap().pruned, 0);
+}
+
+/// The archive with a bit of its first segment altered, in its body or at its end, and a manifest that says so.
+fn altered(file: &Path, at: usize) -> PathBuf {
+    use sha2::{Digest, Sha256};
+    let mut archive = tar::Archive::new(zstd::Decoder::new(File::open(file).unwrap()).unwrap());
+    let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+        entries.push((entry.path().unwrap().display().to_string(), bytes));
+    }
+    let segment = &mut entries[1].1;
+    let at = at.min(segment.len() - 20);
+    segment[at] ^= 1;
+    let sum = hex::encode(Sha256::digest(&*segment));
+    let mut manifest: serde_json::Value = serde_json::from_slice(&entries[0].1).unwrap();
+    manifest["segments"][0]["sha256"] = sum.into();
+    entries[0].1 = serde_json::to_vec(&manifest).unwrap();
+    let to = file.with_extension("altered");
+    let mut tar = tar::Builder::new(zstd::Encoder::new(File::create(&to).unwrap(), 3).unwrap());
+    for (name, bytes) in &entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len().try_into().unwrap());
+        tar.append_data(&mut header, name, bytes.as_slice()).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap();
+    to
+}
+
+#[test]
+fn who_prunes_and_who_restores_at_once_leave_every_segment_in_one_form_or_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, writer, _) = three_days(dir.path());
+    let file = archived(dir.path(), DAY);
+    std::thread::scope(|scope| {
+        let pruning =
+            scope.spawn(|| (0..60).filter(|_| store.prune(date(DAY), date(DAY + 2), None).is_ok()).count());
+        let restoring = scope.spawn(|| (0..60).filter(|_| store.restore(&file).is_ok()).count());
+        assert!(pruning.join().unwrap() > 0);
+        restoring.join().unwrap();
+    });
+    drop((store, writer));
+    let (store, _writer) = open_store(dir.path());
+    let verified = store.verify(&mut |_| ()).unwrap();
+    assert_eq!(verified.legs + verified.pruned, 302);
 }

@@ -138,6 +138,9 @@ pub enum ActFault {
     /// Its money has been taken.
     #[error("the bill is paid: what was paid stays as it was paid; the acquirer can reverse the payment")]
     Paid,
+    /// Somebody else took it, as the department's file says.
+    #[error("the department says that the bill is paid: `book reissue` makes it payable again")]
+    PaidElsewhere,
     /// It is not owed any more.
     #[error("the bill is {0}: `book reissue` makes it payable again")]
     Gone(&'static str),
@@ -243,8 +246,12 @@ impl BookBill {
     ///
     /// [`ActFault`].
     pub fn act(&mut self, psid: &str, act: &Act, at: UnixMillis, why: &str) -> Result<Did, ActFault> {
-        if self.bill.status == BillStatus::Paid {
+        if self.paid_by.is_some() {
             return Err(ActFault::Paid);
+        }
+        // No file takes its word back that a bill is paid (`merge`): only a person does.
+        if self.bill.status == BillStatus::Paid && !matches!(act, Act::Reissue { .. }) {
+            return Err(ActFault::PaidElsewhere);
         }
         let gone = match self.listing {
             Listing::Listed | Listing::Held => None,
@@ -286,12 +293,16 @@ impl BookBill {
     }
 
     fn reissue(&mut self, psid: &str, other: Option<&str>, correction: &Correction) -> Result<Did, ActFault> {
+        let was_paid = self.bill.status == BillStatus::Paid;
+        if was_paid {
+            self.bill.status = BillStatus::Unpaid;
+        }
         if let Some(other) = other.filter(|other| *other != psid) {
             self.listing = Listing::Replaced(other.into());
             return Ok(Did::ReissuedAs(other.into()));
         }
         let (bill, said) = correction.of(&self.bill);
-        if self.listing == Listing::Listed && said.is_empty() {
+        if self.listing == Listing::Listed && said.is_empty() && !was_paid {
             return Err(ActFault::Already);
         }
         let row = Row { psid: psid.into(), bill };
@@ -313,7 +324,10 @@ impl BookBill {
         at: UnixMillis,
         why: &str,
     ) -> Result<Self, ActFault> {
-        let row = Row { psid: other.into(), bill: correction.of(&self.bill).0 };
+        let mut row = Row { psid: other.into(), bill: correction.of(&self.bill).0 };
+        if row.bill.status == BillStatus::Paid {
+            row.bill.status = BillStatus::Unpaid;
+        }
         row.check()?;
         let mut successor = Self::listed(row.bill);
         successor.note(at, Did::ReissuedFrom(psid.into()), why);

@@ -16,7 +16,7 @@ use crate::cli::tables::grouped;
 use crate::config::Config;
 use crate::control::{BookReply, BookRequest, ControlError, ImportReply, LIST_MAX};
 use crate::ids::BillerCode;
-use crate::settle::{BillQuery, BillState};
+use crate::settle::{BillFound, BillQuery, BillState};
 
 /// Bills put in the book with one turn.
 const BATCH: usize = 500;
@@ -47,10 +47,28 @@ pub(super) fn run(config: &Config, biller: BillerCode, path: &Path, how: How) ->
     let mut books = Books::reach(config, biller)?;
     let bar = progress(checked.good, "importing {bar:40} {pos} of {len} bills, {eta} left");
     let mut rows = Rows::open(path)?;
-    let good = std::iter::from_fn(|| rows.next_good());
+    let mut kept = BTreeSet::new();
+    let mut put_in = 0_u64;
+    let good = std::iter::from_fn(|| {
+        let row = rows.next_good()?;
+        put_in = put_in.saturating_add(1);
+        if how.full {
+            kept.insert(row.psid.clone());
+        }
+        Some(row)
+    });
     let mut total = put(&mut books, good, &bar)?;
+    if put_in != checked.good {
+        let why = format!(
+            "{} changed while it was read: it had {} bills, and {put_in} were imported; import it again",
+            path.display(),
+            checked.good
+        );
+        return Err(CliError::NotFull(why));
+    }
     if how.full {
-        total.add(&withdraw_others(&mut books, &checked.psids)?);
+        keep_successors(&mut books, &mut kept)?;
+        total.add(&withdraw_others(&mut books, &kept)?);
     }
     bar.finish_and_clear();
     tell(&total, checked.bad, how)?;
@@ -82,29 +100,61 @@ fn counted(reply: BookReply) -> Result<ImportReply, CliError> {
     }
 }
 
+/// A bill that was issued anew is in the file for as long as the department lists the one in whose place it is.
+fn keep_successors(books: &mut Books, kept: &mut BTreeSet<Box<str>>) -> Result<(), CliError> {
+    let mut replaced = Vec::new();
+    each_bill(books, BillState::Cancelled, |_, bills| {
+        replaced.extend(bills.into_iter().filter_map(|bill| Some((bill.psid, bill.replaced_by?))));
+        Ok(())
+    })?;
+    // A successor may have been issued anew in its turn.
+    loop {
+        let (listed, others): (Vec<_>, Vec<_>) =
+            replaced.into_iter().partition(|(psid, _)| kept.contains(psid));
+        if listed.is_empty() {
+            return Ok(());
+        }
+        kept.extend(listed.into_iter().map(|(_, successor)| successor));
+        replaced = others;
+    }
+}
+
+/// Goes through the bills of the book that stand so.
+fn each_bill(
+    books: &mut Books,
+    state: BillState,
+    mut each: impl FnMut(&mut Books, Vec<BillFound>) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let query = BillQuery { state: Some(state), ..BillQuery::default() };
+    let mut after = None;
+    loop {
+        let biller = books.biller;
+        let search = BookRequest::Search { biller, query: query.clone(), after, limit: LIST_MAX };
+        let BookReply::Bills { bills, next } = books.ask(search)? else {
+            return Err(ControlError::Ended.into());
+        };
+        each(books, bills)?;
+        if next.is_none() {
+            return Ok(());
+        }
+        after = next;
+    }
+}
+
 /// Withdraws what is unpaid in the book and not in the file. Nothing is withdrawn until every bill of the file is in.
 fn withdraw_others(books: &mut Books, kept: &BTreeSet<Box<str>>) -> Result<ImportReply, CliError> {
     let mut total = ImportReply::default();
     for state in [BillState::Unpaid, BillState::Expired, BillState::Blocked] {
-        let query = BillQuery { state: Some(state), ..BillQuery::default() };
-        let mut after = None;
-        loop {
+        each_bill(books, state, |books, bills| {
             let biller = books.biller;
-            let search = BookRequest::Search { biller, query: query.clone(), after, limit: LIST_MAX };
-            let BookReply::Bills { bills, next } = books.ask(search)? else {
-                return Err(ControlError::Ended.into());
-            };
             let psids: Vec<Box<str>> =
                 bills.into_iter().map(|bill| bill.psid).filter(|psid| !kept.contains(psid)).collect();
             for batch in psids.chunks(BATCH) {
                 let withdraw = BookRequest::Withdraw { biller, psids: batch.to_vec() };
                 total.add(&counted(books.ask(withdraw)?)?);
             }
-            if next.is_none() {
-                break;
-            }
-            after = next;
-        }
+            Ok(())
+        })?;
     }
     Ok(total)
 }
@@ -113,24 +163,17 @@ fn withdraw_others(books: &mut Books, kept: &BTreeSet<Box<str>>) -> Result<Impor
 struct Checked {
     good: u64,
     bad: u64,
-    /// The PSIDs of a full list.
-    psids: BTreeSet<Box<str>>,
 }
 
 /// Reads the whole file, telling of bad lines.
 fn check(path: &Path, how: How) -> Result<Checked, CliError> {
     let mut rows = Rows::open(path)?;
     let bar = progress(rows.bytes, "checking {bar:40} {percent} %, {eta} left");
-    let mut checked = Checked { good: 0, bad: 0, psids: BTreeSet::new() };
+    let mut checked = Checked { good: 0, bad: 0 };
     let mut err = std::io::stderr();
     while let Some(row) = rows.reader.next_row() {
         match row {
-            Ok(row) => {
-                checked.good = checked.good.saturating_add(1);
-                if how.full {
-                    checked.psids.insert(row.psid);
-                }
-            }
+            Ok(_) => checked.good = checked.good.saturating_add(1),
             Err(fault) if !rows.reader.has_header() => return Err(CliError::BadLine(fault)),
             Err(fault) => {
                 checked.bad = checked.bad.saturating_add(1);
@@ -165,9 +208,15 @@ struct Rows {
 impl Rows {
     fn open(path: &Path) -> Result<Self, CliError> {
         let name = path.display().to_string();
+        // Before it is opened: that would wait for somebody to write to a pipe.
+        let about = std::fs::metadata(path).map_err(CliError::io(name.clone()))?;
+        if !about.is_file() {
+            let why = format!("{name} is no regular file, and bills are read twice: put them in one");
+            return Err(CliError::Usage(why));
+        }
         let file = File::open(path).map_err(CliError::io(name.clone()))?;
-        let bytes = file.metadata().map_err(CliError::io(name.clone()))?.len();
-        Ok(Self { reader: RowReader::new(&name, BufReader::with_capacity(1 << 18, file)), bytes })
+        let reader = RowReader::new(&name, BufReader::with_capacity(1 << 18, file));
+        Ok(Self { reader, bytes: about.len() })
     }
 
     fn next_good(&mut self) -> Option<Row> {

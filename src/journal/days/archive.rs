@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
+use super::archive_error::ArchiveError;
 use super::files::{Handle, sync_file};
 use super::footer::Footer;
+use super::list::SealedDay;
 use super::segment::Segment;
 use super::{Days, Place, name};
 use crate::ids::BusinessDate;
@@ -28,54 +29,6 @@ const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 const ZSTD_LEVEL: i32 = 3;
 /// Bytes that are read at once.
 const CHUNK_BYTES: usize = 1 << 18;
-
-/// Why a date could not be archived, restored or pruned. Nothing has been changed then.
-#[derive(Debug, Error)]
-pub enum ArchiveError {
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The archive's file.
-    #[error("{what} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// No leg of that date is sealed.
-    #[error(
-        "no legs of business date {0} are sealed here: `billswitch journal list` shows the dates that are"
-    )]
-    NoSuchDate(BusinessDate),
-    /// Its legs are not here.
-    #[error("business date {0} is pruned here: its legs are in its archive")]
-    IsPruned(BusinessDate),
-    /// There is nothing to put back.
-    #[error("business date {0} is not pruned here, or is not this store's: there is nothing to restore")]
-    NotPruned(BusinessDate),
-    /// Its legs are still worked with.
-    #[error("business date {0} is not over, or something of it is still in the working store: {1}")]
-    StillWorking(BusinessDate, &'static str),
-    /// The file is no archive, or of another layout.
-    #[error("{} is no archive of a business date: {why}", path.display())]
-    NoArchive {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The archive does not hold what it says, or what the store remembers.
-    #[error("{} does not hold what was sealed as {name}: keep it aside, and take another copy", path.display())]
-    Differs {
-        /// The file.
-        path: PathBuf,
-        /// The segment.
-        name: String,
-    },
-}
 
 /// What an archive must hold.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -94,52 +47,7 @@ struct Listed {
     sha256: String,
 }
 
-/// A sealed business date as people see it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct SealedDay {
-    /// The date.
-    pub date: BusinessDate,
-    /// Segments.
-    pub segments: u64,
-    /// How many of them are pruned.
-    pub pruned: u64,
-    /// Whether all of its legs are sealed.
-    pub complete: bool,
-    /// Sequence of the first leg.
-    pub first: u64,
-    /// Sequence of the last leg.
-    pub last: u64,
-    /// Legs.
-    pub legs: u64,
-    /// Payments; one with legs in two segments counts twice.
-    pub payments: u64,
-    /// Bytes on the disk.
-    pub bytes: u64,
-}
-
 impl Days {
-    /// The dates, oldest first.
-    pub(in crate::journal) fn list(&self) -> Vec<SealedDay> {
-        let mut days: Vec<SealedDay> = Vec::new();
-        for segment in self.segments() {
-            let footer = &segment.footer;
-            if days.last().is_none_or(|day| day.date != footer.date) {
-                let (date, first, last) = (footer.date, footer.first, footer.last);
-                let (segments, pruned, legs, payments, bytes) = (0, 0, 0, 0, 0);
-                let complete = false;
-                days.push(SealedDay { date, segments, pruned, complete, first, last, legs, payments, bytes });
-            }
-            let Some(day) = days.last_mut() else { continue };
-            day.segments = day.segments.saturating_add(1);
-            day.pruned = day.pruned.saturating_add(u64::from(!segment.is_whole));
-            (day.last, day.complete) = (footer.last, footer.is_last);
-            day.legs = day.legs.saturating_add(footer.legs());
-            day.payments = day.payments.saturating_add(footer.payments);
-            day.bytes = day.bytes.saturating_add(segment.bytes);
-        }
-        days
-    }
-
     /// The segments of a date, all of which are there.
     fn of(&self, date: BusinessDate) -> Result<Vec<&Segment>, ArchiveError> {
         let of = self.segments().iter().filter(|segment| segment.footer.date == date);
@@ -150,15 +58,6 @@ impl Days {
         }
         Ok(found)
     }
-}
-
-/// The sealed dates of the store in `dir`, which somebody may be serving from.
-///
-/// # Errors
-///
-/// [`JournalError`] if a segment's ends are damaged.
-pub fn sealed_days(dir: &Path) -> Result<Vec<SealedDay>, JournalError> {
-    Ok(Days::load(&Place::in_store(dir), true)?.list())
 }
 
 /// Packs a sealed date of the store in `dir`, which somebody may be serving from, into a new file, and reads that back.
@@ -195,7 +94,10 @@ pub fn archive(
     let partial = PathBuf::from(partial);
     // It is nobody's but its owner's to read. One that is there may be in the making: it is not touched.
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial);
-    let file = file.map_err(io("creating", &partial))?;
+    let file = file.map_err(|error| {
+        let there = error.kind() == std::io::ErrorKind::AlreadyExists;
+        if there { ArchiveError::InTheMaking(partial.clone()) } else { io("creating", &partial)(error) }
+    })?;
     let written = write(&manifest, &segments, file, &partial, progress);
     let written = written.and_then(|()| check(&partial, &manifest));
     let named = written.and_then(|()| std::fs::hard_link(&partial, to).map_err(io("creating", to)));
@@ -342,22 +244,41 @@ fn check(path: &Path, manifest: &Manifest) -> Result<(), ArchiveError> {
     .map(|_| ())
 }
 
-/// Sees that an archive holds all segments of a date as they lie here, byte for byte, and makes it durable.
+/// Sees that an archive holds all segments of a date as they lie here, byte for byte, and makes it durable. Of those that are
+/// pruned already, as by a prune that was cut short, their footers are here, which have the sum of all before them.
 pub(super) fn check_against(
     path: &Path,
     date: BusinessDate,
     segments: &[&Segment],
 ) -> Result<(), ArchiveError> {
-    let mut listed = Vec::new();
-    for segment in segments {
-        listed.push(Listed {
-            first: segment.footer.first,
-            last: segment.footer.last,
-            bytes: segment.bytes,
-            sha256: hex::encode(sum(&segment.open()?)?),
-        });
-    }
-    check(path, &Manifest { format: FORMAT, date, segments: listed })?;
+    let differs = |name| ArchiveError::Differs { path: path.to_path_buf(), name };
+    let known = |manifest: &Manifest| {
+        let same_date = manifest.date == date && manifest.segments.len() == segments.len();
+        let mut same = same_date;
+        for (segment, listed) in segments.iter().zip(&manifest.segments) {
+            let footer = &segment.footer;
+            same = same && (footer.first, footer.last) == (listed.first, listed.last);
+            if same && segment.is_whole {
+                let sum = hex::encode(sum(&segment.open()?)?);
+                same = segment.bytes == listed.bytes && sum == listed.sha256;
+            }
+        }
+        if same { Ok(()) } else { Err(differs(format!("{date}/"))) }
+    };
+    unpack(path, known, |_, listed, read| {
+        let is_it = |segment: &&&Segment| segment.footer.first == listed.first && !segment.is_whole;
+        let Some(Segment { footer, .. }) = segments.iter().find(is_it) else {
+            return std::io::copy(read, &mut std::io::sink()).map(|_| ()).map_err(io("reading", path));
+        };
+        let mut body = Hashed { from: (&mut *read).take(footer.footer_at), sum: Sha256::new(), bytes: 0 };
+        std::io::copy(&mut body, &mut std::io::sink()).map_err(io("reading", path))?;
+        let sum: [u8; 32] = body.sum.finalize().into();
+        let (want, mut end) = (footer.encode(), Vec::new());
+        let one_more = u64::try_from(want.len()).unwrap_or(u64::MAX).saturating_add(1);
+        read.take(one_more).read_to_end(&mut end).map_err(io("reading", path))?;
+        let same = sum == footer.sha256 && end == want;
+        if same { Ok(()) } else { Err(differs(name(date, listed.first, true))) }
+    })?;
     // It may be a copy that nobody has brought to the disk yet, and soon it is all there is.
     sync_file(path).map_err(io("syncing", path))
 }
@@ -380,7 +301,12 @@ pub(super) fn unpack_into(
         let mut pairs = here.iter().zip(&manifest.segments);
         let same = pairs.all(|(segment, listed)| segment.footer.first == listed.first);
         let pruned = here.iter().any(|segment| !segment.is_whole);
-        if same && pruned && here.len() == manifest.segments.len() { Ok(()) } else { Err(not_pruned) }
+        if !same || !pruned || here.len() != manifest.segments.len() {
+            return Err(not_pruned);
+        }
+        let date = manifest.date;
+        let later = days.list().into_iter().rfind(|day| day.date > date && day.pruned > 0);
+        later.map_or(Ok(()), |later| Err(ArchiveError::LaterIsPruned { date, later: later.date }))
     };
     let manifest = unpack(from, known, |manifest, listed, read| {
         let name = name(manifest.date, listed.first, true);

@@ -77,15 +77,26 @@ fn cut_short() -> JournalError {
 
 /// A file that is being written, and is none until it is published.
 pub(super) enum Sink {
-    File { file: BufWriter<File>, unfinished: PathBuf, to: PathBuf },
+    File { file: BufWriter<File>, unfinished: Unfinished, to: PathBuf },
     Memory { disk: MemoryDisk, bytes: Vec<u8>, name: String },
+}
+
+/// A file under the name that it has until it is published. Whoever gives up takes it away: a restore that fails for want of
+/// room must not keep what room there was until the next start.
+pub(super) struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Gone if it was published. What cannot be removed now is removed at the next start.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl Sink {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
         match self {
             Self::File { file, unfinished, .. } => {
-                file.write_all(bytes).map_err(JournalError::io("writing", unfinished))
+                file.write_all(bytes).map_err(JournalError::io("writing", &unfinished.0))
             }
             Self::Memory { bytes: whole, .. } => {
                 whole.extend_from_slice(bytes);
@@ -100,7 +111,7 @@ impl Sink {
             Self::File { file, unfinished, .. } => file
                 .flush()
                 .and_then(|()| file.get_ref().sync_data())
-                .map_err(JournalError::io("syncing", unfinished)),
+                .map_err(JournalError::io("syncing", &unfinished.0)),
             Self::Memory { disk, bytes, name } => {
                 disk.put_file(&unfinished_name(name), bytes.clone());
                 Ok(())
@@ -111,7 +122,7 @@ impl Sink {
     /// The file as written so far, for reading it back. To be synced before.
     pub(super) fn read_back(&self) -> Result<Handle, JournalError> {
         match self {
-            Self::File { unfinished, .. } => open_file(unfinished),
+            Self::File { unfinished, .. } => open_file(&unfinished.0),
             Self::Memory { bytes, .. } => Ok(Handle::Memory(bytes.as_slice().into())),
         }
     }
@@ -120,7 +131,7 @@ impl Sink {
     pub(super) fn publish(self) -> Result<(), JournalError> {
         match self {
             Self::File { unfinished, to, .. } => {
-                std::fs::rename(&unfinished, &to).map_err(JournalError::io("publishing", &to))?;
+                std::fs::rename(&unfinished.0, &to).map_err(JournalError::io("publishing", &to))?;
                 to.parent().map_or(Ok(()), sync_dir)
             }
             Self::Memory { disk, bytes, name } => {
@@ -173,6 +184,7 @@ impl Place {
                 }
                 let unfinished = dir.join(unfinished_name(name));
                 let file = File::create(&unfinished).map_err(JournalError::io("creating", &unfinished))?;
+                let unfinished = Unfinished(unfinished);
                 Ok(Sink::File { file: BufWriter::with_capacity(1 << 18, file), unfinished, to })
             }
             Self::Memory(disk) => {

@@ -6,19 +6,24 @@
 //! working store still has of sealed legs is on its way out, and nobody reads it.
 
 mod archive;
+mod archive_error;
 mod draft;
 mod files;
 mod footer;
+mod list;
 mod page;
 mod prune;
 mod sealer;
 mod segment;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use archive::{ArchiveError, SealedDay, archive, sealed_days};
+pub use archive::archive;
+pub use archive_error::ArchiveError;
 pub(super) use files::Place;
 pub(super) use footer::Footer;
+pub use list::{SealedDay, sealed_days};
 pub use prune::restore_into;
 pub use sealer::{Sealer, Step, Unloading};
 pub(super) use segment::{Entry, Reading, Segment, read_entry};
@@ -52,7 +57,8 @@ impl Days {
     ///
     /// [`JournalError::Damaged`], [`JournalError::Gap`] or [`JournalError::Io`].
     pub(super) fn load(place: &Place, is_part: bool) -> Result<Self, JournalError> {
-        let mut found: std::collections::BTreeMap<u64, Segment> = std::collections::BTreeMap::new();
+        let mut found: BTreeMap<u64, Segment> = BTreeMap::new();
+        let mut pruned: BTreeMap<u64, Segment> = BTreeMap::new();
         for name in place.list(!is_part)? {
             let is_whole = name.ends_with(WHOLE);
             if !is_whole && !name.ends_with(PRUNED) {
@@ -66,8 +72,14 @@ impl Days {
             if name != self::name(date, first, is_whole) {
                 return Err(JournalError::damaged("a sealed segment has another's name", first));
             }
-            // Where both are there, a prune or a restore was cut short: the legs count.
-            if is_whole || !found.contains_key(&first) {
+            let of = if is_whole { &mut found } else { &mut pruned };
+            of.insert(first, segment);
+        }
+        // Where both are there, a prune or a restore was cut short. The legs count, but for those of a restore that has not
+        // come to a later segment yet: what they say of a payment may not be the last that was said.
+        let latest_pruned = pruned.keys().rfind(|first| !found.contains_key(*first)).copied();
+        for (first, segment) in pruned {
+            if !found.contains_key(&first) || latest_pruned.is_some_and(|latest| first < latest) {
                 found.insert(first, segment);
             }
         }

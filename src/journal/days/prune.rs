@@ -2,8 +2,10 @@
 //! segments: the chain goes through it, and an archive can be held against it.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
-use super::archive::{ArchiveError, check_against, of_date, unpack_into};
+use super::archive::{check_against, of_date, unpack_into};
+use super::archive_error::ArchiveError;
 use super::footer::Footer;
 use super::segment::Segment;
 use super::{Days, Place, name};
@@ -16,7 +18,8 @@ impl Store {
     /// Takes the legs of a date that is over away. With `archived` it is first seen that this file has all of them, byte
     /// for byte. `today` is the business date in force.
     ///
-    /// A repeat of a pruned payment is a new payment: dates are pruned when nobody can ask for them any more.
+    /// A repeat of a pruned payment is a new payment: dates are pruned when nobody can ask for them any more, and the oldest
+    /// first, lest an older date's word on a payment be the last that is here.
     ///
     /// # Errors
     ///
@@ -28,6 +31,7 @@ impl Store {
         archived: Option<&Path>,
     ) -> Result<u64, ArchiveError> {
         let shared = self.shared();
+        let _one_at_a_time = shared.pruning.lock().unwrap_or_else(PoisonError::into_inner);
         let days = shared.days();
         let all = of_date(&days, date)?;
         let whole: Vec<&Segment> = all.iter().copied().filter(|segment| segment.is_whole).collect();
@@ -36,6 +40,10 @@ impl Store {
         }
         if date.date() >= today.date() {
             return Err(ArchiveError::StillWorking(date, "it is not over"));
+        }
+        if let Some(older) = days.list().into_iter().find(|day| day.date < date && day.pruned < day.segments)
+        {
+            return Err(ArchiveError::OlderIsHere { date, older: older.date });
         }
         self.is_out_of_work(date, &whole)?;
         if let Some(archived) = archived {
@@ -74,13 +82,14 @@ impl Store {
         Ok(())
     }
 
-    /// Puts an archived date back that is pruned here.
+    /// Puts an archived date back that is pruned here, the latest first.
     ///
     /// # Errors
     ///
     /// [`ArchiveError`].
     pub fn restore(&self, from: &Path) -> Result<BusinessDate, ArchiveError> {
         let shared = self.shared();
+        let _one_at_a_time = shared.pruning.lock().unwrap_or_else(PoisonError::into_inner);
         let days = shared.days();
         let date = unpack_into(shared.place(), Some(&days), from)?;
         shared.change_days(|days| days.looked_at_again(shared.place(), date, |_| true))?;

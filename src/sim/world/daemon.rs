@@ -17,7 +17,7 @@ use crate::desk::{self, Core, KeyText, Leaving, LinkMac, Standing};
 use crate::ids::{LinkName, PaymentKey};
 use crate::iso8583::{Mirror, decode};
 use crate::journal::{
-    JournalError, MemoryDisk, Sealer, Sluice, Step, Store, Turn, Unloading, Write, open_memory,
+    JournalError, MemoryDisk, Sealer, Sluice, Step, Store, Turn, Unloading, Write, ledger, open_memory,
 };
 use crate::switch::{Ask, BillerTerms, Event, LegId, NewKeys, Operation, Outcome, Resolution, Stray, Switch};
 use crate::vault::{MacKey, VaultError};
@@ -186,9 +186,10 @@ impl Daemon {
                     self.core.step(now, Event::BillerReplied { leg, outcome })?;
                 }
                 Input::Resolve(key, resolution) => {
+                    let Some(seen) = ledger::find(&self.store, &key)? else { continue };
                     // That it may not be resolved so is an answer like any other.
                     let _refused =
-                        self.core.resolve(now, &key, resolution, "the department's list".into())?;
+                        self.core.resolve(now, &seen, resolution, "the department's list".into())?;
                 }
                 Input::Outside(Event::DiskLow(_)) if self.defect == Some(Defect::IgnoreDisk) => {}
                 Input::Outside(event) => self.core.step(now, event)?,
