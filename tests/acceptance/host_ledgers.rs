@@ -7,7 +7,7 @@ use billswitch::control::{Reply, Request};
 use billswitch::sim::acquirer::{self, Plan, Way};
 
 use crate::hosts::{BILLS, DEPT, EBIPP, HASTY, Stand};
-use crate::site::Site;
+use crate::site::{Site, pause};
 
 /// Waits until nothing is open at the switch.
 async fn settled(site: &Site) {
@@ -17,6 +17,7 @@ async fn settled(site: &Site) {
             if status.open == 0 {
                 return;
             }
+            pause().await;
         }
     };
     tokio::time::timeout(crate::site::PATIENCE, waiting).await.expect("everything comes to an end");
@@ -26,7 +27,7 @@ async fn settled(site: &Site) {
 async fn after_many_payments_with_faults_acquirer_and_host_hold_the_same_to_stand() {
     let faults = [
         "payment:drop:3%",
-        "payment:late=450:3%",
+        "payment:late=2500:3%",
         "payment:garbage:2%",
         "payment:duplicate:3%",
         "payment:wrong-amount:1%",
