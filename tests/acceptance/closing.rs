@@ -5,7 +5,7 @@ use billswitch::switch::{ClosingEnd, Outcome};
 use tokio::time::timeout;
 
 use crate::peer::{ATMNET, Incoming, NORTHBANK, Outgoing, Peer};
-use crate::site::{LATE, PATIENCE, Setup, Site, UNPAID, WIRED};
+use crate::site::{LATE, PATIENCE, Setup, Site, UNPAID, WIRED, pause};
 
 /// Sent, and sent again only after longer than a test takes.
 const PATIENT: &str = "totals = \"send\"\ntotals_retry_ms = 300000";
@@ -37,6 +37,7 @@ async fn until<T>(site: &Site, link: &str, date: &str, tell: impl Fn(&TotalsRepl
             if let Some(told) = tell(&ctl(site, link, date).await) {
                 return told;
             }
+            pause().await;
         }
     };
     timeout(PATIENCE, told).await.expect("an answer is due")

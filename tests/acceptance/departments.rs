@@ -10,7 +10,7 @@ use billswitch::sim::rest::{Department, Entry, Office, Settings, read_ledger};
 use billswitch::switch::State;
 
 use crate::peer::Outgoing;
-use crate::site::{Setup, Site};
+use crate::site::{Setup, Site, pause};
 use crate::timeouts::until;
 
 const DEPT: &str = "DEPT";
@@ -106,7 +106,7 @@ async fn a_payment_whose_answer_was_lost_is_confirmed_by_its_duplicate_and_poste
 #[tokio::test]
 async fn a_department_that_is_not_there_is_told_from_one_that_fell_silent() {
     let stand =
-        Stand::with(&["payment:hang:nth=1"], "reply_timeout_ms = 200\nbreaker_failures = 1000\n").await;
+        Stand::with(&["payment:hang:nth=1"], "reply_timeout_ms = 3000\nbreaker_failures = 1000\n").await;
     let mut peer = stand.site.atmnet().await;
     assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 1, DUE, 10_000)).await.code(), "68", "it may have it");
     until(&stand.site, 1, State::Posted).await;
@@ -120,6 +120,7 @@ async fn a_department_that_is_not_there_is_told_from_one_that_fell_silent() {
             if peer.ask(&Outgoing::inquiry_at(DEPT, 2, unpaid)).await.code() == "91" {
                 return;
             }
+            pause().await;
         }
     };
     tokio::time::timeout(crate::site::PATIENCE, refused).await.unwrap();
@@ -175,8 +176,7 @@ async fn after_a_day_of_faults_both_ledgers_say_the_same_or_people_are_told() {
         "inquiry:garbage:10%",
         "any:refuse:1%",
     ];
-    let lines =
-        "reply_timeout_ms = 2000\nbreaker_failures = 1000\nattempts_max = 100\nforward_per_second = 1000\n";
+    let lines = "reply_timeout_ms = 2000\nbreaker_failures = 1000\nbreaker_pause_ms = 100\nattempts_max = 100\nforward_per_second = 1000\n";
     let stand = Stand::of(Some(PAYMENTS), &faults, lines).await;
     let mut peer = stand.site.atmnet().await;
     let pay = |stan: u32| Outgoing::payment_at(DEPT, stan, &format!("{stan:014}"), 10_000);
@@ -197,6 +197,7 @@ async fn after_a_day_of_faults_both_ledgers_say_the_same_or_people_are_told() {
             if status.open == 0 {
                 return;
             }
+            pause().await;
         }
     };
     tokio::time::timeout(crate::site::PATIENCE, settled).await.expect("what is in doubt is made certain");

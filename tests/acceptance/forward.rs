@@ -9,7 +9,7 @@ use crate::timeouts::until;
 
 /// A biller that is soon found silent, and asked again soon.
 const HASTY: Setup = Setup {
-    reply_timeout_ms: 400,
+    reply_timeout_ms: 2000,
     link_lines: "",
     book_lines: "",
     biller_lines: "retry_ms = 50\nattempts_max = 4\nforward_in_flight_max = 2\nforward_per_second = 1000",

@@ -8,7 +8,7 @@ use billswitch::control::{Reply, Request};
 use billswitch::sim::acquirer::{self, Plan, Report, Way};
 
 use crate::hosts::{BILLS, DEPT, EBIPP, HASTY, ONELINK, Stand, serve};
-use crate::site::Site;
+use crate::site::{Site, pause};
 
 /// Waits until nothing is open at the switch.
 async fn settled(site: &Site) {
@@ -18,6 +18,7 @@ async fn settled(site: &Site) {
             if status.open == 0 {
                 return;
             }
+            pause().await;
         }
     };
     tokio::time::timeout(crate::site::PATIENCE, waiting).await.expect("everything comes to an end");
@@ -42,7 +43,7 @@ fn way(to: SocketAddr) -> Way {
 async fn after_many_payments_with_faults_acquirer_and_host_hold_the_same_to_stand() {
     let faults = [
         "payment:drop:3%",
-        "payment:late=450:3%",
+        "payment:late=2500:3%",
         "payment:garbage:2%",
         "payment:duplicate:3%",
         "payment:wrong-amount:1%",

@@ -12,7 +12,7 @@ use billswitch::switch::State;
 use billswitch::vault::LinkKeyFile;
 
 use crate::peer::{Outgoing, Peer};
-use crate::site::{Setup, Site};
+use crate::site::{Setup, Site, pause};
 use crate::timeouts::until;
 
 pub const DEPT: &str = "KPDEPT";
@@ -55,7 +55,7 @@ pub const ONELINK: Network = Network { profile: "onelink", product: "GAS", ..EBI
 
 /// Keys of a host that is soon dialled again, and of its department.
 pub const HASTY: &str =
-    "reply_timeout_ms = 300\nretry_ms = 20\nbreaker_failures = 1000\nbreaker_pause_ms = 10\n";
+    "reply_timeout_ms = 2000\nretry_ms = 20\nbreaker_failures = 1000\nbreaker_pause_ms = 10\n";
 
 /// A host in front of which a switch stands.
 pub struct Stand {
@@ -125,6 +125,7 @@ impl Stand {
                 if peer.ask(&Outgoing::inquiry_at(DEPT, stan, "7002")).await.code() == "00" {
                     return;
                 }
+                pause().await;
             }
         };
         tokio::time::timeout(crate::site::PATIENCE, asking).await.expect("the host is to be reached");
@@ -179,7 +180,7 @@ async fn a_bill_of_another_network_is_found_paid_and_given_back_to_an_acquirer_w
 
 #[tokio::test]
 async fn n31_n32_a_host_that_approves_too_late_is_told_to_undo_it_once() {
-    let stand = Stand::with(EBIPP, &["payment:late=600:nth=1"], HASTY).await;
+    let stand = Stand::with(EBIPP, &["payment:late=3000:nth=1"], HASTY).await;
     let mut peer = stand.site.atmnet().await;
     stand.reached(&mut peer, 100).await;
     let payment = Outgoing::payment_at(DEPT, 1, "7001", 1000);
@@ -242,6 +243,7 @@ async fn n35_a_host_that_is_not_there_is_declined_at_once_and_nothing_is_reverse
         if peer.ask(&Outgoing::inquiry_at(DEPT, stan, "7002")).await.code() == "91" {
             break;
         }
+        pause().await;
     }
     assert_eq!(peer.ask(&Outgoing::payment_at(DEPT, 1, "7001", 1000)).await.code(), "91");
     until(&stand.site, 1, State::Declined).await;

@@ -62,7 +62,11 @@ async fn whatever_a_peer_says_ends_its_silence() {
         assert_eq!(peer.receive().await.mti, "0800");
         let stan = format!("{stan:06}");
         peer.send(&Outgoing::network("301").with(11, &stan)).await;
-        let answer = peer.receive().await;
+        let mut answer = peer.receive().await;
+        // Where the machine is slow, we have asked again before its question came.
+        while answer.mti == "0800" {
+            answer = peer.receive().await;
+        }
         assert_eq!((answer.mti.as_str(), answer.field(11)), ("0810", stan.as_str()));
     }
     assert_eq!(counted(&site, 0).await.deaf, 0);

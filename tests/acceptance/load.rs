@@ -8,7 +8,7 @@ use billswitch::switch::{Outcome, State};
 use tokio::time::timeout;
 
 use crate::peer::{Outgoing, Peer};
-use crate::site::{PATIENCE, Setup, Site, UNPAID, WIRED};
+use crate::site::{PATIENCE, Setup, Site, UNPAID, WIRED, pause};
 use crate::timeouts::until;
 
 /// Requests of one burst.
@@ -99,6 +99,7 @@ async fn until_disk(site: &Site, free: u64, low: bool) {
             if (status.free_bytes, status.disk_low) == (Some(free), low) {
                 return;
             }
+            pause().await;
         }
     };
     timeout(PATIENCE, looked).await.unwrap_or_else(|_| panic!("{free} bytes free are due"));

@@ -5,7 +5,7 @@ use billswitch::switch::{Payment, Resolution, State, Totals};
 
 use crate::hosts::{DEPT, HASTY, ONELINK, Stand};
 use crate::peer::{Outgoing, Peer};
-use crate::site::{PATIENCE, Site};
+use crate::site::{PATIENCE, Site, pause};
 
 /// Any amount from 100 to 5000, an eighth of it for one head of account.
 const PARTLY: &str = "partly_reversible = true\nrules = { exactness = \"range\", amount_min = 100, amount_max = 5000, \
@@ -38,6 +38,7 @@ async fn until_left(site: &Site, stan: u32, left: u64) -> Payment {
             if (payment.state, payment.amount.minor()) == (State::Posted, left) {
                 return payment;
             }
+            pause().await;
         }
     };
     tokio::time::timeout(PATIENCE, reached).await.expect("the part is due")
@@ -175,7 +176,7 @@ async fn n48_a_part_is_told_again_until_the_host_answers_with_one_effect() {
         "reversal:hang:nth=1",
         "reversal:drop:nth=1",
         "reversal:garbage:nth=1",
-        "reversal:late=600:nth=1",
+        "reversal:late=3000:nth=1",
         "reversal:duplicate:100%",
     ] {
         let (stand, mut peer) = stand(&[fault]).await;

@@ -4,11 +4,11 @@ use billswitch::control::{Reply, Request};
 use billswitch::switch::{Order, Outcome, Reason, State};
 
 use crate::peer::{Outgoing, Peer};
-use crate::site::{Ordered, Setup, Site, UNPAID, WIRED, posting};
+use crate::site::{Ordered, Setup, Site, UNPAID, WIRED, pause, posting};
 
 /// A biller that is soon found silent.
 const HASTY: Setup = Setup {
-    reply_timeout_ms: 400,
+    reply_timeout_ms: 2000,
     link_lines: "",
     book_lines: "",
     biller_lines: "retry_ms = 50\nattempts_max = 3",
@@ -40,7 +40,11 @@ async fn state_of(site: &Site, stan: u32) -> State {
 
 /// Waits until the payment is in this state.
 pub async fn until(site: &Site, stan: u32, state: State) {
-    let reached = async { while state_of(site, stan).await != state {} };
+    let reached = async {
+        while state_of(site, stan).await != state {
+            pause().await;
+        }
+    };
     tokio::time::timeout(crate::site::PATIENCE, reached).await.expect("the state is due");
 }
 
@@ -258,6 +262,7 @@ async fn until_known(site: &Site, stan: u32) {
             if !found.is_empty() {
                 return;
             }
+            pause().await;
         }
     };
     tokio::time::timeout(crate::site::PATIENCE, known).await.expect("the payment is due");

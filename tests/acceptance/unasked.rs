@@ -4,7 +4,7 @@ use billswitch::control::{BillerReply, Reply, Request};
 
 use crate::hosts::{DEPT, HASTY, KEYS, Network, ONELINK, Stand};
 use crate::peer::Outgoing;
-use crate::site::PATIENCE;
+use crate::site::{PATIENCE, pause};
 
 async fn department(stand: &Stand) -> BillerReply {
     let Reply::Billers(billers) = stand.site.operator(Request::Billers).await else { panic!("billers") };
@@ -30,6 +30,7 @@ async fn a_second_answer_of_a_host_is_matched_with_nothing_journalled_where_it_n
             if legs.iter().any(|(link, _)| link == "host") {
                 return legs;
             }
+            pause().await;
         }
     };
     let legs = tokio::time::timeout(PATIENCE, journalled).await.expect("a leg under the host's name");
@@ -65,6 +66,7 @@ async fn n24_a_host_with_another_key_is_believed_nothing_and_nothing_is_paid() {
     let refused = async {
         while department(&stand).await.health.unwrap().mac_refused == 0 {
             assert_eq!(peer.ask(&Outgoing::inquiry_at(DEPT, 1, "7001")).await.code(), "91");
+            pause().await;
         }
     };
     tokio::time::timeout(PATIENCE, refused).await.expect("its answer is refused");

@@ -58,7 +58,7 @@ fn entries(site: &Site) -> Vec<Value> {
 fn n36_a_bank_that_hangs_up_before_its_answer_gets_it_on_its_repeat() {
     for way in [REST, ISO] {
         let (site, port, slips) = site(&way, "", 1);
-        let _department = open(&way, &site, port, &["payment:late=300:nth=1"]);
+        let _department = open(&way, &site, port, &["payment:late=4000:nth=1"]);
         let daemon = site.serve(&[]);
         wait_reachable(&site, true);
         let mut bank = Bank::signed_on(daemon.address, 1);

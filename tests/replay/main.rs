@@ -223,11 +223,14 @@ async fn a_message_that_is_never_answered_takes_only_those_with_it_that_wait_for
     let lines = morning().1;
     let position = lines.iter().position(|line| line.id == inquiry).unwrap();
     let waits = |line: &&Expected| line.after == Some(position);
-    let mut want = vec![(Some(inquiry), "none within 2000 ms".to_owned())];
+    let mut want = vec![(Some(inquiry), "none within 5000 ms".to_owned())];
     let why = "none: not sent, as the answer that it waits for did not come";
     want.extend(lines.iter().filter(waits).map(|line| (Some(line.id), why.to_owned())));
-    let timeout = |plan: &mut ReplayPlan| plan.answer_timeout = Duration::from_secs(2);
-    let (report, _) = play_with(morning(), &[(inquiry, Lie::Silence)], timeout).await;
+    // Few at once: the others are answered in time on a busy machine, too.
+    let change = |plan: &mut ReplayPlan| {
+        (plan.window, plan.answer_timeout) = (16, Duration::from_secs(5));
+    };
+    let (report, _) = play_with(morning(), &[(inquiry, Lie::Silence)], change).await;
     let found: Vec<_> = report.differences.iter().map(|it| (it.id, it.got.clone())).collect();
     assert_eq!(found, want);
     assert_eq!(report.answered(), 3062 - u64::try_from(want.len()).unwrap());
