@@ -150,10 +150,11 @@ pub(super) fn run(args: JournalArgs) -> Result<ExitCode, CliError> {
         }
         JournalCommand::Scroll { biller, date } => {
             let lines = settle::scroll(&read(&dir)?, biller, date)?;
+            let settlement = config.settlement_of(biller);
             if args.json {
-                return say(true, &lines, String::new);
+                return say(true, &settle::settled(&lines, &settlement)?, String::new);
             }
-            settle::write_scroll(&lines, &config.time_zone, output())?;
+            settle::write_scroll(&lines, &settlement, &config.time_zone, output())?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -6,6 +6,7 @@ mod file;
 mod hosts;
 mod reload;
 mod rules;
+mod settlement;
 mod spec_file;
 mod specs;
 mod told;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use reload::can_take_over;
+pub use settlement::{HeadKind, Settlement};
 pub use spec_file::{SpecFault, SpecFile};
 pub use specs::{SpecError, SpecKind, Specs};
 pub use told::Told;
@@ -158,6 +160,8 @@ pub struct BillerConfig {
     pub way: Way,
     /// What is allowed to go on at once with it, unless its bills are in our own store.
     pub guard: GuardBounds,
+    /// Where its money goes.
+    pub settlement: Settlement,
 }
 
 /// How a department is reached.
