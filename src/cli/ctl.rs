@@ -12,7 +12,7 @@ use super::tables::{grouped, pairs, span, table};
 use super::totals::totals_table;
 use super::{CliError, Place};
 use crate::biller::Reach;
-use crate::config::Config;
+use crate::config::{Config, HeadKind, Settlement};
 use crate::control::{
     BillerReply, Client, ExceptionReply, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply,
     VerifyReply,
@@ -204,7 +204,24 @@ fn billers_text(billers: &[BillerReply], zone: &TimeZone) -> String {
             &error.map_or_else(String::new, |error| format!("{} {}", error.at.text(zone), error.what)),
         ]);
     }
-    if any { format!("{table}\n{ways}") } else { table.to_string() }
+    let ways = if any { format!("\n{ways}") } else { String::new() };
+    format!("{table}{ways}{}", settlements_text(billers))
+}
+
+/// Where the departments' money goes, as far as that is configured.
+fn settlements_text(billers: &[BillerReply]) -> String {
+    let mut rows = table(&["settled", "account", "provincial heads", "federal heads"]);
+    for biller in billers.iter().filter(|biller| !biller.settlement.is_empty()) {
+        let Settlement { account, heads } = &biller.settlement;
+        let of = |kind: HeadKind| {
+            let its = heads.iter().filter(|(_, is)| **is == kind).map(|(head, _)| head.as_str());
+            its.collect::<Vec<&str>>().join(", ")
+        };
+        let account = account.map_or_else(String::new, |account| account.to_string());
+        let [provincial, federal] = [HeadKind::Provincial, HeadKind::Federal].map(of);
+        rows.add_row([biller.code.as_str(), &account, &provincial, &federal]);
+    }
+    if rows.is_empty() { String::new() } else { format!("\n{rows}") }
 }
 
 fn table_of_ways() -> Table {

@@ -23,7 +23,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "ctl txn",
         &[
             "billswitch ctl txn --rrn 632409004707",
-            "billswitch ctl txn --stan 004707 --json | jq '.[].payment.state'",
+            "billswitch ctl payment --stan 004707 --json | jq '.[].payment.state'",
         ],
     ),
     (

@@ -91,7 +91,7 @@ enum JournalCommand {
     /// Find payments and show what happened to each
     ///
     /// A repeat that changed nothing and is sealed in another segment than its payment is not among what is shown.
-    #[command(group(clap::ArgGroup::new("number").required(true).multiple(true)))]
+    #[command(visible_alias = "payment", group(clap::ArgGroup::new("number").required(true).multiple(true)))]
     Txn {
         /// Retrieval reference number (DE 37)
         #[arg(long, group = "number")]
@@ -150,10 +150,11 @@ pub(super) fn run(args: JournalArgs) -> Result<ExitCode, CliError> {
         }
         JournalCommand::Scroll { biller, date } => {
             let lines = settle::scroll(&read(&dir)?, biller, date)?;
+            let settlement = config.settlement_of(biller);
             if args.json {
-                return say(true, &lines, String::new);
+                return say(true, &settle::settled(&lines, &settlement)?, String::new);
             }
-            settle::write_scroll(&lines, &config.time_zone, output())?;
+            settle::write_scroll(&lines, &settlement, &config.time_zone, output())?;
             Ok(ExitCode::SUCCESS)
         }
     }

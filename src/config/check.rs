@@ -319,6 +319,7 @@ impl Check<'_> {
         let rules =
             biller.rules.as_ref().map(|table| self.rules(table, embedded, around.zone)).transpose()?;
         let rules = rules.unwrap_or_default();
+        let settlement = self.settlement(biller, &rules)?;
         let takes_parts_back = self.parts(biller, &reached, rules.exactness, around.kinds)?;
         let code = *biller.code.get_ref();
         let pause = (1..=300_000, "1 to 300,000 ms, which is five minutes");
@@ -352,6 +353,6 @@ impl Check<'_> {
             in_doubt_max: self.bounded(&biller.in_doubt_max, "in_doubt_max", many)?,
         };
         let guard = self.guard(biller)?;
-        Ok(BillerConfig { code, name: biller.name.clone(), terms, way: reached.way, guard })
+        Ok(BillerConfig { code, name: biller.name.clone(), terms, way: reached.way, guard, settlement })
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::rules::RulesTable;
+use super::settlement::HeadKinds;
 use super::{SecondConnection, TotalsWay};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::switch::InDoubt;
@@ -173,6 +174,8 @@ pub(super) struct BillerTable {
     #[serde(default = "rupees")]
     pub(super) currency: Short<3>,
     pub(super) surcharge_head: Option<Short<16>>,
+    pub(super) settlement_account: Option<Spanned<Short<34>>>,
+    pub(super) head_kinds: Option<HeadKinds>,
     pub(super) rules: Option<Spanned<RulesTable>>,
     #[serde(default = "reply_timeout_ms")]
     pub(super) reply_timeout_ms: Spanned<u32>,

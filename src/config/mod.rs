@@ -6,6 +6,7 @@ mod file;
 mod hosts;
 mod reload;
 mod rules;
+mod settlement;
 mod spec_file;
 mod told;
 
@@ -19,6 +20,7 @@ use thiserror::Error;
 
 pub use crate::specs::{SpecError, SpecKind, Specs};
 pub use reload::can_take_over;
+pub use settlement::{HeadKind, Settlement};
 pub use spec_file::{SpecFault, SpecFile};
 pub use told::Told;
 
@@ -151,6 +153,8 @@ pub struct BillerConfig {
     pub way: Way,
     /// What is allowed to go on at once with it, unless its bills are in our own store.
     pub guard: GuardBounds,
+    /// Where its money goes.
+    pub settlement: Settlement,
 }
 
 /// A configuration that cannot be run: where, and why.

@@ -28,6 +28,8 @@ const LINK_KEYS: &[&str] = &[
 const BILLER_KEYS: &[&str] = &[
     "currency",
     "surcharge_head",
+    "settlement_account",
+    "head_kinds",
     "reversible",
     "partly_reversible",
     "in_doubt",

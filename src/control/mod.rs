@@ -55,7 +55,7 @@ pub enum Request {
     /// Find payments and show what happened to each
     ///
     /// A repeat that changed nothing and is sealed in another segment than its payment is not among what is shown.
-    #[command(group(clap::ArgGroup::new("number").required(true).multiple(true)))]
+    #[command(visible_alias = "payment", group(clap::ArgGroup::new("number").required(true).multiple(true)))]
     Txn {
         /// Retrieval reference number (DE 37)
         #[arg(long, group = "number")]

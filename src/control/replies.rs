@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::biller::Health;
 use crate::biller::book::Change;
 use crate::clock::UnixMillis;
+use crate::config::Settlement;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Rrn, Stan};
 use crate::journal::Verified;
 use crate::settle::Audited;
@@ -109,6 +110,9 @@ pub struct BillerReply {
     pub reversed: u64,
     /// Payments that came to be in doubt since the start.
     pub in_doubt: u64,
+    /// Where its money goes.
+    #[serde(default)]
+    pub settlement: Settlement,
     /// How the way to it is; none if its bills are in our own store.
     pub health: Option<Health>,
 }

@@ -366,6 +366,7 @@ impl Operator {
                 declined: counters.declined.load(Relaxed),
                 reversed: counters.reversed.load(Relaxed),
                 in_doubt: counters.in_doubt.load(Relaxed),
+                settlement: self.shared.settlement_of(code),
                 health: self.shared.adapters.get(&biller.code).map(|adapter| adapter.health()),
             });
         }

@@ -33,7 +33,7 @@ mod totals;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -48,7 +48,7 @@ pub use reload::Reread;
 
 use crate::biller::Adapter;
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, Settlement};
 use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::journal::{self, JournalError, Store, Valve, Writer};
 use crate::switch::{Operation, Switch};
@@ -145,6 +145,8 @@ struct Shared {
     /// The connections of each link, and its configuration as it is in force.
     peers: Arc<Peers>,
     reread: Option<Reread>,
+    /// Where departments' money goes; a reload puts others in their place.
+    settlements: Mutex<BTreeMap<BillerCode, Settlement>>,
     /// One reload after the other.
     reloading: tokio::sync::Mutex<()>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
@@ -214,6 +216,7 @@ impl Server {
         );
         let started = jiff::Timestamp::now();
         let peers = Arc::new(Peers::new(&config, Arc::clone(&macs)));
+        let settlements = Mutex::new(reload::settlements(&config));
         let shared = Arc::new(Shared {
             config,
             counters,
@@ -230,6 +233,7 @@ impl Server {
             signals: watch::Sender::new(Signals { room, ..Signals::default() }),
             peers,
             reread: extras.reread,
+            settlements,
             reloading: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
         });

@@ -1,16 +1,23 @@
 //! A new configuration for a running switch: taken over whole or not at all.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::oneshot;
 
 use super::Shared;
 use super::ask::Input;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Settlement};
+use crate::ids::BillerCode;
 use crate::switch::Operation;
 
 /// Reads the configuration again from where it came from; what is wrong with it, in words, if it cannot be run.
 pub type Reread = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// Where the departments' money goes.
+pub(super) fn settlements(config: &Config) -> BTreeMap<BillerCode, Settlement> {
+    config.billers.iter().map(|biller| (biller.code, biller.settlement.clone())).collect()
+}
 
 impl Shared {
     /// Reads the configuration again and takes over its terms, links' limits and profiles, or refuses it whole. Either is
@@ -33,6 +40,7 @@ impl Shared {
                 let billers = fresh.billers.iter().map(|biller| biller.terms.clone()).collect();
                 let links = fresh.links.iter().map(|link| link.terms).collect();
                 self.operate(Operation::Configure { links, billers }).await?;
+                *self.settlements.lock().unwrap_or_else(PoisonError::into_inner) = settlements(&fresh);
                 let changed = self.peers.adopt(fresh.links);
                 tracing::warn!(?changed, "the configuration was read anew and is in force");
                 let names: Vec<&str> = changed.iter().map(|name| name.as_str()).collect();
@@ -50,6 +58,12 @@ impl Shared {
                 Err(format!("{why}\nnothing was changed: the old configuration is kept"))
             }
         }
+    }
+
+    /// Where a department's money goes, by the configuration in force.
+    pub(super) fn settlement_of(&self, biller: BillerCode) -> Settlement {
+        let settlements = self.settlements.lock().unwrap_or_else(PoisonError::into_inner);
+        settlements.get(&biller).cloned().unwrap_or_default()
     }
 
     /// Tells the switch, and waits until it is journalled.

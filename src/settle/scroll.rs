@@ -1,7 +1,6 @@
 //! The daily scroll: a line for each payment of a department and business date that stands.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -89,36 +88,6 @@ fn line(payment: &Payment) -> Option<ScrollLine> {
     })
 }
 
-/// Writes a scroll as CSV: amounts in minor units, heads as `head:amount|head:amount`, times in `zone`.
-///
-/// # Errors
-///
-/// [`ScrollError::Write`] or [`ScrollError::Flush`].
-pub fn write_scroll(
-    lines: &[ScrollLine],
-    zone: &jiff::tz::TimeZone,
-    out: impl Write,
-) -> Result<(), ScrollError> {
-    let mut csv = csv::Writer::from_writer(out);
-    csv.write_record(["time", "psid", "amount", "heads", "channel", "acquirer", "receipt", "rrn"])?;
-    for line in lines {
-        let heads: Vec<String> =
-            line.heads.iter().map(|head| format!("{}:{}", head.head, head.amount.minor())).collect();
-        csv.write_record([
-            line.at.text(zone).as_str(),
-            &line.psid,
-            &line.amount.minor().to_string(),
-            &heads.join("|"),
-            line.channel.as_str(),
-            line.acquirer.as_str(),
-            line.receipt.as_str(),
-            line.rrn.as_str(),
-        ])?;
-    }
-    csv.flush()?;
-    Ok(())
-}
-
 /// What a department got on one head of account.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct HeadLine {
@@ -151,24 +120,4 @@ pub fn by_head(lines: &[ScrollLine]) -> Result<Vec<HeadLine>, ScrollError> {
         }
     }
     Ok(heads.into_values().collect())
-}
-
-/// Writes heads as CSV, amounts in minor units.
-///
-/// # Errors
-///
-/// [`ScrollError::Write`] or [`ScrollError::Flush`].
-pub fn write_heads(heads: &[HeadLine], out: impl Write) -> Result<(), ScrollError> {
-    let mut csv = csv::Writer::from_writer(out);
-    csv.write_record(["head", "acquirer", "payments", "amount"])?;
-    for head in heads {
-        csv.write_record([
-            head.head.as_str(),
-            head.acquirer.as_str(),
-            &head.payments.to_string(),
-            &head.amount.minor().to_string(),
-        ])?;
-    }
-    csv.flush()?;
-    Ok(())
 }

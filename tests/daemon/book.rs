@@ -266,3 +266,90 @@ fn what_is_unpaid_and_what_each_head_got_can_be_taken_away() {
     assert_eq!(sum, known[..2].iter().map(|bill| bill.amount).sum::<u64>(), "{heads}");
     daemon.stop();
 }
+
+/// The fields of the CSV lines, without the heading.
+fn fields(csv: &str) -> Vec<Vec<&str>> {
+    csv.lines().skip(1).map(|line| line.split(',').collect()).collect()
+}
+
+#[test]
+fn a_scroll_tells_whose_the_heads_are_and_where_the_money_goes() {
+    let site = Site::new();
+    let (known, text) = bills("KPEXCISE", 3);
+    import(&site, &text, &[]);
+    site.edit(|text| {
+        let lines = "settlement_account = \"PK36SCBL0000001123456702\"\n\
+                     head_kinds = { B01401 = \"provincial\", B02372 = \"federal\" }";
+        let name = "name = \"Excise and Taxation\"";
+        text.replace(name, &format!("{name}\n{lines}"))
+    });
+    let daemon = site.serve(&[]);
+    let mut bank = Bank::signed_on(daemon.address, 1);
+    let mut pay = |biller: &'static str, bill: &crate::support::bills::Bill, number: u32| {
+        let bill = crate::support::bills::Bill { biller, ..bill.clone() };
+        assert_eq!(bank.ask(&Slip { bill, number }.payment()).code(), "00");
+    };
+    pay("KPEXCISE", &known[2], 1);
+    let other = site.file("police.csv", &text);
+    assert_eq!(site.run("book", &["import", "KPPOLICE", &other]).code, 0);
+    pay("KPPOLICE", &known[2], 2);
+    let export = |biller: &str, more: &[&str]| {
+        site.run("book", &[&["export", biller, "--date", "2026-11-20"], more].concat()).ok()
+    };
+    let scroll = export("KPEXCISE", &[]);
+    let heading = "time,psid,amount,heads,channel,acquirer,receipt,rrn";
+    assert!(scroll.starts_with(&format!("{heading},provincial,federal,settlement_account\n")), "{scroll}");
+    // 10,200: a third on B01401, 50 on C03845, of which nobody has said whose it is, and the rest on B02372.
+    assert_eq!(fields(&scroll)[0][2..4], ["10200", "B01401:3400|B02372:6750|C03845:50"]);
+    assert_eq!(fields(&scroll)[0][8..], ["3400", "6750", "PK36SCBL0000001123456702"]);
+    let json: Value = serde_json::from_str(&export("KPEXCISE", &["--json"])).unwrap();
+    assert_eq!((&json[0]["provincial"], &json[0]["federal"]), (&json!(3400), &json!(6750)));
+    assert_eq!(json[0]["settlement_account"], "PK36SCBL0000001123456702");
+    let heads = export("KPEXCISE", &["--heads"]);
+    let kinds: Vec<_> = fields(&heads).iter().map(|head| [head[0], head[3], head[4], head[5]]).collect();
+    let account = "PK36SCBL0000001123456702";
+    let want = [
+        ["B01401", "3400", "provincial", account],
+        ["B02372", "6750", "federal", account],
+        ["C03845", "50", "", account],
+    ];
+    assert_eq!(kinds, want);
+    let json: Value = serde_json::from_str(&export("KPEXCISE", &["--heads", "--json"])).unwrap();
+    assert_eq!((&json[1]["kind"], json[2].get("kind")), (&json!("federal"), None));
+    // Who has said nothing has the columns there have always been.
+    assert!(export("KPPOLICE", &[]).starts_with(&format!("{heading}\n")));
+    assert!(export("KPPOLICE", &["--heads"]).starts_with("head,acquirer,payments,amount\n"));
+    let json: Value = serde_json::from_str(&export("KPPOLICE", &["--json"])).unwrap();
+    assert_eq!(json[0].as_object().unwrap().len(), 8, "{json}");
+    daemon.stop();
+    assert_eq!(site.run("journal", &["scroll", "KPEXCISE", "--date", "2026-11-20"]).ok(), scroll);
+}
+
+#[test]
+fn operators_see_where_the_money_goes_and_a_reload_takes_it_over() {
+    let site = Site::new();
+    let name = "name = \"Police\"";
+    let settled = |account: &str| {
+        site.edit(|text| {
+            let (before, after) = text.split_once(name).unwrap();
+            let after: Vec<&str> = after.lines().filter(|line| !line.starts_with("settlement")).collect();
+            format!("{before}{name}\nsettlement_account = \"{account}\"{}\n", after.join("\n"))
+        });
+    };
+    settled("PK36SCBL0000001123456702");
+    let daemon = site.serve(&[]);
+    let accounts = || {
+        let told = site.ctl(&["billers"]);
+        let told = told.as_array().unwrap().iter().map(|biller| biller["settlement"]["account"].clone());
+        told.collect::<Vec<Value>>()
+    };
+    let (none, first) = (Value::Null, json!("PK36SCBL0000001123456702"));
+    assert_eq!(accounts(), [none.clone(), first, none.clone(), none.clone()]);
+    let people = site.run("ctl", &["billers"]).ok();
+    let row = people.lines().rev().nth(1).unwrap();
+    assert!(row.contains("KPPOLICE") && row.contains("PK36SCBL0000001123456702"), "{people}");
+    settled("0147/2219.A");
+    assert_eq!(site.run("ctl", &["reload"]).code, 0);
+    assert_eq!(accounts(), [none.clone(), json!("0147/2219.A"), none.clone(), none]);
+    daemon.stop();
+}

@@ -49,8 +49,8 @@ fn an_operator_sees_what_happened_and_programs_read_it_as_json() {
         (&excise["bills"], &excise["posted"], &excise["blocked"]),
         (&json!(3), &json!(1), &json!(false))
     );
-    for by in [["--rrn", "630000000077"], ["--stan", "000077"]] {
-        let found = site.ctl(&["txn", by[0], by[1]]);
+    for by in [["txn", "--rrn", "630000000077"], ["payment", "--stan", "000077"]] {
+        let found = site.ctl(&by);
         assert_eq!(found[0]["payment"]["posting"]["receipt"], paid.at("120.RN"));
         assert!(found[0]["legs"].as_array().unwrap().len() >= 2, "{found}");
     }

@@ -123,7 +123,7 @@ fn a_day_is_archived_pruned_and_restored_while_the_daemon_serves() {
         |args: &[&str]| site.run("journal", &[args, &["--store", elsewhere.to_str().unwrap()]].concat()).ok();
     there(&["restore", file]);
     assert_eq!(there(&["scroll", "KPEXCISE", "--date", DATE]), before);
-    assert!(there(&["txn", "--stan", "000007"]).contains("posted"));
+    assert!(there(&["payment", "--stan", "000007"]).contains("posted"));
     let verified = there(&["verify"]);
     assert!(
         verified.contains("the journal is whole") && verified.contains("restored days have no"),

@@ -18,18 +18,21 @@ pub(super) fn run(
     (heads, json): (bool, bool),
 ) -> Result<(), CliError> {
     let lines = scroll(config, biller, date)?;
+    let settlement = config.settlement_of(biller);
     let mut out = BufWriter::new(output());
     let as_json = |out: &mut dyn Write, value: serde_json::Result<String>| {
         value.map_err(std::io::Error::from).and_then(|text| writeln!(out, "{text}"))
     };
     match (heads, json) {
-        (false, false) => settle::write_scroll(&lines, &config.time_zone, &mut out)?,
+        (false, false) => settle::write_scroll(&lines, &settlement, &config.time_zone, &mut out)?,
         (false, true) => {
+            let lines = settle::settled(&lines, &settlement)?;
             as_json(&mut out, serde_json::to_string_pretty(&lines)).map_err(CliError::io("writing"))?;
         }
-        (true, false) => settle::write_heads(&settle::by_head(&lines)?, &mut out)?,
+        (true, false) => settle::write_heads(&settle::by_head(&lines)?, &settlement, &mut out)?,
         (true, true) => {
-            let heads = serde_json::to_string_pretty(&settle::by_head(&lines)?);
+            let heads = settle::by_head(&lines)?;
+            let heads = serde_json::to_string_pretty(&settle::settled_heads(&heads, &settlement));
             as_json(&mut out, heads).map_err(CliError::io("writing"))?;
         }
     }

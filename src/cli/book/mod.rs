@@ -54,7 +54,8 @@ Examples:
   billswitch book export KPEXCISE --date 2026-11-20 --json | jq 'map(.amount) | add'
 
 Columns: time, psid, amount, heads, channel, acquirer, receipt, rrn. With --heads: head, acquirer, payments, amount. \
-Amounts are in minor units, heads are head:amount|head:amount.";
+Amounts are in minor units, heads are head:amount|head:amount. Of a department with a settlement_account or head_kinds in the \
+configuration more follow: the amounts on provincial and on federal heads, or the head's kind, and the settlement_account.";
 
 /// What `book` takes.
 #[derive(Args, Debug)]
