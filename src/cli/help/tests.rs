@@ -1,3 +1,5 @@
+//! The texts below the options are complete, and what they show is understood.
+
 use clap::{Command, CommandFactory};
 
 use super::{EXAMPLES, STATUSES, taught};
