@@ -28,6 +28,7 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::CommitWithoutSync
         | Defect::ForgetWhatIsDue
         | Defect::DropException
+        | Defect::GiveUpAtOnce
         | Defect::ForgetOutcomes
         | Defect::ForgetTotals
         | Defect::SilenceIsDecline
@@ -74,7 +75,7 @@ fn every_invariant_holds_under_every_seed() {
 fn the_same_seed_is_the_same_run_line_by_line_and_another_is_another() {
     let site = site();
     let mut before = None;
-    let (mut segments, mut owed) = (0, 0);
+    let (mut segments, mut owed, mut exceptions) = (0, 0, 0);
     for seed in 0..60 {
         let [first, second] = [(); 2].map(|()| play(&site, &Plan::of(seed), None, true));
         assert_eq!(first.history, second.history, "seed {seed}");
@@ -82,8 +83,10 @@ fn the_same_seed_is_the_same_run_line_by_line_and_another_is_another() {
         assert_ne!(before.replace(first.digest), Some(second.digest), "seed {seed}");
         segments += first.segments;
         owed = owed.max(first.owed);
+        exceptions += first.exceptions;
     }
     assert!(segments > 60, "{segments} segments: hardly anything is sealed");
+    assert!(exceptions > 60, "{exceptions} payments left to people: their reasons are hardly looked at");
     assert!(owed > 100, "{owed} payments owed at most: no outage is long");
 }
 

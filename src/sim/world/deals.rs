@@ -44,6 +44,8 @@ impl World<'_> {
             link: intent.link,
             embedded: biller.manner == Manner::Book,
             looked_up: biller.manner == Manner::LookedUp,
+            reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
+            confirms: biller.manner == Manner::Confirms,
             consumer: consumer(intent.bill),
             debits: intent.debits(),
             asked_back: intent.way == Way::AskedBack,

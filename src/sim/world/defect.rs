@@ -22,6 +22,8 @@ pub enum Defect {
     DropTombstone,
     /// A payment handed to people is not written down.
     DropException,
+    /// A payment is handed to people as soon as one order about it has failed.
+    GiveUpAtOnce,
     /// Outcomes are not kept: a repeat is a new payment.
     ForgetOutcomes,
     /// Totals are not kept.
@@ -90,6 +92,7 @@ impl Defect {
         Self::SkipRecovery,
         Self::DropTombstone,
         Self::DropException,
+        Self::GiveUpAtOnce,
         Self::ForgetOutcomes,
         Self::ForgetTotals,
         Self::ForgetLateApproval,

@@ -83,7 +83,7 @@ impl File {
             let _infallible = write!(
                 text,
                 "currency = \"{currency}\"\nreply_timeout_ms = {REPLY_TIMEOUT_MS}\nretry_ms = 200\nattempts_max = {attempts_max}\n\
-                 forward_age_max_ms = 3600000\nforward_in_flight_max = {FORWARD_IN_FLIGHT_MAX}\n\
+                 forward_age_max_ms = {FORWARD_AGE_MAX_MS}\nforward_in_flight_max = {FORWARD_IN_FLIGHT_MAX}\n\
                  forward_per_second = {per_second}\nin_doubt_max = 1000\n"
             );
             if *manner == Manner::OneWay {
@@ -134,6 +134,8 @@ const ONE_WAY_RULES: &str = r#"[biller.rules]
 heads = [{ head = "B01401", fixed = 300 }, { head = "B02372", percent = "12.34" }, { head = "C03845", remainder = true }]
 "#;
 
+/// How long an order may be owed before people get it.
+pub(super) const FORWARD_AGE_MAX_MS: u64 = 3_600_000;
 /// Orders owed that are at a biller at once.
 pub(super) const FORWARD_IN_FLIGHT_MAX: u32 = 3;
 /// Orders owed that are given a second.

@@ -72,6 +72,8 @@ pub struct Outcomes {
     pub segments: usize,
     /// Payments that were owed an order to their billers when the faults stopped.
     pub owed: usize,
+    /// Payments that were left to people, each for a reason.
+    pub exceptions: usize,
     /// A digest of the history, if that was kept: the same seed gives the same.
     pub digest: u64,
     /// The history, if it was kept.
@@ -274,9 +276,10 @@ impl<'a> World<'a> {
         if self.auditor.violation().is_none() {
             self.close();
         }
-        let (violation, owed) = (self.auditor.violation().cloned(), self.auditor.owed_at_heal());
+        let violation = self.auditor.violation().cloned();
+        let (owed, exceptions) = (self.auditor.owed_at_heal(), self.auditor.justified());
         let (digest, history) = self.history.into_parts();
-        Outcomes { violation, events, segments: self.disk.segments(), owed, digest, history }
+        Outcomes { violation, events, segments: self.disk.segments(), owed, exceptions, digest, history }
     }
 
     fn happens(&mut self, happening: Happening) {
