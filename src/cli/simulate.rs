@@ -15,9 +15,9 @@ use crate::sim::world::{Found, Plan, Report, Site, minimise, play, simulate};
 
 const AFTER_HELP: &str = "\
 Each seed is a run of the real switch, desk, codec and journal among fake links, billers, clocks and disks: messages are \
-lost, delayed, doubled and spoilt, billers hang, refuse and answer late or garbled, the process is killed at every step and \
-the disk fails; billers are gone until hundreds of payments are owed to them, links get new MAC keys, and the operator has \
-the configuration read anew. An auditor with books of its own checks the invariants after every event. The same seed is the \
+lost, delayed, doubled and spoilt, acquirers want payments back or parts of them, billers hang, refuse and answer late or \
+garbled, the process is killed at every step and the disk fails; billers are gone until hundreds of payments are owed to \
+them, links get new MAC keys, and the operator has the configuration read anew. An auditor with books of its own checks the invariants after every event. The same seed is the \
 same run.
 
 What must hold, by number:

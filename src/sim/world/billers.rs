@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use super::site::{Manner, bill, bill_number};
 use crate::clock::UnixMillis;
 use crate::ids::{PaymentKey, Short};
+use crate::money::MinorUnits;
 use crate::switch::{Order, Outcome, Payment, Posting, Reason};
 
 /// What a biller knows of one payment.
 #[derive(Clone, Debug, Default)]
 struct Entry {
     posting: Option<Posting>,
+    /// What is left of it, since a part was given back.
+    left: Option<MinorUnits>,
     refused: bool,
     undone: bool,
 }
@@ -20,6 +23,8 @@ struct Entry {
 pub(super) enum Change {
     Posted,
     Undone,
+    /// A part was given back, and so much is left.
+    GaveBack(u64),
 }
 
 /// What a biller does with an order beside what it should.
@@ -84,7 +89,10 @@ impl Biller {
                     heads,
                 })
             }
-            Order::Reverse { payment, again: _ } => self.reverse(payment, mood),
+            Order::Reverse { payment, again: _ } => match payment.wanted_part() {
+                Some(part) => self.give_back(payment, part.left, mood),
+                None => self.reverse(payment, mood),
+            },
         }
     }
 
@@ -120,6 +128,22 @@ impl Biller {
         self.paid.insert(payment.consumer.clone(), payment.key.clone());
         // A second posting of the same payment is one: it knows its repeats no better than its programmers did.
         (Outcome::Posted(posting), Some(Change::Posted))
+    }
+
+    /// Gives a part back, once: told so again, it knows that it has.
+    fn give_back(&mut self, payment: &Payment, left: MinorUnits, mood: Mood) -> (Outcome, Option<Change>) {
+        let entry = self.entries.entry(payment.key.clone()).or_default();
+        let refused = match (&entry.posting, entry.left) {
+            (None, _) => Reason::OriginalUnknown,
+            (Some(_), Some(known)) if known == left => return (Outcome::Reversed, None),
+            (Some(_), Some(_)) => Reason::AmountNotAccepted,
+            (Some(_), None) if mood.keeps || self.manner != Manner::Partly => Reason::NotReversible,
+            (Some(_), None) => {
+                entry.left = Some(left);
+                return (Outcome::Reversed, Some(Change::GaveBack(left.minor())));
+            }
+        };
+        (Outcome::Declined(refused), None)
     }
 
     fn reverse(&mut self, payment: &Payment, mood: Mood) -> (Outcome, Option<Change>) {

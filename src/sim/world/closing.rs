@@ -9,6 +9,7 @@ use super::deals::Deal;
 use super::dice::number_of;
 use super::site::Manner;
 use crate::ids::{BusinessDate, PaymentKey};
+use crate::journal::ledger::find;
 use crate::journal::totals::stored_totals;
 use crate::journal::{JournalError, Store};
 use crate::settle;
@@ -79,8 +80,14 @@ impl World<'_> {
         let mut any = false;
         for key in keys {
             let mut dice = self.dice(&[9, number_of(&key)]);
-            let Some(standing) = self.auditor.hands_over(&key, &self.disk) else { continue };
-            let resolution = match (dice.below(3), standing) {
+            let Some(handed) = self.auditor.hands_over(&key, &self.disk) else { continue };
+            // The question that people are asked is whether the part was given back, where one is wanted.
+            let part = self.daemon.as_ref().and_then(|daemon| {
+                let payment = find(daemon.store(), &PaymentKey::from_stored(&key)).ok().flatten()?;
+                payment.wanted_part().map(|_| ())
+            });
+            let stands = if part.is_some() { !handed.given_back } else { handed.stands };
+            let resolution = match (dice.below(3), stands) {
                 (0, _) => Resolution::Again,
                 (_, true) => Resolution::Stands,
                 (_, false) => Resolution::Undone,

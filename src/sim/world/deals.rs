@@ -1,12 +1,15 @@
 //! The acquirers: each looks after its payments until it knows what became of them.
 
 use super::auditor::{Bought, Purpose, says_nothing};
+use super::parts::Part;
 use super::plan::{Intent, Way};
 use super::site::{Manner, consumer};
 use super::{Happening, World};
 
 /// How long an acquirer waits for an answer.
-const PATIENCE_MS: u64 = 4_500;
+pub(super) const PATIENCE_MS: u64 = 4_500;
+/// How often it asks about a part before it leaves it to its people.
+pub(super) const PATIENCE_MAX: u32 = 16;
 
 /// A payment, on the acquirer's side.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub(super) struct Deal {
     /// DE 39 of the answer that counts.
     pub(super) outcome: Option<String>,
     reversing: bool,
+    /// The parts that are wanted back.
+    pub(super) parts: [Part; 2],
     reversals: u32,
     /// How often it was told that the biller cannot be reached.
     unreached: u32,
@@ -43,7 +48,8 @@ impl World<'_> {
             place: intent.biller,
             link: intent.link,
             embedded: biller.manner == Manner::Book,
-            looked_up: biller.manner == Manner::LookedUp,
+            looked_up: biller.manner.is_asked_first() && biller.manner != Manner::Book,
+            gives_parts: biller.manner == Manner::Partly,
             reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
             confirms: biller.manner == Manner::Confirms,
             consumer: consumer(intent.bill),
@@ -58,6 +64,7 @@ impl World<'_> {
             blurred: false,
             outcome: None,
             reversing: false,
+            parts: Default::default(),
             reversals: 0,
             unreached: 0,
             confirms: biller.manner == Manner::Confirms,
@@ -169,9 +176,17 @@ impl World<'_> {
         if reversing {
             return;
         }
-        match intent.regrets_after_ms {
-            Some(after) if code == "00" => self.after(after, Happening::Regret(at)),
-            Some(_) | None => self.shut(at),
+        let approved = code == "00";
+        if let Some(after) = intent.regrets_after_ms.filter(|_| approved) {
+            self.after(after, Happening::Regret(at));
+        }
+        for (which, wish) in intent.parts.iter().enumerate().filter(|_| approved) {
+            if let Some(wish) = wish {
+                self.after(wish.after_ms, Happening::WantPart(at, which));
+            }
+        }
+        if !(approved && intent.wants_anything_back()) {
+            self.shut(at);
         }
     }
 
@@ -193,12 +208,20 @@ impl World<'_> {
                 }
                 deal.denied = true;
             }
+            "68" if deal.intent.parts[0].is_some() => {
+                // A part of it is being given back, or with people.
+                deal.unreached = deal.unreached.saturating_add(1);
+                if deal.unreached < PATIENCE_MAX {
+                    return;
+                }
+                deal.denied = true;
+            }
             _ => return,
         }
         self.shut(at);
     }
 
-    fn shut(&mut self, at: usize) {
+    pub(super) fn shut(&mut self, at: usize) {
         let Some(deal) = self.deals.get_mut(at) else { return };
         if !std::mem::replace(&mut deal.closed, true) {
             self.open_deals = self.open_deals.saturating_sub(1);

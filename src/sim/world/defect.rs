@@ -78,6 +78,14 @@ pub enum Defect {
     OldKeyForEver,
     /// New keys are not written down.
     ForgetKeys,
+    /// Who asks for a part back is told that it is given before the biller has done it.
+    PartToldAtOnce,
+    /// Instead of a part all of a payment is given back.
+    PartAsWhole,
+    /// That a biller refuses to give a part back is taken for its having done so.
+    PartRefusedIsDone,
+    /// A part that was ordered back before a restart is taken for given back.
+    ForgetPart,
 }
 
 impl Defect {
@@ -120,5 +128,9 @@ impl Defect {
         Self::AcceptAnyMac,
         Self::OldKeyForEver,
         Self::ForgetKeys,
+        Self::PartToldAtOnce,
+        Self::PartAsWhole,
+        Self::PartRefusedIsDone,
+        Self::ForgetPart,
     ];
 }

@@ -72,10 +72,12 @@ impl File {
                 Manner::Plain | Manner::LookedUp | Manner::OneWay | Manner::Forgetful => {
                     "adapter = \"iso8583\"\niso8583 = { host = \"net\" }\n"
                 }
+                Manner::Partly => "adapter = \"iso8583\"\niso8583 = { host = \"parts\" }\n",
             });
             text.push_str(match manner {
                 Manner::OneWay => "reversible = false\n",
                 Manner::Confirms => "reversible = false\nin_doubt = \"confirm\"\n",
+                Manner::Partly => "partly_reversible = true\n",
                 Manner::Book | Manner::Plain | Manner::LookedUp | Manner::Forgetful => "",
             });
             let (currency, attempts_max, per_second) =
@@ -86,8 +88,12 @@ impl File {
                  forward_age_max_ms = {FORWARD_AGE_MAX_MS}\nforward_in_flight_max = {FORWARD_IN_FLIGHT_MAX}\n\
                  forward_per_second = {per_second}\nin_doubt_max = 1000\n"
             );
-            if *manner == Manner::OneWay {
-                text.push_str(ONE_WAY_RULES);
+            if matches!(manner, Manner::OneWay | Manner::Partly) {
+                text.push_str(HEADS);
+            }
+            if *manner == Manner::Partly {
+                let _infallible =
+                    writeln!(text, "exactness = \"range\"\namount_min = {LEAST}\namount_max = {MOST}");
             }
         }
         match self.fault {
@@ -127,15 +133,24 @@ name = "net"
 address = "127.0.0.1:7900"
 profile = "ebipp"
 own = { acquirer = "27", terminal = "SWITCH01" }
+[[host]]
+name = "parts"
+address = "127.0.0.1:7901"
+profile = "onelink"
+own = { acquirer = "27", terminal = "SWITCH01" }
 "#;
 
 /// Heads from a rule, which must sum to every amount, also of what is sent again.
-const ONE_WAY_RULES: &str = r#"[biller.rules]
+const HEADS: &str = r#"[biller.rules]
 heads = [{ head = "B01401", fixed = 300 }, { head = "B02372", percent = "12.34" }, { head = "C03845", remainder = true }]
 "#;
 
 /// How long an order may be owed before people get it.
 pub(super) const FORWARD_AGE_MAX_MS: u64 = 3_600_000;
+/// Smallest payment that the biller takes that gives parts back, in minor units: more than an eighth of any of its bills.
+pub(super) const LEAST: u64 = 1_000_000;
+/// And the largest: less than nine eighths.
+pub(super) const MOST: u64 = 5_500_000;
 /// Orders owed that are at a biller at once.
 pub(super) const FORWARD_IN_FLIGHT_MAX: u32 = 3;
 /// Orders owed that are given a second.

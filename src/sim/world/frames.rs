@@ -95,16 +95,44 @@ impl Intent {
         message(site, mti, &fields)
     }
 
+    /// The numbers of the wish for this part of it.
+    pub(super) fn part_numbers(&self, which: usize) -> Numbers {
+        let first = if which == 0 { 300_000 } else { 400_000 };
+        Numbers { stan: format!("{:06}", self.number.saturating_add(first)), ..self.numbers() }
+    }
+
+    /// What is to be left of it, if this part is given back.
+    pub(super) fn left(&self, which: usize) -> Option<u64> {
+        let wish = self.parts.get(which).copied().flatten()?;
+        Some(self.debits().saturating_mul(wish.eighths) / 8)
+    }
+
     /// Its reversal.
     pub(super) fn reversal(&self, site: &Site, mti: &str) -> Result<Bytes, FrameError> {
-        let (numbers, own) = (self.numbers(), self.reversal_numbers());
+        self.asks_back(site, mti, &self.reversal_numbers(), None)
+    }
+
+    /// The reversal of a part of it: DE 95 says what is left.
+    pub(super) fn part(&self, site: &Site, mti: &str, which: usize) -> Result<Bytes, FrameError> {
+        let left = format!("{:012}{:030}", self.left(which).unwrap_or_default(), 0);
+        self.asks_back(site, mti, &self.part_numbers(which), Some(&left))
+    }
+
+    fn asks_back(
+        &self,
+        site: &Site,
+        mti: &str,
+        own: &Numbers,
+        left: Option<&str>,
+    ) -> Result<Bytes, FrameError> {
+        let numbers = self.numbers();
         let money = format!("{:012}", self.debits());
         let blanks = " ".repeat(6);
         let (stan, at) = (&numbers.stan, &numbers.transmitted_at);
         let original_mti = if self.way == Way::Told { "0220" } else { "0200" };
         let original = format!("{original_mti}{stan}{blanks}{at}{blanks}{at}");
         let terminal = self.terminal_id();
-        let fields: [(u8, &[u8]); 9] = [
+        let mut fields: Vec<(u8, &[u8])> = vec![
             (3, b"500000"),
             (4, money.as_bytes()),
             (7, own.transmitted_at.as_bytes()),
@@ -115,6 +143,7 @@ impl Intent {
             (49, b"586"),
             (90, original.as_bytes()),
         ];
+        fields.extend(left.map(|left| (95, left.as_bytes())));
         message(site, mti, &fields)
     }
 }

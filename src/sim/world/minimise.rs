@@ -102,12 +102,14 @@ impl Shortening<'_> {
     fn leave_out_habits(&mut self) -> bool {
         let mut any = false;
         for at in 0..self.plan.moves.len() {
-            let plain: [fn(&mut Intent); 7] = [
+            let plain: [fn(&mut Intent); 9] = [
                 |intent| intent.meddled_with = false,
                 |intent| intent.reuses_key = false,
                 |intent| intent.repeats_at_once = false,
                 |intent| intent.reverses_first = false,
                 |intent| intent.regrets_after_ms = None,
+                |intent| intent.parts = [None; 2],
+                |intent| intent.parts[1] = None,
                 |intent| intent.wrong_amount = false,
                 |intent| intent.repeats = 0,
             ];

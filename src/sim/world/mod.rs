@@ -17,6 +17,7 @@ mod keys;
 mod minimise;
 mod orders;
 mod outage;
+mod parts;
 mod plan;
 mod run;
 mod site;
@@ -74,6 +75,8 @@ pub struct Outcomes {
     pub owed: usize,
     /// Payments that were left to people, each for a reason.
     pub exceptions: usize,
+    /// Parts of payments that billers have given back.
+    pub parts: usize,
     /// A digest of the history, if that was kept: the same seed gives the same.
     pub digest: u64,
     /// The history, if it was kept.
@@ -94,6 +97,8 @@ enum Happening {
     Look(usize),
     /// An acquirer wants an approved payment back.
     Regret(usize),
+    /// An acquirer wants this part of an approved payment back.
+    WantPart(usize, usize),
     Connect(usize),
     /// A link that has not been answered its sign-on asks once more.
     SignOn(usize, u64),
@@ -276,10 +281,20 @@ impl<'a> World<'a> {
         if self.auditor.violation().is_none() {
             self.close();
         }
-        let violation = self.auditor.violation().cloned();
-        let (owed, exceptions) = (self.auditor.owed_at_heal(), self.auditor.justified());
+        let (violation, owed) = (self.auditor.violation().cloned(), self.auditor.owed_at_heal());
+        let exceptions = self.auditor.justified();
+        let parts = self.auditor.parts_given_back();
         let (digest, history) = self.history.into_parts();
-        Outcomes { violation, events, segments: self.disk.segments(), owed, exceptions, digest, history }
+        Outcomes {
+            violation,
+            events,
+            segments: self.disk.segments(),
+            owed,
+            exceptions,
+            parts,
+            digest,
+            history,
+        }
     }
 
     fn happens(&mut self, happening: Happening) {
@@ -287,6 +302,7 @@ impl<'a> World<'a> {
             Happening::Move(number) => self.makes_move(number),
             Happening::Look(deal) => self.look(deal),
             Happening::Regret(deal) => self.regret(deal),
+            Happening::WantPart(deal, which) => self.want_part(deal, which),
             Happening::Connect(link) => self.connect(link),
             Happening::SignOn(link, connection) => self.sign_on_again(link, connection),
             Happening::Reaches(number, asked, frame, link) => self.reaches(number, *asked, frame, link),

@@ -39,10 +39,15 @@ const fn reply(outcome: &Outcome) -> Reply {
     }
 }
 
+fn gives_part_back(order: &Order) -> bool {
+    matches!(order, Order::Reverse { payment, .. } if payment.wanted_part().is_some())
+}
+
 fn name(order: &Order) -> &'static str {
     match order {
         Order::LookUp(_) => "look up a bill",
         Order::Post { .. } => "post",
+        Order::Reverse { .. } if gives_part_back(order) => "give back a part of",
         Order::Reverse { .. } => "reverse",
     }
 }
@@ -69,6 +74,11 @@ impl World<'_> {
             let sent = Sent { incarnation, leg, biller: place, order: Box::new(order), due_ms: 0 };
             return self.after(5, Happening::Replies(sent, Outcome::NotSent));
         }
+        if self.is_forgotten(&order, incarnation) {
+            let place = self.site.place(&biller).unwrap_or_default();
+            let sent = Sent { incarnation, leg, biller: place, order: Box::new(order), due_ms: 0 };
+            return self.after(5, Happening::Replies(sent, Outcome::Reversed));
+        }
         self.note(|| format!("{biller} is told to {}{}", name(&order), called(&order)));
         if let Some(payment) = payment(&order) {
             let heads =
@@ -79,6 +89,7 @@ impl World<'_> {
                 posts: posts(&order),
                 owed: owed(&order),
                 amount: payment.amount.minor(),
+                left: payment.wanted_part().map(|part| part.left.minor()),
                 date: payment.date.to_string(),
                 heads,
             };
@@ -150,11 +161,16 @@ impl World<'_> {
         let sure = biller.replies_for_sure();
         let (outcome, change) = biller.take(&sent.order, mood, wall);
         if let (Some(payment), Some(change)) = (payment(&sent.order), change) {
-            let done = if change == Change::Posted { "has posted" } else { "has undone" };
+            let done = match change {
+                Change::Posted => "has posted",
+                Change::Undone => "has undone",
+                Change::GaveBack(_) => "has given back a part of",
+            };
             self.history.note(self.now_ms, || format!("the biller {done}{}", called(&sent.order)));
             match change {
                 Change::Posted => self.auditor.posted(payment.key.as_bytes(), payment.amount.minor()),
                 Change::Undone => self.auditor.undone(payment.key.as_bytes()),
+                Change::GaveBack(left) => self.auditor.given_back(payment.key.as_bytes(), left),
             }
         }
         let (lost, late, twice, garbled) = (
@@ -202,6 +218,11 @@ impl World<'_> {
                 if self.now_ms >= sent.due_ms && matches!(outcome, Outcome::Posted(_)) =>
             {
                 return;
+            }
+            Some(Defect::PartRefusedIsDone)
+                if gives_part_back(&sent.order) && matches!(outcome, Outcome::Declined(_)) =>
+            {
+                outcome = Outcome::Reversed;
             }
             Some(Defect::MatchByStan) => leg = self.leg_of_that_stan(sent),
             Some(_) | None => {}
@@ -277,6 +298,19 @@ impl World<'_> {
         }
     }
 
+    /// The defect by which a part is not ordered back once more after a restart.
+    fn is_forgotten(&self, order: &Order, incarnation: u64) -> bool {
+        let key = payment(order).map(|payment| &payment.key);
+        let before = |sent: &Sent| {
+            sent.incarnation != incarnation
+                && gives_part_back(&sent.order)
+                && payment(&sent.order).map(|payment| &payment.key) == key
+        };
+        self.defect == Some(Defect::ForgetPart)
+            && gives_part_back(order)
+            && self.outstanding.iter().any(before)
+    }
+
     /// The defects that lie between the switch and a biller.
     fn spoil(&self, order: &mut Order, today: crate::ids::BusinessDate) {
         match (self.defect, order) {
@@ -288,6 +322,7 @@ impl World<'_> {
                     head.amount = minor_units(head.amount.minor().saturating_sub(1));
                 }
             }
+            (Some(Defect::PartAsWhole), Order::Reverse { payment, .. }) => payment.part = None,
             (Some(Defect::AnotherIdentity), Order::Post { again, .. }) => *again = false,
             (Some(Defect::DateOfToday), Order::Reverse { payment, .. }) => payment.date = today,
             _ => {}

@@ -2,14 +2,14 @@
 //! to confirm or to undo, and go out when it is back.
 
 use super::dice::Dice;
-use super::plan::{Fault, Intent, LINKS, Move, Plan, Rates, Way, crash};
+use super::plan::{Fault, Intent, LINKS, Move, PARTLY, Plan, Rates, Way, crash, wishes};
 use crate::bounds::Sealing;
 
 /// Billers that can be reached or not: not the book, nor the one that forgets.
 const FIRST_OUTSIDE: u64 = 1;
-const LAST_OUTSIDE: u64 = 4;
+const LAST_OUTSIDE: u64 = 5;
 /// Bills from here on are each asked for once.
-const FRESH_BILLS: u64 = 1_000;
+pub(super) const FRESH_BILLS: u64 = 1_000;
 
 /// Legs of a day as busy as this one; with few in a segment, its scrolls would take longer than the day.
 const SEALING: Sealing = Sealing { working_legs_max: 600, segment_legs_max: 500 };
@@ -37,7 +37,11 @@ pub(super) fn plan(seed: u64) -> Plan {
         if before {
             // Paid while it could be, and wanted back while it cannot.
             intent.way = Way::Asked;
-            intent.regrets_after_ms = Some(dice.between(gone_from, gone_until).saturating_sub(at));
+            let after_ms = dice.between(gone_from, gone_until).saturating_sub(at);
+            match &mut intent.parts {
+                [Some(part), _] if intent.biller == PARTLY => part.after_ms = after_ms,
+                _ => intent.regrets_after_ms = Some(after_ms),
+            }
         }
         moves.push((at, Move::Pay(intent)));
     }
@@ -55,15 +59,17 @@ pub(super) fn plan(seed: u64) -> Plan {
 /// A payment, mostly one that was made already, mostly at the biller that is gone.
 fn intent(dice: &mut Dice, number: u64, biller: usize) -> Intent {
     let elsewhere = if biller == 1 { 2 } else { 1 };
+    let biller = if dice.one_in(10) { elsewhere } else { biller };
     Intent {
         number,
         link: dice.index(LINKS),
-        biller: if dice.one_in(10) { elsewhere } else { biller },
+        biller,
         bill: FRESH_BILLS.saturating_add(number),
         terminal: dice.below(3),
         wrong_amount: false,
         repeats: 1,
         regrets_after_ms: dice.one_in(6).then(|| dice.between(100, 8_000)),
+        parts: wishes(dice, biller),
         reverses_first: false,
         repeats_at_once: dice.one_in(20),
         reuses_key: dice.one_in(30),

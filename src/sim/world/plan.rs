@@ -113,6 +113,8 @@ pub(super) struct Intent {
     pub(super) repeats: u32,
     /// Reverses an approved payment after so many milliseconds.
     pub(super) regrets_after_ms: Option<u64>,
+    /// Wants parts of an approved payment back: the second is one too many.
+    pub(super) parts: [Option<Wish>; 2],
     /// Sends the reversal before the payment.
     pub(super) reverses_first: bool,
     /// Repeats at once, without waiting.
@@ -123,6 +125,15 @@ pub(super) struct Intent {
     pub(super) meddled_with: bool,
     /// How it is told of.
     pub(super) way: Way,
+}
+
+/// A part of an approved payment that its acquirer wants back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Wish {
+    /// So many milliseconds after the approval.
+    pub(super) after_ms: u64,
+    /// What is to be left, in eighths of what was paid: 1 to 9.
+    pub(super) eighths: u64,
 }
 
 /// How a payment comes to the switch.
@@ -222,9 +233,11 @@ const SEALING: Sealing = Sealing { working_legs_max: 40, segment_legs_max: 24 };
 
 /// Links and billers of the world, by number.
 pub(super) const LINKS: usize = 3;
-pub(super) const BILLERS: usize = 6;
+pub(super) const BILLERS: usize = 7;
 /// The biller that forgets: it can only be lived with while the process stands.
-pub(super) const FORGETFUL: usize = 5;
+pub(super) const FORGETFUL: usize = 6;
+/// The biller that gives parts back.
+pub(super) const PARTLY: usize = 5;
 
 /// One seed in so many is a long outage, with hundreds of payments owed at its end.
 const OUTAGES_ONE_IN: u64 = 64;
@@ -295,17 +308,24 @@ impl Plan {
 }
 
 /// A payment at one of the first so many billers; most are at the one in focus, if one is.
-fn intent(dice: &mut Dice, number: u64, bills: u64, (billers, focus): (usize, Option<usize>)) -> Intent {
+pub(super) fn intent(
+    dice: &mut Dice,
+    number: u64,
+    bills: u64,
+    (billers, focus): (usize, Option<usize>),
+) -> Intent {
     let (any, focused) = (dice.index(billers), dice.below(4) > 0);
+    let biller = focus.filter(|_| focused).unwrap_or(any);
     Intent {
         number,
         link: dice.index(LINKS),
-        biller: focus.filter(|_| focused).unwrap_or(any),
+        biller,
         bill: dice.below(bills),
         terminal: dice.below(3),
         wrong_amount: dice.one_in(20),
         repeats: u32::try_from(dice.below(4)).unwrap_or_default(),
         regrets_after_ms: dice.one_in(4).then(|| dice.between(1, 4_000)),
+        parts: wishes(dice, biller),
         reverses_first: dice.one_in(15),
         repeats_at_once: dice.one_in(8),
         reuses_key: dice.one_in(15),
@@ -315,6 +335,16 @@ fn intent(dice: &mut Dice, number: u64, bills: u64, (billers, focus): (usize, Op
             .copied()
             .unwrap_or(Way::Asked),
     }
+}
+
+/// Parts that are wanted back: of every other payment at the biller that gives them, and now and then at one that does not.
+pub(super) fn wishes(dice: &mut Dice, biller: usize) -> [Option<Wish>; 2] {
+    let some = dice.one_in(if biller == PARTLY { 2 } else { 20 });
+    let too_many = some && dice.one_in(3);
+    [some, too_many].map(|wanted| {
+        let wish = Wish { after_ms: dice.between(1, 4_000), eighths: dice.between(1, 9) };
+        wanted.then_some(wish)
+    })
 }
 
 fn happening(dice: &mut Dice, bills: u64, crashes: bool) -> Move {

@@ -38,8 +38,17 @@ pub(super) enum Manner {
     OneWay,
     /// Undoes nothing, and knows a payment when it sees it again.
     Confirms,
+    /// Is asked for the bill first, takes other amounts than it says, undoes, and gives parts back.
+    Partly,
     /// Undoes what it has posted, and forgets that it was told to undo what it had not.
     Forgetful,
+}
+
+impl Manner {
+    /// Whether its bill is looked up before a payment of it is posted.
+    pub(super) const fn is_asked_first(self) -> bool {
+        matches!(self, Self::Book | Self::LookedUp | Self::Partly)
+    }
 }
 
 /// A biller.
@@ -91,6 +100,7 @@ impl Site {
             biller("LOOKEDUP", Manner::LookedUp),
             biller("ONEWAY", Manner::OneWay),
             biller("CONFIRMS", Manner::Confirms),
+            biller("PARTLY", Manner::Partly),
             biller("FORGETFUL", Manner::Forgetful),
         ];
         let config = read(&File::plain(1), &links, &billers)?;
@@ -145,10 +155,7 @@ impl Site {
     pub(super) fn terms_in(&self, config: &Config) -> impl Iterator<Item = BillerTerms> {
         let manners = self.billers.iter().map(|biller| biller.manner);
         let terms = config.billers.iter().map(|biller| biller.terms.clone()).zip(manners);
-        terms.map(|(terms, manner)| BillerTerms {
-            looks_up_first: matches!(manner, Manner::Book | Manner::LookedUp),
-            ..terms
-        })
+        terms.map(|(terms, manner)| BillerTerms { looks_up_first: manner.is_asked_first(), ..terms })
     }
 
     /// The place of a biller among the world's.

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::plan::{Intent, Move, Plan, Way};
+use super::plan::{Intent, Move, Plan, Way, Wish};
 
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -40,6 +40,9 @@ impl Display for Intent {
         }
         if let Some(after_ms) = self.regrets_after_ms {
             write!(f, ", wants it back {after_ms} ms later")?;
+        }
+        for Wish { after_ms, eighths } in self.parts.into_iter().flatten() {
+            write!(f, ", wants all but {eighths}/8 of it back {after_ms} ms later")?;
         }
         let habits = [
             (self.wrong_amount, "of a wrong amount"),

@@ -2,7 +2,8 @@
 
 use super::dice::Dice;
 use super::file::{Blunder, File};
-use super::plan::{LINKS, Move, Plan};
+use super::outage::FRESH_BILLS;
+use super::plan::{Intent, LINKS, Move, Plan, Way, intent};
 
 /// On some days there are new keys.
 pub(super) fn with_keys(mut plan: Plan) -> Plan {
@@ -18,8 +19,25 @@ pub(super) fn with_keys(mut plan: Plan) -> Plan {
     plan
 }
 
+/// So long after a file was read it is certainly in force.
+const SETTLED_MS: u64 = 7_100;
+
 /// The biller whose currency may change: the one that has no host.
 const FOREIGN: usize = 4;
+
+/// Some payments come at once over a link that may have one waiting by then, if the day is long enough.
+fn crowd(dice: &mut Dice, plan: &mut Plan, link: usize, from: u64) {
+    if from >= plan.heal_at_ms {
+        return;
+    }
+    let paid = plan.moves.iter().filter(|(_, one)| matches!(one, Move::Pay(_))).count();
+    let first = u64::try_from(paid).unwrap_or_default();
+    for number in first..first.saturating_add(4) {
+        let bill = FRESH_BILLS.saturating_add(number);
+        let plain = Intent { link, biller: 1, bill, way: Way::Asked, ..intent(dice, number, 1, (1, None)) };
+        plan.moves.push((from.saturating_add(dice.below(40)), Move::Pay(plain)));
+    }
+}
 
 /// On some days the operator changes the file while payments run, and does not always get it right.
 pub(super) fn with_reloads(mut plan: Plan) -> Plan {
@@ -38,6 +56,9 @@ pub(super) fn with_reloads(mut plan: Plan) -> Plan {
             fault: faults.get(dice.index(8)).copied(),
         };
         plan.moves.push((at, Move::Reload(file)));
+        if let (Some(link), None) = (file.narrow, file.fault) {
+            crowd(&mut dice, &mut plan, link, at.saturating_add(SETTLED_MS));
+        }
     }
     plan.moves.sort_by_key(|(at, _)| *at);
     plan

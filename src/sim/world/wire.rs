@@ -10,7 +10,7 @@ use super::keys::{SEALED, key};
 use super::{Defect, Fault, Happening, Line, World};
 use crate::ids::PaymentKey;
 use crate::iso8583::{Mirror, Seal, decode};
-use crate::switch::{Answer, Ask, Reason, Request};
+use crate::switch::{Answer, Ask, Reason, Replacement, Request};
 use crate::vault::with_seal;
 
 /// What a message is about: its numbers, its purpose, and the payment by the world's count and by its key.
@@ -161,6 +161,11 @@ impl World<'_> {
         if self.defect == Some(Defect::ReverseForAnybody) {
             self.take_for_the_owners(&mut ask);
         }
+        if self.defect == Some(Defect::PartToldAtOnce)
+            && let Request::Reversal(request) = &mut ask.request
+        {
+            request.advice |= matches!(request.replacement, Replacement::Amount(_));
+        }
         let busy = self.daemon.as_ref().is_some_and(|daemon| daemon.open_count() > 3);
         if self.defect == Some(Defect::ShedReversals) && busy && matches!(ask.request, Request::Reversal(_)) {
             let reason = Reason::Overloaded;
@@ -257,6 +262,7 @@ impl World<'_> {
             }
             (Purpose::NewKey(number), _) => self.hears_of_key(number, &code),
             (Purpose::Reversal, Some(deal)) => self.hears_of_reversal(deal, &code),
+            (Purpose::Part { which, .. }, Some(deal)) => self.hears_of_part(deal, which, &code),
             (Purpose::SignOn, _) if code == "00" => {
                 if let Some(line) = self.lines.get_mut(link) {
                     line.ready = !line.off;

@@ -1,5 +1,7 @@
 //! What the auditor knows of a payment.
 
+use std::collections::BTreeMap;
+
 use super::Bought;
 
 /// What the auditor knows of a payment.
@@ -30,11 +32,44 @@ pub(super) struct Account {
     pub(super) refused: bool,
     /// Postings that stand at the biller.
     pub(super) standing: u32,
+    /// What is left of it there, if a part was given back.
+    pub(super) left: Option<u64>,
+    /// What the acquirer wants to be left of it: each part that it has asked for, and whether it was ever told no.
+    pub(super) wishes: BTreeMap<u64, bool>,
+    /// What it was told is left.
+    pub(super) left_told: Option<u64>,
+    /// What is left by the order to give a part back, and the heads of that.
+    pub(super) left_ordered: Option<(u64, Vec<(String, u64)>)>,
     /// Business date and heads by which it was posted.
     pub(super) ordered: Option<(String, Vec<(String, u64)>)>,
 }
 
 impl Account {
+    /// Of a payment that its acquirer is about to make.
+    pub(super) const fn new(bought: Bought) -> Self {
+        Self {
+            bought,
+            wanted_back: false,
+            asked_at_ms: None,
+            undoing: false,
+            forwarded: false,
+            asked: false,
+            asked_while_low: false,
+            told: None,
+            approved: false,
+            advised: false,
+            resolved: false,
+            posts_left: 0,
+            refused: false,
+            standing: 0,
+            left: None,
+            wishes: BTreeMap::new(),
+            left_told: None,
+            left_ordered: None,
+            ordered: None,
+        }
+    }
+
     /// DE 37, without its zeros.
     pub(super) const fn rrn(&self) -> u64 {
         self.bought.number.saturating_add(1)

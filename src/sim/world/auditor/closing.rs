@@ -19,6 +19,15 @@ pub(in crate::sim::world) enum Belief {
     Unsure,
 }
 
+/// What people find in a biller's own list.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sim::world) struct Handed {
+    /// The payment stands.
+    pub(in crate::sim::world) stands: bool,
+    /// A part of it has been given back.
+    pub(in crate::sim::world) given_back: bool,
+}
+
 /// One line of a scroll: date, amount and heads, under the RRN.
 pub(in crate::sim::world) type Lines = BTreeMap<String, (String, u64, Vec<(String, u64)>)>;
 
@@ -49,9 +58,12 @@ impl Auditor {
             match belief {
                 Belief::WithPeople => {}
                 Belief::Unsure => self.object(6, || format!("the acquirer never heard what became of {rrn}")),
-                Belief::Paid => self.hold(3, standing, || {
-                    format!("payment {rrn} is approved at the acquirer, and not posted at the biller")
-                }),
+                Belief::Paid => {
+                    self.hold(3, standing, || {
+                        format!("payment {rrn} is approved at the acquirer, and not posted at the biller")
+                    });
+                    self.holds_what_was_told(&account);
+                }
                 Belief::NotPaid => self.hold(3, !standing, || {
                     format!("payment {rrn} is posted at the biller, and not approved at the acquirer")
                 }),
@@ -80,7 +92,7 @@ impl Auditor {
             if account.resolved || *belief == Belief::WithPeople || tag(disk, key) == Some(b'X') {
                 open.push(account.may_count());
             } else if *belief == Belief::Paid {
-                paid = paid.saturating_add(account.bought.debits.into());
+                paid = paid.saturating_add(account.amount_left().into());
             }
         }
         let rest = net.saturating_sub(paid);
@@ -92,8 +104,8 @@ impl Auditor {
         });
     }
 
-    /// People take a payment over, if it is theirs; says whether it stands at the biller.
-    pub(in crate::sim::world) fn hands_over(&mut self, key: &[u8], disk: &MemoryDisk) -> Option<bool> {
+    /// People take a payment over, if it is theirs.
+    pub(in crate::sim::world) fn hands_over(&mut self, key: &[u8], disk: &MemoryDisk) -> Option<Handed> {
         if tag(disk, key) != Some(b'X') {
             return None;
         }
@@ -102,7 +114,9 @@ impl Auditor {
         let account = self.accounts.get_mut(key)?;
         account.resolved = true;
         let embedded = account.bought.embedded;
-        Some(if embedded { paid_in_book(disk, &account.bought, key) } else { account.standing > 0 })
+        let (given_back, standing) = (account.left.is_some(), account.standing > 0);
+        let stands = if embedded { paid_in_book(disk, &account.bought, key) } else { standing };
+        Some(Handed { stands, given_back })
     }
 
     /// What the scrolls of all billers and dates say, against what the billers hold.
@@ -121,8 +135,7 @@ impl Auditor {
                 // Either may be so: that is what people are to find out.
                 wanted.extend(line.map(|line| (rrn, line.clone())));
             } else if standing {
-                let ordered = account.ordered.clone();
-                let own = ordered.map(|(date, heads)| (date, account.bought.debits, heads));
+                let own = account.heads_left().map(|(date, heads)| (date, account.amount_left(), heads));
                 // What the book posts in its own turn, nobody has seen ordered: there the scroll gives the date.
                 let book =
                     || line.map(|(date, _, heads)| (date.clone(), account.bought.debits, heads.clone()));

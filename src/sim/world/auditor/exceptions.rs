@@ -152,7 +152,9 @@ impl Auditor {
         // Made, the acquirer says, and refused, or wanted back before, or undone while it was in doubt.
         let made = grounds.refused || bought.looked_up || wanted_back || grounds.reversals > 0;
         let made = grounds.advised && made;
+        // A department is told once what to give back.
+        let after_part = wanted_back && account.left_ordered.is_some();
         let paid_by = bought.confirms && grounds.refused;
-        grounds.contested || grounds.not_undone || used_up || aged || one_way || made || paid_by
+        grounds.contested || grounds.not_undone || used_up || aged || one_way || made || after_part || paid_by
     }
 }

@@ -7,6 +7,7 @@ mod closing;
 mod exceptions;
 mod keys;
 mod pace;
+mod parts;
 mod queue;
 mod seen;
 mod stored;
@@ -62,6 +63,8 @@ pub(super) struct Auditor {
     owed: queue::Owed,
     drained: queue::Drained,
     owed_at_heal: usize,
+    /// Parts that billers have given back.
+    given_back: usize,
     keys: keys::Keys,
     /// The operator's files, by when each was read; the first is that of the start.
     files: Vec<(u64, File)>,
@@ -105,23 +108,7 @@ impl Auditor {
 
     /// An acquirer is about to pay.
     pub(super) fn buys(&mut self, key: Vec<u8>, bought: Bought) {
-        self.accounts.entry(key).or_insert(Account {
-            bought,
-            wanted_back: false,
-            asked_at_ms: None,
-            undoing: false,
-            forwarded: false,
-            asked: false,
-            asked_while_low: false,
-            told: None,
-            approved: false,
-            advised: false,
-            resolved: false,
-            posts_left: 0,
-            refused: false,
-            standing: 0,
-            ordered: None,
-        });
+        self.accounts.entry(key).or_insert_with(|| Account::new(bought));
     }
 
     /// An acquirer is about to ask for its money back.
@@ -145,9 +132,12 @@ impl Auditor {
         }
         if let Some(account) = asked.key.as_ref().and_then(|key| self.accounts.get_mut(key)) {
             account.asked_at_ms.get_or_insert(self.now_ms);
+            if let Purpose::Part { left, .. } = asked.purpose {
+                account.wishes.entry(left).or_default();
+            }
             // What stands is owed for its reversal alone.
-            if asked.purpose == Purpose::Reversal && account.told.as_deref() == Some("00") && !account.undoing
-            {
+            let back = matches!(asked.purpose, Purpose::Reversal | Purpose::Part { .. });
+            if back && account.told.as_deref() == Some("00") && !account.undoing {
                 (account.asked_at_ms, account.undoing) = (Some(self.now_ms), true);
                 account.forwarded = false;
             }
@@ -200,6 +190,7 @@ impl Auditor {
             Purpose::Payment => self.answers_payment(&asked, &heard.code, disk),
             Purpose::Advice => self.answers_advice(&asked, &heard.code, disk),
             Purpose::Reversal => self.answers_reversal(&asked, &heard.code),
+            Purpose::Part { left, .. } => self.answers_part(&asked, left, &heard.code, disk),
             Purpose::OtherContent => self.hold(3, heard.code != "00", || {
                 format!("other content under the key of {} was approved", rrn)
             }),
@@ -308,7 +299,10 @@ impl Auditor {
         if ordered.posts {
             self.begins_at_its_biller(&ordered);
         }
-        let Ordered { leg, key, posts, owed: _, amount, date, heads } = ordered;
+        if !ordered.posts {
+            self.gives_back_once(&ordered);
+        }
+        let Ordered { leg, key, posts, owed: _, amount, left, date, heads } = ordered;
         let once = self.orders.insert(leg);
         let Some(account) = self.accounts.get_mut(&key) else {
             return self.object(1, || "an order about a payment that nobody made".to_owned());
@@ -323,7 +317,7 @@ impl Auditor {
         self.hold(1, once, || format!("an order about payment {rrn} left twice"));
         self.hold(4, amount == debits, || format!("payment {rrn} was ordered with {amount}, not {debits}"));
         let sum = heads.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));
-        self.hold(4, heads.is_empty() || sum == amount, || {
+        self.hold(4, heads.is_empty() || sum == left.unwrap_or(amount), || {
             format!("the heads of payment {rrn} sum to {sum}")
         });
         let same_heads = first.as_ref().is_none_or(|(_, first)| *first == heads);
@@ -366,9 +360,10 @@ impl Auditor {
     }
 
     pub(super) fn undone(&mut self, key: &[u8]) {
-        if let Some(account) = self.accounts.get_mut(key) {
-            account.standing = 0;
-        }
+        let Some(account) = self.accounts.get_mut(key) else { return };
+        account.standing = 0;
+        let (rrn, part) = (account.rrn(), account.left.is_some());
+        self.hold(1, !part, || format!("all of payment {rrn} was undone, of which a part was given back"));
     }
 
     /// The process has started again: what had left must be there.

@@ -15,7 +15,7 @@ const SLACK_MS: u64 = 45_000;
 pub(super) type Owed = BTreeMap<BillerCode, BTreeSet<(u64, Vec<u8>)>>;
 
 /// What was owed when the faults stopped.
-pub(super) type Drained = Vec<(Vec<u8>, bool)>;
+pub(super) type Drained = Vec<(Vec<u8>, (bool, usize))>;
 
 impl Auditor {
     /// The clock that orders what is owed over a restart has been set.
@@ -60,7 +60,7 @@ impl Auditor {
     pub(in crate::sim::world) fn heals(&mut self, disk: &MemoryDisk, bad: impl Fn(&[u8]) -> bool) -> u64 {
         let due = |(key, account): &(&Vec<u8>, &Account)| !account.bought.embedded && is_due(disk, key);
         let due = self.accounts.iter().filter(due);
-        self.drained = due.map(|(key, account)| (key.clone(), account.wanted_back)).collect();
+        self.drained = due.map(|(key, account)| (key.clone(), account.asked_back())).collect();
         self.owed_at_heal = self.drained.len();
         let silent = self.drained.iter().filter(|(key, _)| bad(key)).count();
         let (all, silent) = (count(self.drained.len()), count(silent));
@@ -82,7 +82,7 @@ impl Auditor {
         let drained = std::mem::take(&mut self.drained);
         // One that was wanted back since is owed anew.
         let same = |key: &[u8], wanted| {
-            self.accounts.get(key).is_some_and(|account| account.wanted_back == wanted && !account.resolved)
+            self.accounts.get(key).is_some_and(|account| account.asked_back() == wanted && !account.resolved)
         };
         let left: Vec<_> =
             drained.iter().filter(|(key, wanted)| same(key, *wanted) && is_due(disk, key)).collect();

@@ -19,6 +19,8 @@ pub(in crate::sim::world) struct Bought {
     pub(in crate::sim::world) reversible: bool,
     /// And what is in doubt is made certain there.
     pub(in crate::sim::world) confirms: bool,
+    /// Its biller gives parts back.
+    pub(in crate::sim::world) gives_parts: bool,
     pub(in crate::sim::world) consumer: String,
     pub(in crate::sim::world) debits: u64,
     /// Its reversal is asked for: the acquirer waits for it.
@@ -34,6 +36,11 @@ pub(in crate::sim::world) enum Purpose {
     Advice,
     /// Its reversal, or that one's repeat.
     Reversal,
+    /// The reversal of a part of it, by which this is left; which one of those that are wanted.
+    Part {
+        which: usize,
+        left: u64,
+    },
     /// Another payment under the same key.
     OtherContent,
     /// Somebody else's reversal of it.
@@ -89,6 +96,8 @@ pub(in crate::sim::world) struct Ordered {
     /// It was owed, rather than asked for just now.
     pub(in crate::sim::world) owed: bool,
     pub(in crate::sim::world) amount: u64,
+    /// A part is to be given back, and this is left.
+    pub(in crate::sim::world) left: Option<u64>,
     pub(in crate::sim::world) date: String,
     pub(in crate::sim::world) heads: Vec<(String, u64)>,
 }

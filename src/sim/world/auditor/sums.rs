@@ -8,9 +8,9 @@ use super::Account;
 const SUMS_MAX: usize = 4_096;
 
 impl Account {
-    /// What it may come to in the totals, in minor units, beside nothing.
+    /// What it may come to in the totals, in minor units, beside nothing: all of it, or what is left of it.
     pub(super) fn may_count(&self) -> Vec<u64> {
-        vec![self.bought.debits]
+        std::iter::once(self.bought.debits).chain(self.wishes.keys().copied()).collect()
     }
 }
 
