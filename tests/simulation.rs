@@ -28,7 +28,6 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::CommitWithoutSync
         | Defect::ForgetWhatIsDue
         | Defect::DropException
-        | Defect::GiveUpAtOnce
         | Defect::ForgetOutcomes
         | Defect::ForgetTotals
         | Defect::SilenceIsDecline
@@ -42,11 +41,13 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::PartAsWhole
         | Defect::AcceptAnyMac => 10,
         Defect::SkipRecovery
+        | Defect::GiveUpAtOnce
         | Defect::DropTombstone
         | Defect::MatchByStan
         | Defect::AnswerByStan
         | Defect::LostIsNotSent
         | Defect::AnotherIdentity
+        | Defect::NumberFromOne
         | Defect::DateOfToday
         | Defect::ShedReversals
         | Defect::IgnoreDisk

@@ -97,8 +97,9 @@ impl Daemon {
             attempts_max: if gives_up { 1 } else { terms.attempts_max },
             ..terms
         });
+        let anew = defect == Some(Defect::NumberFromOne);
         let switch = Switch::new(site.link_terms(file), terms, blocked, standing.date)
-            .numbering_from(store.next_sequence());
+            .numbering_from(if anew { 1 } else { store.next_sequence() });
         let switch = standing.resume(switch, wall);
         let mut core = Core::new(store.clone(), switch, &standing, Box::new(|_| ()));
         if store.next_sequence() == 1 {

@@ -44,8 +44,10 @@ pub enum Defect {
     LostIsNotSent,
     /// A silent biller is told to post once more.
     PostTwice,
-    /// A payment that is sent again is not known by its identity.
+    /// A payment that is sent again has another trace number.
     AnotherIdentity,
+    /// After a restart the numbers of payments begin anew.
+    NumberFromOne,
     /// An order to reverse is given twice.
     ReverseTwice,
     /// A request is answered twice.
@@ -112,6 +114,7 @@ impl Defect {
         Self::LostIsNotSent,
         Self::PostTwice,
         Self::AnotherIdentity,
+        Self::NumberFromOne,
         Self::ReverseTwice,
         Self::AnswerTwice,
         Self::WrongAmount,

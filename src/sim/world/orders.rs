@@ -1,6 +1,6 @@
 //! Orders on their way to the billers, and replies on their way back.
 
-use super::auditor::{Ordered, Reply, Told};
+use super::auditor::{Identity, Ordered, Reply, Told};
 use super::billers::{Change, Mood};
 use super::daemon::Input;
 use super::dice::number_of;
@@ -94,6 +94,7 @@ impl World<'_> {
                 heads,
             };
             self.auditor.orders(ordered, &self.disk);
+            self.auditor.is_known_by(payment.key.as_bytes(), Identity::of(payment));
         }
         let Some(biller) = self.site.place(&biller) else { return };
         if let Order::LookUp(asked) = &order {
@@ -323,7 +324,9 @@ impl World<'_> {
                 }
             }
             (Some(Defect::PartAsWhole), Order::Reverse { payment, .. }) => payment.part = None,
-            (Some(Defect::AnotherIdentity), Order::Post { again, .. }) => *again = false,
+            (Some(Defect::AnotherIdentity), Order::Post { payment, again: true }) => {
+                payment.trace = payment.trace.wrapping_add(1_000_000);
+            }
             (Some(Defect::DateOfToday), Order::Reverse { payment, .. }) => payment.date = today,
             _ => {}
         }

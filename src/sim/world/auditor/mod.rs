@@ -5,6 +5,7 @@
 mod account;
 mod closing;
 mod exceptions;
+mod identity;
 mod keys;
 mod pace;
 mod parts;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use closing::{Belief, Lines};
 pub(super) use exceptions::Reply;
+pub(super) use identity::Identity;
 pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
 
 use super::file::File;
@@ -72,6 +74,7 @@ pub(super) struct Auditor {
     waiting: BTreeMap<usize, BTreeMap<Vec<u8>, u64>>,
     clock_set: bool,
     exceptions: exceptions::Seen,
+    identities: identity::Identities,
 }
 
 /// DE 39 of a refusal that says nothing about the payment: the request was not looked at, or its bytes were not.
