@@ -165,6 +165,9 @@ impl World<'_> {
         }
         let mut dice = self.dice(&[7, self.now_ms / 100]);
         let slow = dice.permille(self.rates.of(Fault::CommitSlow));
+        if slow {
+            self.auditor.commit_is_slow();
+        }
         let delay = if slow { dice.between(200, 3_000) } else { dice.between(1, 6) };
         self.after(delay, Happening::Commit(incarnation));
     }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::auditor::Identity;
 use super::site::{Manner, bill, bill_number};
 use crate::clock::UnixMillis;
-use crate::ids::{PaymentKey, Short};
+use crate::ids::Short;
 use crate::money::MinorUnits;
 use crate::switch::{Order, Outcome, Payment, Posting, Reason};
 
@@ -41,9 +42,10 @@ pub(super) struct Mood {
 pub(super) struct Biller {
     manner: Manner,
     place: usize,
-    entries: BTreeMap<PaymentKey, Entry>,
+    /// By what a department sees of a payment.
+    entries: BTreeMap<Identity, Entry>,
     /// Who has paid each bill.
-    paid: BTreeMap<Box<str>, PaymentKey>,
+    paid: BTreeMap<Box<str>, Identity>,
     receipts: u64,
     /// It cannot be reached until then.
     pub(super) down_until_ms: u64,
@@ -103,11 +105,12 @@ impl Biller {
         mood: Mood,
         posting: impl FnOnce(Short<20>, Short<6>) -> Posting,
     ) -> (Outcome, Option<Change>) {
-        let entry = self.entries.entry(payment.key.clone()).or_default();
+        let identity = Identity::of(payment);
+        let entry = self.entries.entry(identity.clone()).or_default();
         if entry.undone && self.manner != Manner::Forgetful {
             return (Outcome::Declined(Reason::AlreadyPaid), None);
         }
-        let others = self.paid.get(&payment.consumer).is_some_and(|payer| *payer != payment.key);
+        let others = self.paid.get(&payment.consumer).is_some_and(|payer| *payer != identity);
         if entry.refused || others || (mood.declines && entry.posting.is_none()) {
             entry.refused = true;
             let reason = if others { Reason::AlreadyPaid } else { Reason::OutsideLimits };
@@ -125,14 +128,14 @@ impl Biller {
         let posting = posting(number.parse().unwrap_or_default(), authorisation.parse().unwrap_or_default());
         entry.posting = Some(posting.clone());
         entry.undone = false;
-        self.paid.insert(payment.consumer.clone(), payment.key.clone());
+        self.paid.insert(payment.consumer.clone(), identity);
         // A second posting of the same payment is one: it knows its repeats no better than its programmers did.
         (Outcome::Posted(posting), Some(Change::Posted))
     }
 
     /// Gives a part back, once: told so again, it knows that it has.
     fn give_back(&mut self, payment: &Payment, left: MinorUnits, mood: Mood) -> (Outcome, Option<Change>) {
-        let entry = self.entries.entry(payment.key.clone()).or_default();
+        let entry = self.entries.entry(Identity::of(payment)).or_default();
         let refused = match (&entry.posting, entry.left) {
             (None, _) => Reason::OriginalUnknown,
             (Some(_), Some(known)) if known == left => return (Outcome::Reversed, None),
@@ -147,13 +150,14 @@ impl Biller {
     }
 
     fn reverse(&mut self, payment: &Payment, mood: Mood) -> (Outcome, Option<Change>) {
-        let entry = self.entries.entry(payment.key.clone()).or_default();
+        let identity = Identity::of(payment);
+        let entry = self.entries.entry(identity.clone()).or_default();
         if mood.keeps && entry.posting.is_some() || matches!(self.manner, Manner::OneWay | Manner::Confirms) {
             return (Outcome::Declined(Reason::NotReversible), None);
         }
         if entry.posting.take().is_some() {
             entry.undone = true;
-            self.paid.retain(|_, payer| *payer != payment.key);
+            self.paid.retain(|_, payer| *payer != identity);
             return (Outcome::Reversed, Some(Change::Undone));
         }
         let known = std::mem::replace(&mut entry.undone, true);

@@ -92,8 +92,14 @@ impl Daemon {
         let hurries = defect == Some(Defect::ForwardAtOnce);
         let terms = site.biller_terms(file).into_iter();
         let terms = terms.map(|terms| if hurries { at_once(terms) } else { terms });
+        let gives_up = defect == Some(Defect::GiveUpAtOnce);
+        let terms = terms.map(|terms| BillerTerms {
+            attempts_max: if gives_up { 1 } else { terms.attempts_max },
+            ..terms
+        });
+        let anew = defect == Some(Defect::NumberFromOne);
         let switch = Switch::new(site.link_terms(file), terms, blocked, standing.date)
-            .numbering_from(store.next_sequence());
+            .numbering_from(if anew { 1 } else { store.next_sequence() });
         let switch = standing.resume(switch, wall);
         let mut core = Core::new(store.clone(), switch, &standing, Box::new(|_| ()));
         if store.next_sequence() == 1 {

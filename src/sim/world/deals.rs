@@ -50,6 +50,8 @@ impl World<'_> {
             embedded: biller.manner == Manner::Book,
             looked_up: biller.manner.is_asked_first() && biller.manner != Manner::Book,
             gives_parts: biller.manner == Manner::Partly,
+            reversible: !matches!(biller.manner, Manner::OneWay | Manner::Confirms),
+            confirms: biller.manner == Manner::Confirms,
             consumer: consumer(intent.bill),
             debits: intent.debits(),
             asked_back: intent.way == Way::AskedBack,

@@ -22,6 +22,8 @@ pub enum Defect {
     DropTombstone,
     /// A payment handed to people is not written down.
     DropException,
+    /// A payment is handed to people as soon as one order about it has failed.
+    GiveUpAtOnce,
     /// Outcomes are not kept: a repeat is a new payment.
     ForgetOutcomes,
     /// Totals are not kept.
@@ -42,8 +44,10 @@ pub enum Defect {
     LostIsNotSent,
     /// A silent biller is told to post once more.
     PostTwice,
-    /// A payment that is sent again is not known by its identity.
+    /// A payment that is sent again has another trace number.
     AnotherIdentity,
+    /// After a restart the numbers of payments begin anew.
+    NumberFromOne,
     /// An order to reverse is given twice.
     ReverseTwice,
     /// A request is answered twice.
@@ -98,6 +102,7 @@ impl Defect {
         Self::SkipRecovery,
         Self::DropTombstone,
         Self::DropException,
+        Self::GiveUpAtOnce,
         Self::ForgetOutcomes,
         Self::ForgetTotals,
         Self::ForgetLateApproval,
@@ -109,6 +114,7 @@ impl Defect {
         Self::LostIsNotSent,
         Self::PostTwice,
         Self::AnotherIdentity,
+        Self::NumberFromOne,
         Self::ReverseTwice,
         Self::AnswerTwice,
         Self::WrongAmount,

@@ -85,7 +85,7 @@ impl File {
             let _infallible = write!(
                 text,
                 "currency = \"{currency}\"\nreply_timeout_ms = {REPLY_TIMEOUT_MS}\nretry_ms = 200\nattempts_max = {attempts_max}\n\
-                 forward_age_max_ms = 3600000\nforward_in_flight_max = {FORWARD_IN_FLIGHT_MAX}\n\
+                 forward_age_max_ms = {FORWARD_AGE_MAX_MS}\nforward_in_flight_max = {FORWARD_IN_FLIGHT_MAX}\n\
                  forward_per_second = {per_second}\nin_doubt_max = 1000\n"
             );
             if matches!(manner, Manner::OneWay | Manner::Partly) {
@@ -145,6 +145,8 @@ const HEADS: &str = r#"[biller.rules]
 heads = [{ head = "B01401", fixed = 300 }, { head = "B02372", percent = "12.34" }, { head = "C03845", remainder = true }]
 "#;
 
+/// How long an order may be owed before people get it.
+pub(super) const FORWARD_AGE_MAX_MS: u64 = 3_600_000;
 /// Smallest payment that the biller takes that gives parts back, in minor units: more than an eighth of any of its bills.
 pub(super) const LEAST: u64 = 1_000_000;
 /// And the largest: less than nine eighths.

@@ -73,6 +73,8 @@ pub struct Outcomes {
     pub segments: usize,
     /// Payments that were owed an order to their billers when the faults stopped.
     pub owed: usize,
+    /// Payments that were left to people, each for a reason.
+    pub exceptions: usize,
     /// Parts of payments that billers have given back.
     pub parts: usize,
     /// A digest of the history, if that was kept: the same seed gives the same.
@@ -280,9 +282,19 @@ impl<'a> World<'a> {
             self.close();
         }
         let (violation, owed) = (self.auditor.violation().cloned(), self.auditor.owed_at_heal());
+        let exceptions = self.auditor.justified();
         let parts = self.auditor.parts_given_back();
         let (digest, history) = self.history.into_parts();
-        Outcomes { violation, events, segments: self.disk.segments(), owed, parts, digest, history }
+        Outcomes {
+            violation,
+            events,
+            segments: self.disk.segments(),
+            owed,
+            exceptions,
+            parts,
+            digest,
+            history,
+        }
     }
 
     fn happens(&mut self, happening: Happening) {

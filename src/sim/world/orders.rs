@@ -1,6 +1,6 @@
 //! Orders on their way to the billers, and replies on their way back.
 
-use super::auditor::{Ordered, Told};
+use super::auditor::{Identity, Ordered, Reply, Told};
 use super::billers::{Change, Mood};
 use super::daemon::Input;
 use super::dice::number_of;
@@ -23,6 +23,20 @@ const fn posts(order: &Order) -> bool {
 
 const fn owed(order: &Order) -> bool {
     matches!(order, Order::Reverse { .. } | Order::Post { again: true, .. })
+}
+
+/// What it says, in the auditor's words.
+const fn reply(outcome: &Outcome) -> Reply {
+    match outcome {
+        Outcome::NotSent => Reply::NotSent,
+        // There is nothing to undo.
+        Outcome::Declined(Reason::OriginalUnknown) => Reply::Told,
+        Outcome::Declined(_) => Reply::Refused,
+        Outcome::Duplicate => Reply::Contested,
+        Outcome::Found(_) | Outcome::Posted(_) | Outcome::Reversed | Outcome::Unknown | Outcome::Silent => {
+            Reply::Told
+        }
+    }
 }
 
 fn gives_part_back(order: &Order) -> bool {
@@ -80,8 +94,12 @@ impl World<'_> {
                 heads,
             };
             self.auditor.orders(ordered, &self.disk);
+            self.auditor.is_known_by(payment.key.as_bytes(), Identity::of(payment));
         }
         let Some(biller) = self.site.place(&biller) else { return };
+        if let Order::LookUp(asked) = &order {
+            self.auditor.looks_up(biller, &asked.consumer);
+        }
         let due_ms = self.now_ms.saturating_add(REPLY_TIMEOUT_MS);
         let sent = Sent { incarnation, leg, biller, order: Box::new(order), due_ms };
         self.outstanding.push(sent.clone());
@@ -210,6 +228,10 @@ impl World<'_> {
             Some(Defect::MatchByStan) => leg = self.leg_of_that_stan(sent),
             Some(_) | None => {}
         }
+        if let Some(payment) = payment(&sent.order).filter(|_| sent.leg == leg) {
+            let (key, order) = (payment.key.as_bytes(), &sent.order);
+            self.auditor.hears(key, posts(order), owed(order), reply(&outcome));
+        }
         if let Some(payment) = payment(&sent.order).filter(|_| posts(&sent.order)) {
             let honest = self.defect != Some(Defect::SilenceIsDecline) || self.now_ms >= sent.due_ms;
             let honest = honest && self.defect != Some(Defect::GarbageIsDecline);
@@ -302,7 +324,9 @@ impl World<'_> {
                 }
             }
             (Some(Defect::PartAsWhole), Order::Reverse { payment, .. }) => payment.part = None,
-            (Some(Defect::AnotherIdentity), Order::Post { again, .. }) => *again = false,
+            (Some(Defect::AnotherIdentity), Order::Post { payment, again: true }) => {
+                payment.trace = payment.trace.wrapping_add(1_000_000);
+            }
             (Some(Defect::DateOfToday), Order::Reverse { payment, .. }) => payment.date = today,
             _ => {}
         }

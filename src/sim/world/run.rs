@@ -83,6 +83,7 @@ pub(super) fn play_guarded(
             events: 0,
             segments: 0,
             owed: 0,
+            exceptions: 0,
             parts: 0,
             digest: 0,
             history: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::sums::sums_up;
 use super::{Auditor, paid_in_book, tag};
 use crate::journal::MemoryDisk;
 
@@ -43,6 +44,7 @@ impl Auditor {
                 account.standing > 0
             };
             if tag == Some(b'X') {
+                self.is_with_people(key, disk);
                 continue;
             }
             if account.resolved || *belief == Belief::WithPeople {
@@ -74,7 +76,7 @@ impl Auditor {
     }
 
     /// What the totals of a link come to over all dates, against what its payments come to that the acquirer believes to
-    /// be paid. Where people have had a hand in any, the sums may differ.
+    /// be paid. Where people have had a hand in some, each of these may count or not.
     pub(in crate::sim::world) fn reads_totals(
         &mut self,
         link: &str,
@@ -82,26 +84,34 @@ impl Auditor {
         beliefs: &BTreeMap<Vec<u8>, Belief>,
         disk: &MemoryDisk,
     ) {
-        let mut paid = 0_i128;
+        let (mut paid, mut open) = (0_i128, Vec::new());
         for (key, belief) in beliefs {
             let Some(account) = self.accounts.get(key).filter(|_| key.ends_with(link.as_bytes())) else {
                 continue;
             };
             if account.resolved || *belief == Belief::WithPeople || tag(disk, key) == Some(b'X') {
-                return;
-            }
-            if *belief == Belief::Paid {
+                open.push(account.may_count());
+            } else if *belief == Belief::Paid {
                 paid = paid.saturating_add(account.amount_left().into());
             }
         }
-        self.hold(4, net == paid, || {
-            format!("the totals of {link} come to {net}, and what was paid over it to {paid}")
+        let rest = net.saturating_sub(paid);
+        self.hold(4, sums_up(rest, &open), || {
+            let open = open.len();
+            format!(
+                "the totals of {link} come to {net}, and what was paid over it to {paid}; {open} more, with which people have to do, cannot make that good"
+            )
         });
     }
 
     /// People take a payment over, if it is theirs.
     pub(in crate::sim::world) fn hands_over(&mut self, key: &[u8], disk: &MemoryDisk) -> Option<Handed> {
-        let account = self.accounts.get_mut(key).filter(|_| tag(disk, key) == Some(b'X'))?;
+        if tag(disk, key) != Some(b'X') {
+            return None;
+        }
+        self.is_with_people(key, disk);
+        self.is_asked_anew(key);
+        let account = self.accounts.get_mut(key)?;
         account.resolved = true;
         let embedded = account.bought.embedded;
         let (given_back, standing) = (account.left.is_some(), account.standing > 0);

@@ -4,18 +4,23 @@
 
 mod account;
 mod closing;
+mod exceptions;
+mod identity;
 mod keys;
 mod pace;
 mod parts;
 mod queue;
 mod seen;
 mod stored;
+mod sums;
 mod terms;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use closing::{Belief, Lines};
+pub(super) use exceptions::Reply;
+pub(super) use identity::Identity;
 pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
 
 use super::file::File;
@@ -68,6 +73,8 @@ pub(super) struct Auditor {
     /// Payments of each link that were begun at their billers and are not answered, by when.
     waiting: BTreeMap<usize, BTreeMap<Vec<u8>, u64>>,
     clock_set: bool,
+    exceptions: exceptions::Seen,
+    identities: identity::Identities,
 }
 
 /// DE 39 of a refusal that says nothing about the payment: the request was not looked at, or its bytes were not.
@@ -122,6 +129,9 @@ impl Auditor {
         }
         if let Some(key) = asked.key.clone().filter(|_| asked.purpose == Purpose::Payment) {
             self.begins(&key);
+        }
+        if let Some(key) = asked.key.as_deref().filter(|_| asked.purpose == Purpose::Advice) {
+            self.is_advised(key);
         }
         if let Some(account) = asked.key.as_ref().and_then(|key| self.accounts.get_mut(key)) {
             account.asked_at_ms.get_or_insert(self.now_ms);
@@ -287,6 +297,7 @@ impl Auditor {
         self.paces(&ordered);
         if ordered.owed {
             self.is_in_turn(&ordered.key, disk);
+            self.counts(&ordered.key, ordered.posts);
         }
         if ordered.posts {
             self.begins_at_its_biller(&ordered);
@@ -363,6 +374,7 @@ impl Auditor {
         self.signed_on.clear();
         self.waiting.clear();
         self.keys_restarted();
+        self.starts_again();
         let lost = |(key, account): &(&Vec<u8>, &Account)| {
             let tag = tag(disk, key);
             let approval = account.approved && !tag.is_some_and(|tag| b"PvVXc".contains(&tag));

@@ -15,6 +15,10 @@ pub(in crate::sim::world) struct Bought {
     pub(in crate::sim::world) embedded: bool,
     /// Its biller is asked for the bill first, also when the payment is made already.
     pub(in crate::sim::world) looked_up: bool,
+    /// By the operator's file, it can be undone there.
+    pub(in crate::sim::world) reversible: bool,
+    /// And what is in doubt is made certain there.
+    pub(in crate::sim::world) confirms: bool,
     /// Its biller gives parts back.
     pub(in crate::sim::world) gives_parts: bool,
     pub(in crate::sim::world) consumer: String,
