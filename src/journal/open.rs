@@ -170,10 +170,10 @@ fn lock(dir: &Path) -> Result<File, JournalError> {
 ///
 /// # Errors
 ///
-/// [`JournalError::Locked`] if it is not free after two seconds.
+/// [`JournalError::Locked`] if it is not free after twenty seconds.
 pub(super) fn await_release(dir: &Path) -> Result<(), JournalError> {
     let path = dir.join("db");
-    for _ in 0..400 {
+    for _ in 0..4000 {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const JOURNAL_FAILED: i32 = 70;
 
 /// How long saying why may take: a log that nobody reads takes nothing.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Says why, and ends the process: what is on disk is known again only when the store is opened anew. The end comes also if
 /// saying why panics or hangs.

@@ -17,6 +17,9 @@ const DEPT: &str = "DEPT";
 /// A bill of 100.00, due on 2026-12-31.
 const DUE: &str = "10010000000001";
 
+/// Where departments are: nobody else listens at this address, so that one that returns finds its port free.
+const AT: &str = "127.0.3.1:0";
+
 /// A simulated department in front of which a switch stands.
 struct Stand {
     site: Site,
@@ -34,7 +37,7 @@ impl Stand {
         let ledger = tempfile::tempdir().unwrap();
         let fixture = || Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/billers/certification.csv");
         let bills = own.map_or_else(fixture, |count| bills(ledger.path(), count));
-        let department = serve_bills(&bills, ledger.path(), "127.0.0.1:0", faults).await;
+        let department = serve_bills(&bills, ledger.path(), AT, faults).await;
         let lines = format!(
             "\n[[biller]]\ncode = \"{DEPT}\"\nname = \"Department\"\nadapter = \"rest\"\nretry_ms = 20\n{lines}\n\
              [biller.rest]\nurl = \"http://{}/api/\"\nbank_mnemonic = \"BSWITCH\"\n",

@@ -57,6 +57,9 @@ pub const ONELINK: Network = Network { profile: "onelink", product: "GAS", ..EBI
 pub const HASTY: &str =
     "reply_timeout_ms = 2000\nretry_ms = 20\nbreaker_failures = 1000\nbreaker_pause_ms = 10\n";
 
+/// Where hosts are: nobody else listens at this address, so that one that returns finds its port free.
+const AT: &str = "127.0.3.1:0";
+
 /// A host in front of which a switch stands.
 pub struct Stand {
     pub site: Site,
@@ -90,7 +93,7 @@ impl Stand {
     pub async fn with_bills(network: Network, faults: &[&str], lines: &str, bills: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("bills.csv"), bills).unwrap();
-        let host = serve(network, dir.path(), "127.0.0.1:0", faults).await;
+        let host = serve(network, dir.path(), AT, faults).await;
         let Network { profile, own, product, keys } = network;
         let mac = if keys.is_some() { "mac = { key_file = \"../link.keys\" }\n" } else { "" };
         let lines = format!(

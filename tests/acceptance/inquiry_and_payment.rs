@@ -1,7 +1,7 @@
 //! Inquiries and payments: rows 14–30c.
 
 use billswitch::control::{Reply, Request};
-use billswitch::switch::{Outcome, Reason};
+use billswitch::switch::{Order, Outcome, Reason};
 
 use crate::peer::{ATMNET, NORTHBANK, Outgoing, Peer};
 use crate::site::{BLOCKED, BOOK, EXPIRED, LATE, PAID, Site, UNPAID, WIRED};
@@ -231,10 +231,15 @@ async fn n28_two_payments_of_one_bill_at_once_from_two_acquirers() {
 async fn n29_a_hundred_interleaved_payments_answered_in_another_order() {
     let mut site = Site::open().await;
     let mut peer = site.atmnet().await;
-    let mut orders = Vec::new();
     for stan in 1..=100 {
         peer.send(&Outgoing::payment_at(WIRED, stan, &format!("B{stan}"), 1000)).await;
-        orders.push((stan, site.wired.post().await));
+    }
+    let mut orders = Vec::new();
+    for _ in 1..=100 {
+        let ordered = site.wired.post().await;
+        let Order::Post { payment, .. } = &ordered.order else { panic!("an order to post") };
+        let stan: u32 = payment.consumer[1..].parse().unwrap();
+        orders.push((stan, ordered));
     }
     orders.sort_by_key(|(stan, _)| (stan * 37) % 101);
     for (stan, order) in orders {

@@ -13,11 +13,12 @@ fn a_log_whose_reader_is_gone_or_whose_disk_is_full_stops_no_payment() {
     for broken in [Stdio::piped(), full.into()] {
         let site = Site::new();
         let bills = import(&site, "KPEXCISE", 2);
-        // The first daemon shows which port is free, since the second cannot say.
+        // The first daemon shows which port is free, since the second cannot say; nobody else listens at this address.
+        site.edit(|text| text.replace("127.0.0.1:0", "127.0.3.2:0"));
         let daemon = site.serve(&[]);
         let address = daemon.address;
         daemon.stop();
-        site.edit(|text| text.replace("\"127.0.0.1:0\"", &format!("\"{address}\"")));
+        site.edit(|text| text.replace("\"127.0.3.2:0\"", &format!("\"{address}\"")));
         let mut serve = site.command("serve", &["--log", "trace"]);
         let mut child = serve.stdout(Stdio::null()).stderr(broken).spawn().unwrap();
         drop(child.stderr.take());

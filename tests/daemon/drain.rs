@@ -49,13 +49,13 @@ fn pay(daemon: &Daemon, link: u8, bills: &[Bill], count: &dyn Fn()) -> (Vec<Deal
 /// Loads the daemon, has `end` end it, and holds what the clients were told against the store.
 fn ends_in_good_order(end: impl FnOnce(&Site, &Daemon)) {
     let site = Site::new();
-    let bills = import(&site, "KPEXCISE", 6000);
+    let bills = import(&site, "KPEXCISE", 12_000);
     let mut daemon = site.serve(&[]);
     let (answered, (loaded, load)) = (AtomicU32::new(0), mpsc::channel());
     let mut deals = Vec::new();
     std::thread::scope(|scope| {
         let (daemon, answered) = (&daemon, &answered);
-        let paying = bills.chunks(1000).zip((1..=3).cycle()).map(|(bills, link)| {
+        let paying = bills.chunks(2000).zip((1..=3).cycle()).map(|(bills, link)| {
             let loaded = loaded.clone();
             let count = move || {
                 if answered.fetch_add(1, Ordering::Relaxed) + 1 == LOADED {

@@ -19,6 +19,7 @@ const PATIENT: &str =
 fn site(way: &Way, terms: &str, count: u64) -> (Site, u16, Vec<Slip>) {
     let site = Site::new();
     let port = configure(way, &site, BILLER, &format!("{PATIENT}\n{terms}"));
+    site.edit(|text| text.replace("connect_timeout_ms = 200", "connect_timeout_ms = 5000"));
     let (bills, file) = bills(BILLER, count);
     site.file(&format!("{BILLER}.csv"), &file);
     (site, port, bills.into_iter().map(slip).collect())

@@ -59,10 +59,10 @@ fn an_independent_dissector_reads_every_recorded_answer_as_we_do() {
     let daemon = daemon::serve(&site);
     let (to, port) = (daemon.address.to_string(), daemon.address.port());
     let [capture, answers] = ["requests.pcap", "answers.jsonl"].map(tools::morning);
-    // In seconds, but not so fast that on a busy machine the recorder, which never holds up the traffic, has to leave
+    // In a minute, and not so fast that on a busy machine the recorder, which never holds up the traffic, has to leave
     // frames out.
     let (capture, answers) = (capture.to_str().unwrap(), answers.to_str().unwrap());
-    site.replay(&[capture, "--answers", answers, "--to", &to, "--rate", "200"]).ok();
+    site.replay(&[capture, "--answers", answers, "--to", &to, "--rate", "60"]).ok();
     daemon::stop(daemon);
 
     let dialect = shipped::dialect("onelink").unwrap().unwrap();

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use billswitch::journal::{JournalError, Options, open};
+use billswitch::journal::JournalError;
 
-use crate::turns::{Dice, copy_store, open_store, turn, whole_turns};
+use crate::turns::{Dice, copy_store, open_store, try_open, turn, whole_turns};
 
 /// Turns in the store that is damaged; enough for several of the engine's segments, some of them reused.
 const TURNS: u64 = 1500;
@@ -21,7 +21,7 @@ enum Fate {
 
 /// Opens a damaged copy. Panics if anything that was written is gone or different without a word.
 fn fate(dir: &Path, what: &str) -> Fate {
-    let (store, _writer) = match open(dir, &Options::default()) {
+    let (store, _writer) = match try_open(dir) {
         Ok(opened) => opened,
         Err(JournalError::Locked { .. }) => panic!("{what}: the last opening was not let go"),
         Err(_) => return Fate::Refused,

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use billswitch::bounds::Sealing;
 use billswitch::ids::{KeyParts, PaymentKey};
-use billswitch::journal::{JournalError, Options, Sealer, Store, Turn, Writer, ledger, open};
+use billswitch::journal::{JournalError, Sealer, Store, Turn, Writer, ledger};
 use billswitch::switch::{State, What};
 
 use crate::records;
 use crate::records::{DAY, cut_over, date, forget, pay, payment, record, seal, turn, working_keys};
-use crate::turns::{Dice, open_store};
+use crate::turns::{Dice, open_store, try_open};
 
 /// Small enough for several segments a day.
 const SEALING: Sealing = Sealing { working_legs_max: 100, segment_legs_max: 150 };
@@ -269,7 +269,7 @@ fn a_flipped_byte_anywhere_in_a_segment_is_found_at_opening_or_by_verify() {
     for at in places {
         let bit = at % 8;
         flip(&file, at, bit);
-        match open(dir.path(), &Options::default()) {
+        match try_open(dir.path()) {
             Err(_) => at_opening += 1,
             Ok((store, _writer)) => {
                 assert!(store.verify(&mut |_| ()).is_err(), "byte {at} of {bytes}");
@@ -315,13 +315,13 @@ fn a_missing_segment_is_a_gap_at_opening_and_one_in_anothers_place_is_refused() 
     for file in segments(dir.path()) {
         let aside = dir.path().join("aside");
         std::fs::rename(&file, &aside).unwrap();
-        let refused = open(dir.path(), &Options::default());
+        let refused = try_open(dir.path());
         assert!(matches!(refused, Err(JournalError::Gap { .. })), "{}: {refused:?}", file.display());
         std::fs::rename(&aside, &file).unwrap();
     }
     let files = segments(dir.path());
     std::fs::copy(&files[1], &files[0]).unwrap();
-    assert!(matches!(open(dir.path(), &Options::default()), Err(JournalError::Damaged { .. })));
+    assert!(matches!(try_open(dir.path()), Err(JournalError::Damaged { .. })));
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_working_store_that_ends_before_what_is_sealed_is_refused() {
     fill(&store, &mut writer, 1..=10, DAY);
     drop((store, writer));
     std::fs::rename(dir.path().join("days"), other.path().join("days")).unwrap();
-    let refused = open(other.path(), &Options::default());
+    let refused = try_open(other.path());
     assert!(matches!(refused, Err(JournalError::Lost { durable: 400, found: 20 })), "{refused:?}");
     assert_eq!(date(DAY).to_string(), "2026-11-20");
 }

@@ -2,8 +2,9 @@
 //! seen it.
 
 use std::path::Path;
+use std::time::Duration;
 
-use billswitch::journal::{Options, Store, Turn, Write, Writer, open};
+use billswitch::journal::{JournalError, Options, Store, Turn, Write, Writer, open};
 
 /// Legs of every turn.
 pub(crate) const LEGS_A_TURN: u64 = 2;
@@ -55,7 +56,19 @@ pub(crate) fn turn(number: u64) -> Turn {
 
 /// Opens with the defaults.
 pub(crate) fn open_store(dir: &Path) -> (Store, Writer) {
-    open(dir, &Options::default()).unwrap()
+    try_open(dir).unwrap()
+}
+
+/// Opens with the defaults, or says why that is refused; not that it is locked as long as it may be let go. A process that
+/// another test begins holds for a moment, until it runs its program, all that was open here, a lock among it.
+pub(crate) fn try_open(dir: &Path) -> Result<(Store, Writer), JournalError> {
+    for _ in 0..6_000 {
+        match open(dir, &Options::default()) {
+            Err(JournalError::Locked { .. }) => std::thread::sleep(Duration::from_millis(5)),
+            opened => return opened,
+        }
+    }
+    open(dir, &Options::default())
 }
 
 /// The number of whole turns in the store, or what is wrong with it: the chain must verify, each leg and key

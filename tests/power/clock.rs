@@ -13,8 +13,8 @@ use crate::support::trade::slip;
 use crate::support::wait_for;
 
 const YEAR_S: i64 = 31_536_000;
-const REPLY_TIMEOUT: Duration = Duration::from_millis(1_500);
-const TERMS: &str = "reply_timeout_ms = 1500\nretry_ms = 50\nattempts_max = 1000";
+const REPLY_TIMEOUT: Duration = Duration::from_millis(3_000);
+const TERMS: &str = "reply_timeout_ms = 3000\nretry_ms = 50\nattempts_max = 1000";
 
 fn set(ahead: &Path, seconds: i64) {
     std::fs::write(ahead, seconds.to_string()).unwrap();

@@ -9,6 +9,9 @@ use super::Dice;
 use super::bills::DATE;
 use super::site::Site;
 
+/// Where departments are. A port that was found free here is still so when one opens: nobody else listens at this address.
+pub(super) const AT: &str = "127.0.3.1";
+
 /// A kind of department.
 pub(crate) struct Way {
     /// The command that plays one.
@@ -26,7 +29,7 @@ pub(crate) const REST: Way = Way {
     sim: &["sim", "rest"],
     config: |port| {
         format!(
-            "adapter = \"rest\"\n[biller.rest]\nurl = \"http://127.0.0.1:{port}\"\nbank_mnemonic = \"TESTBANK\"\n\
+            "adapter = \"rest\"\n[biller.rest]\nurl = \"http://{AT}:{port}\"\nbank_mnemonic = \"TESTBANK\"\n\
              connect_timeout_ms = 200\n"
         )
     },
@@ -52,7 +55,7 @@ pub(crate) const ISO: Way = Way {
     config: |port| {
         format!(
             "adapter = \"iso8583\"\n[biller.iso8583]\nhost = \"host\"\n[[host]]\nname = \"host\"\n\
-             address = \"127.0.0.1:{port}\"\nprofile = \"onelink\"\nown = {{ acquirer = \"27\", terminal = \"SWITCH01\" }}\n\
+             address = \"{AT}:{port}\"\nprofile = \"onelink\"\nown = {{ acquirer = \"27\", terminal = \"SWITCH01\" }}\n\
              connections = 2\nreconnect_ms = 10\nreconnect_max_ms = 200\n"
         )
     },
@@ -80,7 +83,7 @@ pub(crate) struct Department(Child);
 impl Department {
     /// Opens it, with the bills of the site's file of this biller.
     pub(crate) fn open(way: &Way, site: &Site, biller: &str, port: u16, faults: &[&str], seed: u64) -> Self {
-        let (listen, seed) = (format!("127.0.0.1:{port}"), seed.to_string());
+        let (listen, seed) = (format!("{AT}:{port}"), seed.to_string());
         let mut command = Command::new(env!("CARGO_BIN_EXE_billswitch"));
         command.args(way.sim).args(["--listen", &listen, "--today", DATE, "--seed", &seed]);
         command.arg("--bills").arg(site.path(&format!("{biller}.csv")));
@@ -112,7 +115,7 @@ pub(crate) const HASTY: &str =
 
 /// Adds such a department to a site's configuration, on these terms. Gives the port it is expected at.
 pub(crate) fn configure(way: &Way, site: &Site, biller: &str, terms: &str) -> u16 {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind((AT, 0)).unwrap().local_addr().unwrap().port();
     let way = (way.config)(port);
     site.edit(|text| format!("{text}\n[[biller]]\ncode = \"{biller}\"\nname = \"Wired\"\n{terms}\n{way}"));
     port

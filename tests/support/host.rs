@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use super::DEADLINE;
 use super::bank::{Frame, message, tlv};
+use super::department::AT;
 
 /// Where a host can be dialled; nowhere once it is dropped.
 pub(crate) struct Host(TcpListener);
@@ -12,7 +13,7 @@ pub(crate) struct Host(TcpListener);
 impl Host {
     /// Listens at this port of this machine.
     pub(crate) fn listen(port: u16) -> Self {
-        Self(TcpListener::bind(("127.0.0.1", port)).unwrap())
+        Self(TcpListener::bind((AT, port)).unwrap())
     }
 
     /// Waits to be dialled.

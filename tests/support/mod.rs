@@ -17,7 +17,7 @@ pub(crate) mod trade;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The longest anything is waited for.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Waits until `ready` gives something.
 pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {

@@ -126,6 +126,7 @@ fn a_reader_that_stops_listening_is_no_fault() {
     );
     let shell = std::process::Command::new("bash")
         .args(["-c", &pipe])
+        .env("LC_ALL", "C")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

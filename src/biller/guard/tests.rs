@@ -127,7 +127,9 @@ async fn a_reply_let_go_without_a_word_frees_its_place_and_counts_as_a_failure()
     let told = Arc::new(Mutex::new(Vec::new()));
     let telling = Arc::clone(&told);
     let biller = "DEPT".parse().unwrap();
-    let guarded = Guarded::new(biller, BOUNDS, SystemClock::start(), Arc::clone(&held));
+    // Here time is not told: the pause must not be over between two lines.
+    let bounds = GuardBounds { pause: Duration::from_secs(60), ..BOUNDS };
+    let guarded = Guarded::new(biller, bounds, SystemClock::start(), Arc::clone(&held));
     guarded.start(Arc::new(move |up| telling.lock().unwrap().push(up)));
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hearing = Arc::clone(&heard);

@@ -384,7 +384,7 @@ async fn an_answer_that_is_no_sound_message_leaves_the_order_in_doubt() {
 
 #[tokio::test]
 async fn a_silent_host_is_asked_for_an_echo_and_left_when_two_are_not_answered() {
-    let mut site = Site::open(Times { echo: Some(30), ..TIMES }).await;
+    let mut site = Site::open(Times { echo: Some(300), ..TIMES }).await;
     let mut peer = site.signed_on().await;
     let echo = peer.frame().await;
     assert_eq!(echo.get(70), "301");

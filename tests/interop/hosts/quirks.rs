@@ -10,7 +10,7 @@ use crate::support::site::Site;
 use crate::support::wait_for;
 
 /// Long enough for a host that answers, short enough for one that does not.
-const IMPATIENT_MS: u32 = 1500;
+const IMPATIENT_MS: u32 = 3000;
 
 fn heads(told: &crate::support::bank::Frame) -> Vec<String> {
     told.read(|message| {

@@ -122,7 +122,7 @@ impl Stand {
         let scenario = bills.by_network.entry(network).or_default();
         scenario.insert("mac key".to_owned(), json!(key));
         scenario.insert("mac kek".to_owned(), json!(kek));
-        Self::changed(&bills, 1500, |site| {
+        Self::changed(&bills, 3000, |site| {
             let file = site.file("host.keys", key_file);
             fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
             let profile = format!("profile = \"{network}\"\nown");
@@ -249,7 +249,9 @@ impl Stand {
 
     fn events(&self, network: &str) -> Vec<Value> {
         let text = fs::read_to_string(ledger(&self.site, network)).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        // The last line may be written just now.
+        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// How often a host has noted this.

@@ -36,7 +36,7 @@ async fn a_host_that_sends_nothing_but_what_cannot_be_read_is_dialled_anew() {
 
 #[tokio::test]
 async fn what_cannot_be_read_does_not_say_that_a_host_is_there() {
-    let mut site = Site::open(Times { echo: Some(30), ..TIMES }).await;
+    let mut site = Site::open(Times { echo: Some(300), ..TIMES }).await;
     let mut peer = site.signed_on().await;
     for _ in 0..2 {
         assert_eq!(peer.frame().await.get(70), "301");
