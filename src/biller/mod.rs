@@ -11,9 +11,11 @@ mod health;
 pub mod iso8583;
 pub mod kind;
 pub mod rest;
+mod settlement;
 
 pub use guard::{Guarded, RESERVED_SHARE};
 pub use health::{Breaker, Health, LastError, Reach};
+pub use settlement::{HeadKind, Settlement};
 
 use crate::switch::{LegId, Order, Outcome};
 

@@ -12,7 +12,8 @@ use super::tables::{grouped, pairs, span, table};
 use super::totals::totals_table;
 use super::{CliError, Place};
 use crate::biller::Reach;
-use crate::config::{Config, HeadKind, Settlement};
+use crate::biller::{HeadKind, Settlement};
+use crate::config::Config;
 use crate::control::{
     BillerReply, Client, ExceptionReply, LegReply, LinkReply, PaymentReply, Reply, Request, StatusReply,
     VerifyReply,

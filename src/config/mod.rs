@@ -20,10 +20,10 @@ use thiserror::Error;
 
 pub use crate::specs::{SpecError, SpecKind, Specs};
 pub use reload::can_take_over;
-pub use settlement::{HeadKind, Settlement};
 pub use spec_file::{SpecFault, SpecFile};
 pub use told::Told;
 
+use crate::biller::Settlement;
 use crate::biller::iso8583::HostConfig;
 use crate::biller::kind::{KINDS, Way};
 use crate::bounds::{GuardBounds, LinkBounds, Sealing};

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::biller::Health;
 use crate::biller::book::Change;
+use crate::biller::{Health, Settlement};
 use crate::clock::UnixMillis;
-use crate::config::Settlement;
 use crate::ids::{BillerCode, BusinessDate, LinkName, Rrn, Stan};
 use crate::journal::Verified;
 use crate::settle::Audited;

@@ -46,9 +46,9 @@ pub use disk::FreeBytes;
 pub use keys::KeyError;
 pub use reload::Reread;
 
-use crate::biller::Adapter;
+use crate::biller::{Adapter, Settlement};
 use crate::clock::SystemClock;
-use crate::config::{Config, Settlement};
+use crate::config::Config;
 use crate::ids::{BillerCode, BusinessDate, LinkName};
 use crate::journal::{self, JournalError, Store, Valve, Writer};
 use crate::switch::{Operation, Switch};

@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::ask::Input;
-use crate::config::{self, Config, Settlement};
+use crate::biller::Settlement;
+use crate::config::{self, Config};
 use crate::ids::BillerCode;
 use crate::switch::Operation;
 

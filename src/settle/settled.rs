@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::scroll::{HeadLine, ScrollError, ScrollLine};
-use crate::config::{HeadKind, Settlement};
+use crate::biller::{HeadKind, Settlement};
 use crate::ids::Short;
 use crate::money::{AmountError, MinorUnits};
 
