@@ -22,7 +22,7 @@ use codes::Codes;
 pub use load::{ProfileError, line_of};
 pub use mac::{MacSeen, SentKey};
 pub use ours::{AnswerTo, Asking, Ours};
-pub use outward::{AnswerKey, Asked, Facts, Identity, Own, Say};
+pub use outward::{AnswerKey, Asked, Facts, Identity, Marks, Own, Say};
 pub use request::{Parsed, Unanswerable};
 use totals::TotalFact;
 pub use totals::told_of;

@@ -168,13 +168,19 @@ impl Host {
         self.shared.ticks()
     }
 
+    pub(super) fn submit(&self, sending: Sending) {
+        self.shared.submit(sending);
+    }
+}
+
+impl Shared {
     /// Hands an order to a connection; it says itself that it was not sent, if there is none or no room. Orders about one
     /// payment keep to one connection as long as it is up, and so to their order.
     pub(super) fn submit(&self, sending: Sending) {
-        let lines = self.shared.lines.len();
+        let lines = self.lines.len();
         let first = pick(&sending.order).checked_rem(u64::try_from(lines).unwrap_or(1)).unwrap_or(0);
         let first = usize::try_from(first).unwrap_or(0);
-        for line in self.shared.lines.iter().cycle().skip(first).take(lines) {
+        for line in self.lines.iter().cycle().skip(first).take(lines) {
             if let Some(line) = &*lock(line) {
                 // What does not go in is let go, and says so.
                 let _ = line.try_send(Outgoing::Order(Mutex::new(Some(sending))));

@@ -8,13 +8,14 @@ mod host;
 mod keys;
 mod kind;
 mod line;
+mod paid;
 mod talk;
 
 use std::sync::Arc;
 
 use super::{Adapter, Health, LastError, Reach, Reply, Signal};
 use crate::clock::Ticks;
-use crate::profile::{AnswerKey, Asked, Identity};
+use crate::profile::{AnswerKey, Asked, Identity, Marks};
 use crate::switch::{LegId, Order, Outcome};
 
 pub use host::{Host, HostHealth, HostSettings, Unasked};
@@ -78,24 +79,28 @@ struct Sending {
     department: Arc<Department>,
     /// When it was given.
     at: Ticks,
+    /// If it is the look-up of who has paid: that of a payment whose repeat was refused.
+    who_paid: Option<Asked>,
 }
 
 impl Sending {
     const fn new(leg: LegId, order: Order, reply: Reply, department: Arc<Department>, at: Ticks) -> Self {
-        Self { leg, order, reply: Some(reply), department, at }
+        Self { leg, order, reply: Some(reply), department, at, who_paid: None }
     }
 
     /// From here on a byte of it may have left: whoever has it answers for it.
-    fn leaves(mut self, identity: Identity, connection: u64) -> Option<Awaited> {
+    fn leaves(mut self, identity: Identity, told: Marks, connection: u64) -> Option<Awaited> {
         let reply = self.reply.take()?;
+        let repeated = paid::Repeated::of(&self.order, told, &self.department);
         Some(Awaited {
             leg: self.leg,
             reply: Some(reply),
             identity,
-            asked: Asked::of(&self.order),
+            asked: self.who_paid.take().unwrap_or_else(|| Asked::of(&self.order)),
             subject: subject(&self.order),
             connection,
             until: self.at.after_ms(self.department.reply_timeout_ms),
+            repeated,
         })
     }
 }
@@ -103,7 +108,9 @@ impl Sending {
 impl Drop for Sending {
     fn drop(&mut self) {
         if let Some(reply) = self.reply.take() {
-            reply(self.leg, Outcome::NotSent);
+            // The payment that a look-up is about was sent.
+            let outcome = if self.who_paid.is_some() { Outcome::Unknown } else { Outcome::NotSent };
+            reply(self.leg, outcome);
         }
     }
 }
@@ -121,14 +128,21 @@ struct Awaited {
     connection: u64,
     /// When its place is given back.
     until: Ticks,
+    /// What to look the bill up for, should the host say that it is paid.
+    repeated: Option<Box<paid::Repeated>>,
 }
 
 impl Awaited {
     /// It will not leave after all.
     fn not_sent(mut self) {
         if let Some(reply) = self.reply.take() {
-            reply(self.leg, Outcome::NotSent);
+            reply(self.leg, self.unsent());
         }
+    }
+
+    /// What is said if it has not left: the payment that a look-up is about was sent.
+    const fn unsent(&self) -> Outcome {
+        if matches!(self.asked, Asked::WhoPaid { .. }) { Outcome::Unknown } else { Outcome::NotSent }
     }
 
     const fn key(&self) -> AnswerKey {

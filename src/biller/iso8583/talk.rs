@@ -10,7 +10,7 @@ use super::{Department, Sending};
 use crate::clock::UnixMillis;
 use crate::iso8583::{Decoded, Message, Mirror, Seal, decode};
 use crate::link::{Closed, Intake, Outlet};
-use crate::profile::{Asked, Facts, Identity, Say};
+use crate::profile::{Asked, Facts, Identity, Marks, Say};
 use crate::switch::{Answer, CONTRADICTION_MS, Digest, Order, Outcome, Reason, Request};
 use crate::vault::{MacKey, MacVerdict, with_seal};
 
@@ -89,14 +89,14 @@ impl HostOutlet {
         Self { line, mirror: Mirror::new() }
     }
 
-    /// Appends a frame, and gives back what its answer will be found by.
+    /// Appends a frame, and gives back what its answer will be found by, and its payment once it has paid a bill.
     fn put(
         &mut self,
         say: Say<'_>,
         department: &Department,
         at: UnixMillis,
         out: &mut BytesMut,
-    ) -> Result<Identity, String> {
+    ) -> Result<(Identity, Marks), String> {
         let shared = &self.line.shared;
         let settings = &shared.settings;
         let facts = Facts {
@@ -119,7 +119,8 @@ impl HostOutlet {
             let decoded =
                 decode(settings.profile.dialect(), out.get(start..).unwrap_or_default(), &mut self.mirror);
             let identity = settings.profile.identity_of(&decoded.message);
-            identity.ok_or_else(|| "nothing an answer could be found by".to_owned())
+            let both = identity.map(|identity| (identity, settings.profile.marks(say, &decoded.message)));
+            both.ok_or_else(|| "nothing an answer could be found by".to_owned())
         });
         let framed = identity.and_then(|identity| {
             settings.framing.close(out, start).map(|()| identity).map_err(|fault| fault.to_string())
@@ -147,8 +148,8 @@ impl HostOutlet {
                 tracing::error!(host = %shared.settings.name, product = department.product, fault, "an order cannot be written: it is not sent");
                 shared.note(format!("an order cannot be written: {fault}"));
             }
-            Ok(identity) => {
-                let Some(awaited) = sending.leaves(identity, self.line.connection) else { return };
+            Ok((identity, told)) => {
+                let Some(awaited) = sending.leaves(identity, told, self.line.connection) else { return };
                 let mut awaiting = shared.awaiting();
                 match awaiting.admits(&awaited) {
                     Ok(()) => awaiting.add(awaited),
@@ -170,7 +171,7 @@ impl HostOutlet {
             Err(fault) => {
                 tracing::error!(host = %self.line.shared.settings.name, fault, "a network message cannot be written");
             }
-            Ok(identity) => match say {
+            Ok((identity, _)) => match say {
                 Say::SignOn => *lock(&self.line.sign_on) = Some(identity),
                 Say::Echo => *lock(&self.line.echo) = Some(identity),
                 Say::SignOff | Say::Order(_) => {}
@@ -305,15 +306,17 @@ impl HostIntake {
         let outcome = profile.outcome(&awaited.asked, decoded, shared.wall());
         let code = profile.code(&decoded.message).unwrap_or_default();
         tracing::info!(target: "billswitch::leg", host = %shared.settings.name, mti = %decoded.message.mti(), %code, stan = %answer.key.stan, leg = awaited.leg.0, "host answered");
+        let looking_up = awaited.who_paid(&outcome, shared.ticks());
         let (leg, reply) = (awaited.leg, awaited.reply.take());
         let declined = matches!((&outcome, &awaited.asked), (Outcome::Declined(_), Asked::Post { .. }));
-        if declined && reply.is_some() {
+        if declined && (reply.is_some() || looking_up.is_some()) {
             shared.awaiting().listen_on(awaited, shared.ticks().after_ms(CONTRADICTION_MS));
         }
-        match reply {
-            Some(reply) => reply(leg, outcome),
+        match (reply, looking_up) {
+            (Some(reply), _) => reply(leg, outcome),
+            (None, Some(looking_up)) => shared.submit(looking_up),
             // Its place has been given back: the switch has it as a late one.
-            None => (shared.settings.late)(leg, outcome),
+            (None, None) => (shared.settings.late)(leg, outcome),
         }
         Ok(())
     }

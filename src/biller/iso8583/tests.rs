@@ -2,6 +2,7 @@
 
 mod garbage;
 mod leaving;
+mod paid;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -31,7 +31,7 @@ pub(in super::super) fn outward(
     }
     let mut outward = Outward {
         inquiry: saying(&table.inquiry, &table.tells)?,
-        finds: loader.finds(&table.finds)?,
+        finds: loader.finds(table)?,
         keeps: table
             .keeps
             .iter()
@@ -221,7 +221,8 @@ impl Loader<'_, '_> {
         }
     }
 
-    fn finds(&self, table: &FindsTable) -> Result<Finds, ProfileError> {
+    fn finds(&self, outward: &OutwardTable) -> Result<Finds, ProfileError> {
+        let table = &outward.finds;
         let amounts = |table: &[Spanned<AmountTable>]| {
             table
                 .iter()
@@ -250,7 +251,24 @@ impl Loader<'_, '_> {
             heads,
             head,
             agrees: amounts(&table.agrees)?,
+            paid_by: self.paid_by(table, &[&outward.tells, &outward.payment.get_ref().tells])?,
         })
+    }
+
+    /// What a bill shows of its payment is compared with what a payment tells.
+    fn paid_by(
+        &self,
+        table: &FindsTable,
+        tells: &[&TellsTable],
+    ) -> Result<Vec<(FieldPath, FieldPath)>, ProfileError> {
+        let pair = |(at, told): (&Spanned<String>, &Spanned<String>)| {
+            if !tells.iter().any(|tells| tells.keys().any(|path| path.get_ref() == told.get_ref())) {
+                let why = format!("`paid_by`: a payment does not tell `{}`", told.get_ref());
+                return Err(self.refuse(&told.span(), why));
+            }
+            Ok((self.check.path(at)?, self.check.path(told)?))
+        };
+        table.paid_by.iter().map(pair).collect()
     }
 
     fn dates(&self, table: Option<&Spanned<DatesTable>>) -> Result<Dates, ProfileError> {

@@ -96,6 +96,8 @@ struct Finds {
     head: Vec<Head>,
     /// Amounts that must be what is due, where the answer has them.
     agrees: Vec<Amount>,
+    /// Where it shows whose payment has paid it, and what of a payment that was sent must be the same.
+    paid_by: Vec<(FieldPath, FieldPath)>,
 }
 
 /// Places of dates, of which the earliest counts, and the forms they may have.
@@ -181,6 +183,9 @@ pub struct AnswerKey {
     transmitted_at: Short<14>,
 }
 
+/// What a payment has told that a paid bill shows of its payment, in the profile's order; empty if the profile knows of none.
+pub type Marks = Vec<Box<[u8]>>;
+
 /// What must be remembered of an order to understand its answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Asked {
@@ -201,6 +206,13 @@ pub enum Asked {
     Reverse {
         /// A part of it only.
         part: bool,
+    },
+    /// Who has paid a bill, because the repeat of its payment was refused as paid.
+    WhoPaid {
+        /// The payment.
+        post: Box<Self>,
+        /// What it has told; not empty.
+        told: Marks,
     },
 }
 
@@ -260,6 +272,20 @@ impl Profile {
     pub fn identity_of(&self, sent: &Message<'_, '_>) -> Option<Identity> {
         let answer = sent.mti().to_response()?;
         self.identity(answer, sent)
+    }
+
+    /// What the repeat of a payment has told that its bill shows once it is paid; empty if the bill does not show it, or it is
+    /// no such repeat.
+    #[must_use]
+    pub fn marks(&self, say: Say<'_>, sent: &Message<'_, '_>) -> Marks {
+        if !matches!(say, Say::Order(Order::Post { again: true, .. })) {
+            return Marks::new();
+        }
+        let pairs = self.outward.as_ref().map_or(&[][..], |outward| &outward.finds.paid_by);
+        let value = |(_, told): &(FieldPath, FieldPath)| {
+            sent.get(told).map(<[u8]>::trim_ascii).filter(|value| !value.is_empty()).map(Box::from)
+        };
+        pairs.iter().map(value).collect::<Option<_>>().unwrap_or_default()
     }
 
     /// What an answer says that it answers; none for what is no answer.

@@ -1,6 +1,6 @@
 //! A host's answer in, an outcome out. What is not understood is no decline: the host may have done as told.
 
-use super::{Amount, Asked, Dates, Finds, HeadName, Outward, Verdict};
+use super::{Amount, Asked, Dates, Finds, HeadName, Marks, Outward, Verdict};
 use crate::bounds::HEADS_MAX;
 use crate::clock::UnixMillis;
 use crate::ids::{BusinessDate, Short};
@@ -19,7 +19,7 @@ impl Profile {
         let Some(outward) = &self.outward else { return Outcome::Unknown };
         let answer = &decoded.message;
         let saying = match asked {
-            Asked::LookUp => &outward.inquiry,
+            Asked::LookUp | Asked::WhoPaid { .. } => &outward.inquiry,
             Asked::Post { .. } => &outward.payment,
             Asked::Reverse { part: false } => &outward.reversal,
             Asked::Reverse { part: true } => match &outward.reduction {
@@ -32,6 +32,7 @@ impl Profile {
         }
         let verdict = self.code(answer).and_then(|code| saying.codes.get(&code)).copied();
         match (verdict.unwrap_or(Verdict::Unknown), asked) {
+            (verdict, Asked::WhoPaid { post, told }) => self.paid(outward, verdict, post, told, answer, at),
             (Verdict::Done, Asked::LookUp) => {
                 self.found(outward, answer).map_or(Outcome::Unknown, |bill| Outcome::Found(Box::new(bill)))
             }
@@ -54,6 +55,36 @@ impl Profile {
             (Verdict::DoneIfAgain, Asked::Post { again: false, .. }) => Outcome::Duplicate,
             (Verdict::DoneIfAgain | Verdict::Unknown, _) => Outcome::Unknown,
         }
+    }
+
+    /// What a bill says of its payment, whose repeat was refused because it is paid (`domain.md` 3c): it is ours if all of it is
+    /// what we have told. Else only people can find out.
+    fn paid(
+        &self,
+        outward: &Outward,
+        verdict: Verdict,
+        post: &Asked,
+        told: &Marks,
+        answer: &Message<'_, '_>,
+        at: UnixMillis,
+    ) -> Outcome {
+        let finds = &outward.finds;
+        let paid = match verdict {
+            Verdict::Refused(reason) if passes(reason) => return Outcome::Unknown,
+            Verdict::Refused(reason) => reason == Reason::AlreadyPaid,
+            // Of several payments it shows the latest, if any.
+            Verdict::Done => matches!(first(answer, &finds.status), Some(b"P" | b"T")),
+            Verdict::DoneIfAgain | Verdict::Unknown => return Outcome::Unknown,
+        };
+        let shown = |((at, _), told): (&(FieldPath, FieldPath), &[u8])| {
+            answer.get(at).map(<[u8]>::trim_ascii) == Some(told)
+        };
+        let ours = paid
+            && !told.is_empty()
+            && told.len() == finds.paid_by.len()
+            && finds.paid_by.iter().zip(told.iter().map(AsRef::as_ref)).all(shown);
+        let posting = if ours { self.posting(outward, post, answer, at) } else { None };
+        posting.map_or(Outcome::Declined(Reason::AlreadyPaid), Outcome::Posted)
     }
 
     /// What is told as posted must be what was to be posted.

@@ -59,6 +59,9 @@ pub(super) struct FindsTable {
     pub(super) head: Vec<Spanned<HeadTable>>,
     #[serde(default)]
     pub(super) agrees: Vec<Spanned<AmountTable>>,
+    /// Place in the answer to place in the payment as it was sent.
+    #[serde(default)]
+    pub(super) paid_by: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 #[derive(Deserialize)]

@@ -388,6 +388,11 @@ fn a_fault_of_the_outward_side_is_told_by_line_and_reason() {
             "forms = [\"ymd\"] }\nexpiry",
             "`ymd` is no form of a date",
         ),
+        (
+            "[outward.finds]\n",
+            "[outward.finds]\npaid_by = { \"48.customer\" = \"70\" }\n",
+            "does not tell `70`",
+        ),
         ("head = \"=ADMIN\"", "head = \"=ADMINISTRATION-FEE\"", "1 to 16 printable"),
         ("\"56.bank\" = \"own:bank\"", "\"56\" = \"own:bank\"", "told as a whole already"),
     ];
