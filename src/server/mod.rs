@@ -147,6 +147,8 @@ struct Shared {
     reread: Option<Reread>,
     /// One reload after the other.
     reloading: tokio::sync::Mutex<()>,
+    /// One reading of the whole journal at a time.
+    verifying: tokio::sync::Mutex<()>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
@@ -231,6 +233,7 @@ impl Server {
             peers,
             reread: extras.reread,
             reloading: tokio::sync::Mutex::new(()),
+            verifying: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
         });
         let valve = start_valve(&shared, writer)?;

@@ -29,4 +29,5 @@ mod support;
 mod ten_thousand;
 mod three_ledgers;
 mod totals;
+mod verify;
 mod wired;
