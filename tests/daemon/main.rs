@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and prints its seed"
 )]
 
+mod at_once;
 mod book;
 mod canary;
 mod control;
