@@ -283,7 +283,14 @@ impl Operator {
         status.await.map_err(|_| GOING_DOWN.to_owned())
     }
 
+    /// Reads the whole journal. It goes on when whoever asked has gone: of many of them no operator would be left a place, nor
+    /// payments the disk.
     async fn verify(&self) -> Result<Reply, String> {
+        let _one_at_a_time = self
+            .shared
+            .verifying
+            .try_lock()
+            .map_err(|_| "the journal is being verified: ask again when that is done")?;
         let billers: Vec<BillerCode> = self.shared.config.billers.iter().map(|biller| biller.code).collect();
         let check = move |store: &Store| {
             let verified = verify(store).map_err(|error| error.to_string())?;

@@ -149,6 +149,8 @@ struct Shared {
     settlements: Mutex<BTreeMap<BillerCode, Settlement>>,
     /// One reload after the other.
     reloading: tokio::sync::Mutex<()>,
+    /// One reading of the whole journal at a time.
+    verifying: tokio::sync::Mutex<()>,
     /// Everything that runs on the runtime; a drain waits for its end, so that the store is let go.
     tasks: TaskTracker,
 }
@@ -235,6 +237,7 @@ impl Server {
             reread: extras.reread,
             settlements,
             reloading: tokio::sync::Mutex::new(()),
+            verifying: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
         });
         let valve = start_valve(&shared, writer)?;

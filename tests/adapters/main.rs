@@ -13,6 +13,8 @@
 )]
 
 mod broken;
+#[path = "../support/optional.rs"]
+mod optional;
 mod python;
 mod quirks;
 mod rig;

@@ -237,10 +237,8 @@ fn only_a_person_takes_back_a_files_word_that_a_bill_is_paid() {
 #[test]
 fn bills_that_can_be_read_once_only_are_refused_and_not_taken_for_none() {
     let site = Site::new();
-    let fifo = site.path("bills.fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
-    assert!(made.success());
-    let ran = site.run("book", &["import", "KPEXCISE", fifo.to_str().unwrap()]);
+    // Not a pipe, at which a program that did not look first would wait for ever.
+    let ran = site.run("book", &["import", "KPEXCISE", "/dev/null"]);
     assert!(ran.code == 2 && ran.err.contains("is no regular file"), "{ran:?}");
 }
 

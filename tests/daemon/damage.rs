@@ -13,8 +13,10 @@ use crate::support::site::Site;
 use crate::support::wait_for;
 
 /// Places that are tried in the file that holds nearly everything, and in each of those beside it.
-const PLACES: usize = 60;
+const PLACES: usize = 100;
 const PLACES_BESIDE: usize = 12;
+/// Has legs sealed into a file of their own.
+const SEALING: &str = "[journal]\nworking_legs_max = 200\nsegment_legs_max = 200";
 
 /// What became of a flipped byte.
 #[derive(Debug, Default)]
@@ -68,6 +70,12 @@ fn stopped_store(site: &Site) -> (PathBuf, Vec<Deal>) {
     let undo = deals[7].slip.reversal("0420");
     deals[7].undo = Undo::Answered(Bank::signed_on(daemon.address, 1).ask(&undo));
     compare(site, &["KPEXCISE"], &deals);
+    if std::fs::read_to_string(site.config()).unwrap().contains(SEALING) {
+        wait_for("a segment to be sealed", || {
+            let status = site.ctl(&["status"]);
+            (status["working_legs"].as_u64().unwrap() <= 200).then_some(())
+        });
+    }
     daemon.stop();
     let whole = site.path("whole");
     std::fs::rename(site.store(), &whole).unwrap();
@@ -97,6 +105,7 @@ fn n_a_flipped_byte_in_the_store_is_found_or_of_no_consequence() {
 #[test]
 fn n_so_is_one_in_the_small_files_beside_it() {
     let site = Site::new();
+    site.edit(|text| text.replacen("[[link]]", &format!("{SEALING}\n\n[[link]]"), 1));
     let (whole, deals) = stopped_store(&site);
     let mut dice = Dice::new(20_261_121);
     let mut outcomes = Outcomes::default();
@@ -118,7 +127,7 @@ fn n_so_is_one_in_the_small_files_beside_it() {
         }
         println!("{}: {} of {PLACES_BESIDE} without consequence", file.display(), outcomes.harmless - before);
     }
-    for name in ["witness", "vault.keys", "conf"] {
+    for name in ["witness", "vault.keys", "conf", ".legs"] {
         assert!(names.iter().any(|file| file.ends_with(name)), "{name} is not among {names:?}");
     }
     println!("small files: {outcomes:?}");

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and prints its seed"
 )]
 
+mod at_once;
 mod book;
 mod canary;
 mod control;
@@ -29,4 +30,5 @@ mod support;
 mod ten_thousand;
 mod three_ledgers;
 mod totals;
+mod verify;
 mod wired;

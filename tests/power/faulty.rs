@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::load::Load;
-use crate::mounts::skipped;
+use crate::optional::not_tested;
 use crate::support::Dice;
 use crate::support::bills::import;
 use crate::support::ledger::{compare, settle};
@@ -27,7 +27,7 @@ pub(crate) fn library(dir: &Path, name: &str, text: &str) -> Option<PathBuf> {
             Some(library)
         }
         Err(_) => {
-            skipped("failing calls and a clock that is set cannot be tried, there is no C compiler");
+            not_tested("calls that fail and a clock that is set: there is no C compiler");
             None
         }
     }

@@ -16,6 +16,8 @@ mod faulty;
 mod full;
 mod load;
 mod mounts;
+#[path = "../support/optional.rs"]
+mod optional;
 #[path = "../support/mod.rs"]
 mod support;
 mod watermark;

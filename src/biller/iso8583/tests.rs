@@ -1,5 +1,6 @@
 //! A host on the other end of the wire, and what comes of orders to it.
 
+mod broken;
 mod garbage;
 mod leaving;
 mod paid;
@@ -196,6 +197,10 @@ impl Peer {
 
     /// Answers a frame: what is found by it, a code, and what is put in other fields.
     async fn answer(&mut self, asked: &Frame, code: &str, other: &[(u8, &str)]) {
+        self.stream.write_all(&Self::answer_bytes(asked, code, other)).await.unwrap();
+    }
+
+    fn answer_bytes(asked: &Frame, code: &str, other: &[(u8, &str)]) -> BytesMut {
         let profile = profile();
         let mti = Mti::new(asked.mti().as_bytes()).unwrap().to_response().unwrap();
         let mut fields: std::collections::BTreeMap<u8, String> = std::collections::BTreeMap::new();
@@ -217,7 +222,7 @@ impl Peer {
         }
         writer.finish().unwrap();
         Framing::default().close(&mut out, start).unwrap();
-        self.stream.write_all(&out).await.unwrap();
+        out
     }
 
     /// Asks the switch something, and gives what is said next.

@@ -56,6 +56,9 @@ pub enum ArchiveError {
         /// The later one.
         later: BusinessDate,
     },
+    /// Somebody else prunes or restores.
+    #[error("another date is being pruned or restored: ask again when that is done")]
+    UnderWay,
     /// Another archive is in the making, or was cut short.
     #[error("{} is there: another archive is being made, or was cut short; if none is being made, remove it", .0.display())]
     InTheMaking(PathBuf),

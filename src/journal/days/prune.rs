@@ -2,7 +2,7 @@
 //! segments: the chain goes through it, and an archive can be held against it.
 
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use super::archive::{check_against, of_date, unpack_into};
 use super::archive_error::ArchiveError;
@@ -31,7 +31,7 @@ impl Store {
         archived: Option<&Path>,
     ) -> Result<u64, ArchiveError> {
         let shared = self.shared();
-        let _one_at_a_time = shared.pruning.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = one_at_a_time(&shared.pruning)?;
         let days = shared.days();
         let all = of_date(&days, date)?;
         let whole: Vec<&Segment> = all.iter().copied().filter(|segment| segment.is_whole).collect();
@@ -89,7 +89,7 @@ impl Store {
     /// [`ArchiveError`].
     pub fn restore(&self, from: &Path) -> Result<BusinessDate, ArchiveError> {
         let shared = self.shared();
-        let _one_at_a_time = shared.pruning.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = one_at_a_time(&shared.pruning)?;
         let days = shared.days();
         let date = unpack_into(shared.place(), Some(&days), from)?;
         shared.change_days(|days| days.looked_at_again(shared.place(), date, |_| true))?;
@@ -97,6 +97,15 @@ impl Store {
             shared.place().remove(&name(date, segment.footer.first, false))?;
         }
         Ok(date)
+    }
+}
+
+/// Each removes what the other makes. Whoever comes second is told so, and does not wait: there is no saying for how long.
+fn one_at_a_time(pruning: &Mutex<()>) -> Result<MutexGuard<'_, ()>, ArchiveError> {
+    match pruning.try_lock() {
+        Ok(guard) => Ok(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => Err(ArchiveError::UnderWay),
     }
 }
 
