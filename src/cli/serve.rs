@@ -20,7 +20,10 @@ Examples:
   billswitch serve --record morning.pcap            record the traffic, card data masked
 
 SIGTERM and SIGINT drain: new work is refused, what is in flight is finished or kept in the store, exit status 0. \
-SIGHUP reads the configuration again, as `billswitch ctl reload` does.";
+SIGHUP reads the configuration again, as `billswitch ctl reload` does.
+
+Exit status: 0 drained; 70 the journal failed while serving, 75 the system would not let it start (a full disk, say): start it \
+again; 1 the store is damaged, 2 it cannot be run so: a start again changes nothing; 4 another process has the store.";
 
 /// What `serve` takes.
 #[derive(Args, Debug)]

@@ -15,7 +15,7 @@ use crate::desk::{self, NoMac};
 use crate::iso8583::{Decoded, Dialect, Message, Mirror, Seal, decode, mask_all_but_type, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Profile, Unanswerable};
-use crate::switch::{Answer, Ask, Request, Stray, TotalsAnswer};
+use crate::switch::{Answer, Ask, Evidence, Request, Stray, TotalsAnswer};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
 use crate::vault::{MacKey, MacVerdict as Verdict, with_seal};
@@ -100,7 +100,7 @@ impl LinkIntake {
                 Heard::Asked(Box::new(ask), key)
             }
             Err(Unanswerable::Answer) => {
-                let stray = desk::stray(profile, vault, self.link.name, &decoded);
+                let mut stray = desk::stray(profile, vault, self.link.name, &decoded);
                 let refused = match self.shared.macs.check(&self.link, &decoded.message) {
                     Verdict::Good(_) => None,
                     Verdict::Missing(_) => Some(NoMac::Missing),
@@ -108,6 +108,8 @@ impl LinkIntake {
                 };
                 if let Some(why) = refused {
                     macs::alarm(&self.shared, &self.link.name, &stray.stan, why);
+                    // As of a request that may be anybody's.
+                    stray.evidence = Evidence::default();
                 }
                 let good = refused.is_none();
                 let link = self.link.name;
