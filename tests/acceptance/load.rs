@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use billswitch::control::{Reply, Request, StatusReply};
+use billswitch::control::{BookRequest, Reply, Request, StatusReply};
 use billswitch::switch::{Outcome, Record, State, What};
 use tokio::time::timeout;
 
 use crate::peer::{ATMNET, NORTHBANK, Outgoing, Peer};
-use crate::site::{PATIENCE, Setup, Site, UNPAID, WIRED};
+use crate::site::{BOOK, LATE, PATIENCE, Setup, Site, UNPAID, WIRED, rows};
 use crate::timeouts::until;
 
 /// Requests of one burst.
@@ -190,4 +190,34 @@ async fn what_a_link_says_that_has_not_signed_on_leaves_no_evidence() {
     let legs = site.journalled().await;
     let kept: Vec<_> = legs.iter().filter(|leg| asked(leg)).map(|leg| !leg.evidence.0.is_empty()).collect();
     assert_eq!(kept, [false, false, true, true]);
+}
+
+#[tokio::test]
+async fn disk_below_its_watermark_no_bills_come_in_and_nothing_is_sealed() {
+    let free = Arc::new(AtomicU64::new(2_000_000));
+    let says = Arc::clone(&free);
+    let reading = Arc::new(move || Some(says.load(SeqCst)));
+    let site = Site::limited(Setup::default(), "disk_low_bytes = 1000000", Some(reading)).await;
+    let mut peer = site.atmnet().await;
+    assert_eq!(peer.ask(&Outgoing::payment(1, UNPAID, 1000)).await.code(), "00");
+    free.store(999_999, SeqCst);
+    until_disk(&site, 999_999, true).await;
+    let import = || Request::Book(BookRequest::Import { biller: BOOK.parse().unwrap(), rows: rows() });
+    let said = site.operator_refused(import()).await;
+    assert!(said.contains("almost full"), "{said}");
+    let psids = vec![LATE.into()];
+    let withdraw = Request::Book(BookRequest::Withdraw { biller: BOOK.parse().unwrap(), psids });
+    assert!(site.operator_refused(withdraw).await.contains("almost full"));
+    assert_eq!(peer.ask(&Outgoing::inquiry(2, UNPAID)).await.code(), "96");
+    site.operator(Request::Cutover).await;
+    // It is looked five times a second whether there is something to seal.
+    let later = status(&site).await.uptime_s + 2;
+    while status(&site).await.uptime_s < later {
+        assert_eq!(status(&site).await.sealed_days, 0);
+    }
+    free.store(2_000_000, SeqCst);
+    until_disk(&site, 2_000_000, false).await;
+    site.operator(import()).await;
+    let sealed = async { while status(&site).await.sealed_days == 0 {} };
+    timeout(PATIENCE, sealed).await.expect("the day that is over is sealed");
 }
