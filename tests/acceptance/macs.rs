@@ -324,3 +324,17 @@ async fn our_own_requests_have_a_mac_and_so_must_their_answers() {
     let (said, ()) = tokio::join!(site.operator(Request::Echo { link: "atmnet".parse().unwrap() }), answers);
     assert!(matches!(said, Reply::Done(said) if said.starts_with("atmnet answered 00")));
 }
+
+#[tokio::test]
+async fn a_key_in_an_answer_that_nobody_asked_for_is_no_evidence() {
+    let mut site = Site::open().await;
+    let mut peer = Peer::signed_on(site.address, ATMNET).await;
+    for answer in [key_change(SECOND, "8CA64D"), Outgoing::network("301").with(48, "KX003abc")] {
+        peer.send(&answer.with_mti("0810").with(39, "00")).await;
+    }
+    site.alarms(2).await;
+    let legs = site.journalled().await;
+    let unasked = legs.iter().filter(|leg| matches!(leg.what, What::Unasked { .. }));
+    let kept: Vec<_> = unasked.map(|leg| !leg.evidence.0.is_empty()).collect();
+    assert_eq!(kept, [false, true]);
+}
