@@ -29,7 +29,7 @@ pub(super) struct LinkIntake {
     pub(super) answers: mpsc::Sender<Outbound>,
     pub(super) seat: Arc<Seat>,
     pub(super) tape: Option<Arc<Tape>>,
-    /// Frames that nobody could answer so far.
+    /// Frames that nobody could answer, in a row: one now and then over a connection of months is no reason to end it.
     pub(super) unanswerable: u32,
     pub(super) mirror: Mirror,
 }
@@ -58,12 +58,19 @@ impl Intake for LinkIntake {
         let mut rank = Rank::Behind;
         let input = match self.read(&frame) {
             Heard::Asked(ask, key) => {
+                self.unanswerable = 0;
                 rank = rank_of(&ask.request);
                 let read = self.shared.clock.now().ticks;
                 Input::Asked(ask, Waiting { read, link, frame, answers: self.answers.clone(), key, place })
             }
-            Heard::Answered => return Ok(()),
-            Heard::Totals(answer) => Input::TotalsAnswered(answer),
+            Heard::Answered => {
+                self.unanswerable = 0;
+                return Ok(());
+            }
+            Heard::Totals(answer) => {
+                self.unanswerable = 0;
+                Input::TotalsAnswered(answer)
+            }
             Heard::Stray(stray) => Input::Unasked(stray),
             Heard::Nothing => return self.count_unanswerable(),
         };
