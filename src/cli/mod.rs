@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use rustix::fs::Mode;
 
 use crate::config::{Config, Specs};
 use crate::iso8583::Dialect;
@@ -113,7 +114,12 @@ fn dialect(specs: Option<&PathBuf>, name: &str) -> Result<Dialect, CliError> {
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if matches!(command, Command::Serve(_) | Command::Book(_) | Command::Journal(_) | Command::Demo(_)) {
+        // What is made in a store, or of it, is its owner's alone, whatever the directory's mode has become.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    }
+    let done = match command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Ctl(args) => ctl::run(args),

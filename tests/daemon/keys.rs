@@ -1,7 +1,7 @@
 //! A store knows the keys that it was filled with.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::bank::{Bank, Slip};
 use crate::support::bills::import;
@@ -43,4 +43,31 @@ fn a_store_is_served_with_its_own_keys_only_and_with_newer_ones_beside_them() {
     refused("key version 2, which this store was filled with, is missing");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     refused("may be read by others");
+}
+
+/// All that lies in a directory, and what others than its owner may do with it.
+fn modes(dir: &Path, found: &mut Vec<(PathBuf, u32)>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let (path, meta) = entry.map(|entry| (entry.path(), entry.metadata().unwrap())).unwrap();
+        found.push((path.clone(), meta.permissions().mode() & 0o077));
+        if meta.is_dir() {
+            modes(&path, found);
+        }
+    }
+}
+
+#[test]
+fn what_is_in_a_store_is_its_owners_alone_also_where_the_directory_is_not() {
+    let site = Site::new();
+    std::fs::create_dir(site.store()).unwrap();
+    std::fs::set_permissions(site.store(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    import(&site, "KPEXCISE", 2);
+    let daemon = site.serve(&[]);
+    assert!(daemon.log().contains("chmod 700"), "{}", daemon.log());
+    let mut found = Vec::new();
+    modes(&site.store(), &mut found);
+    daemon.stop();
+    modes(&site.store(), &mut found);
+    found.retain(|(_, mode)| *mode != 0);
+    assert!(found.is_empty(), "{found:?}");
 }
