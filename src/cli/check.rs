@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::output::output;
-use super::{CliError, Place};
+use super::{CliError, Place, descriptors};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -39,6 +39,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         config.store.display(),
     );
     said.map_err(CliError::io("writing"))?;
+    if let Some(warning) = descriptors::too_few(&config) {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

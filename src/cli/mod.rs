@@ -4,6 +4,7 @@ mod book;
 mod check;
 mod ctl;
 mod demo;
+mod descriptors;
 mod error;
 mod journal;
 mod key;

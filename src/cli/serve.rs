@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{CliError, Place};
+use super::{CliError, Place, descriptors};
 use crate::ids::BusinessDate;
 use crate::server::{Extras, Reread, Server};
 use crate::telemetry::recorder::{QUEUE_FRAMES, Recorder};
@@ -44,6 +44,7 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     start_logs(&args.log)?;
+    descriptors::raise();
     let mut config = args.place.load()?;
     if args.business_date.is_some() {
         config.business_date = args.business_date;
