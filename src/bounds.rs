@@ -22,7 +22,7 @@ pub struct LinkBounds {
     pub idle_timeout: Duration,
     /// Requests read and not yet answered, a connection.
     pub in_flight_max: u32,
-    /// Frames nobody can answer before the connection is closed.
+    /// Frames in a row nobody can answer before the connection is closed.
     pub unanswerable_max: u32,
     /// Connections of the link at once.
     pub connections_max: u32,

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{beside_verdict, output};
-use super::{CliError, Place};
+use super::{CliError, Place, descriptors};
 use crate::config::{Config, Told};
 
 const AFTER_HELP: &str = "\
@@ -51,6 +51,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         config.store.display(),
     );
     said.map_err(CliError::io("writing"))?;
+    if let Some(warning) = descriptors::too_few(&config) {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -127,12 +127,18 @@ fn status_table(status: &StatusReply) -> Table {
                 status.blobs
             ),
         ),
-        (
-            "disk",
-            format!("{free}{}", if status.disk_low { ": too few, new requests are refused" } else { "" }),
-        ),
+        ("disk", format!("{free}{}", short_of_room(status))),
         ("up", format!("{} s, version {}, process {}", grouped(status.uptime_s), status.version, status.pid)),
     ])
+}
+
+/// What has come of a disk that is, or was, almost full.
+fn short_of_room(status: &StatusReply) -> String {
+    let low = if status.disk_low { ": too few, new requests are refused" } else { "" };
+    match status.unrecorded {
+        0 => low.to_owned(),
+        count => format!("{low}; {} requests that changed nothing have left no leg", grouped(count)),
+    }
 }
 
 fn links_table(links: &[LinkReply]) -> Table {

@@ -21,6 +21,9 @@ use crate::telemetry::LogError;
 use crate::telemetry::recorder::RecorderError;
 use crate::vault::VaultError;
 
+/// The daemon could not start for a reason that may be over at the next start: a supervisor shall go on trying.
+const MAY_PASS: u8 = 75;
+
 /// Why a command failed.
 #[derive(Debug, Error)]
 pub enum CliError {
@@ -157,8 +160,9 @@ impl CliError {
         ExitCode::from(self.status())
     }
 
-    const fn status(&self) -> u8 {
+    fn status(&self) -> u8 {
         match self {
+            Self::Start(error) if error.may_pass() => MAY_PASS,
             Self::Journal(error)
             | Self::Archive(ArchiveError::Journal(error))
             | Self::Start(StartError::Journal(error))
@@ -209,5 +213,30 @@ impl CliError {
             | Self::Import(_)
             | Self::NoBiller { .. } => 2,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_at_a_start_is_worth_another_and_what_stays_as_it_is_is_not() {
+        let path = || PathBuf::from("store");
+        let io = |kind: ErrorKind| JournalError::Io { what: "writing", path: path(), source: kind.into() };
+        for (error, status) in [
+            (io(ErrorKind::StorageFull), 75),
+            (io(ErrorKind::TimedOut), 75),
+            (io(ErrorKind::PermissionDenied), 2),
+            (JournalError::Locked { path: path() }, 4),
+            (JournalError::Format { found: 1, want: 2 }, 2),
+            (JournalError::Damaged { what: "a block", sequence: None }, 1),
+        ] {
+            assert_eq!(CliError::Start(error.into()).status(), status);
+        }
+        // Who asks for something else reads another table.
+        assert_eq!(CliError::Journal(io(ErrorKind::StorageFull)).status(), 2);
     }
 }

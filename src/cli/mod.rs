@@ -4,6 +4,7 @@ mod book;
 mod check;
 mod ctl;
 mod demo;
+mod descriptors;
 mod error;
 mod help;
 mod journal;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use rustix::fs::Mode;
 
 use crate::config::{Config, Specs};
 use crate::iso8583::Dialect;
@@ -115,7 +117,12 @@ fn dialect(specs: Option<&PathBuf>, name: &str) -> Result<Dialect, CliError> {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&help::taught(Cli::command()).get_matches());
-    let done = match cli.unwrap_or_else(|error| error.exit()).command {
+    let command = cli.unwrap_or_else(|error| error.exit()).command;
+    if matches!(command, Command::Serve(_) | Command::Book(_) | Command::Journal(_) | Command::Demo(_)) {
+        // What is made in a store, or of it, is its owner's alone, whatever the directory's mode has become.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    }
+    let done = match command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Ctl(args) => ctl::run(args),

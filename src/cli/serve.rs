@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{CliError, Place};
+use super::{CliError, Place, descriptors};
 use crate::ids::BusinessDate;
 use crate::server::{Extras, Reread, Server};
 use crate::telemetry::recorder::{QUEUE_FRAMES, Recorder};
@@ -20,7 +20,10 @@ Examples:
   billswitch serve --record morning.pcap            record the traffic, card data masked
 
 SIGTERM and SIGINT drain: new work is refused, what is in flight is finished or kept in the store, exit status 0. \
-SIGHUP reads the configuration again, as `billswitch ctl reload` does.";
+SIGHUP reads the configuration again, as `billswitch ctl reload` does.
+
+Exit status: 0 drained; 70 the journal failed while serving, 75 the system would not let it start (a full disk, say): start it \
+again; 1 the store is damaged, 2 it cannot be run so: a start again changes nothing; 4 another process has the store.";
 
 /// What `serve` takes.
 #[derive(Args, Debug)]
@@ -41,6 +44,7 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     start_logs(&args.log)?;
+    descriptors::raise();
     let mut config = args.place.load()?;
     if args.business_date.is_some() {
         config.business_date = args.business_date;

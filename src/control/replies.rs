@@ -47,6 +47,9 @@ pub struct StatusReply {
     pub free_bytes: Option<u64>,
     /// So few are free that new payments and inquiries are refused.
     pub disk_low: bool,
+    /// Requests that changed nothing and left no leg in the journal, because so few were free.
+    #[serde(default)]
+    pub unrecorded: u64,
     /// Values moved out of the store's file, which must be 0.
     pub blobs: u64,
 }

@@ -29,6 +29,17 @@ pub enum BookWork {
     },
 }
 
+impl BookWork {
+    /// Whether it is about as many bills as a file may have; an operator's act is about one.
+    #[must_use]
+    pub const fn is_much(&self) -> bool {
+        match self {
+            Self::Import(..) | Self::Withdraw(..) => true,
+            Self::Act { .. } => false,
+        }
+    }
+}
+
 /// What was done.
 #[derive(Debug)]
 pub enum BookDone {

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use super::{Desk, Standing};
 use crate::biller::book::{self, Receipts};
 use crate::clock::{Now, UnixMillis};
-use crate::ids::{BillerCode, LinkName, PaymentKey};
+use crate::ids::{BillerCode, LinkName};
 use crate::journal::totals::open_closings;
-use crate::journal::{JournalError, Store, Turn, ledger};
+use crate::journal::{JournalError, Store, Turn, Unloading, ledger};
 use crate::switch::{
     Action, Alarm, Answer, Ask, AskId, Event, LegId, NewKeys, Operation, Order, Outcome, Output, Payment,
     Prior, Reason, Record, Request, Resolution, SendTotals, State, Switch, What,
@@ -214,16 +214,34 @@ impl<W> Core<W> {
         .map_err(str::to_owned)
     }
 
-    /// Gives a payment whose latest leg is sealed a new one, if something is still owed on it.
+    /// Has the working store let go of what is sealed, and gives each payment whose latest leg is sealed a new one, if
+    /// something is still owed on it. The inner error is why one of them cannot be read: nothing has been done then, and it
+    /// may be tried again.
     ///
     /// # Errors
     ///
     /// As [`Core::step`].
-    pub fn carry_over(&mut self, now: Now, key: &PaymentKey) -> Result<(), JournalError> {
-        match self.desk.prior(key, false)? {
-            Prior::Known(payment) if payment.state.is_owed() => self.step(now, Event::CarriedOver(payment)),
-            Prior::Known(_) | Prior::Unknown | Prior::SomebodyElses => Ok(()),
+    pub fn unload(
+        &mut self,
+        now: Now,
+        unloading: Unloading,
+    ) -> Result<Result<(), JournalError>, JournalError> {
+        let Unloading { writes, carry_over } = unloading;
+        let priors = carry_over.iter().map(|key| self.desk.prior(key, false)).collect::<Result<Vec<_>, _>>();
+        let priors = match priors {
+            Ok(priors) => priors,
+            Err(error) => return Ok(Err(error)),
+        };
+        for prior in priors {
+            match prior {
+                Prior::Known(payment) if payment.state.is_owed() => {
+                    self.step(now, Event::CarriedOver(payment))?;
+                }
+                Prior::Known(_) | Prior::Unknown | Prior::SomebodyElses => {}
+            }
         }
+        self.desk.unload(writes);
+        Ok(Ok(()))
     }
 
     /// Steps the switch, and lets the bill books answer within the turn.
@@ -322,5 +340,37 @@ impl<W> std::fmt::Debug for Core<W> {
     /// Counts alone: those who wait may hold card data.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Core").field("switch", &self.switch).field("waiting", &self.waiting.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::KeyParts;
+    use crate::journal::{MemoryDisk, Write, open_memory};
+
+    #[test]
+    fn a_payment_that_cannot_be_read_keeps_its_unloading_whole_out_of_the_turn() {
+        let (store, mut writer) = open_memory(&MemoryDisk::new()).unwrap();
+        let key = PaymentKey::new(&KeyParts { stan: b"000001", link: b"atmnet", ..KeyParts::default() });
+        // Its latest leg is said to be one that there is not.
+        let entry = [b"T", key.as_bytes()].concat();
+        let value = [&[0][..], &99_u64.to_be_bytes()].concat();
+        let put = Write::Put { key: entry.clone(), value };
+        writer.commit(&[Turn { first_sequence: 1, writes: vec![put], ..Turn::default() }]).unwrap();
+        let date = "2026-11-20".parse().unwrap();
+        let switch = Switch::new([], [], [], date);
+        let standing = Standing::load(&store, || date).unwrap();
+        let mut core: Core<()> = Core::new(store, switch, &standing, Box::new(|_| ()));
+        let now = crate::clock::SystemClock::start().now();
+        let unloading = || Unloading {
+            writes: vec![Write::Delete { key: entry.clone() }],
+            carry_over: vec![key.clone()],
+        };
+        assert!(core.unload(now, unloading()).unwrap().is_err());
+        assert!(core.take_turn(0).0.is_none(), "nothing was let go of");
+        let nothing = Unloading { carry_over: Vec::new(), ..unloading() };
+        core.unload(now, nothing).unwrap().unwrap();
+        assert!(core.take_turn(0).0.is_some());
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::{Now, Ticks, UnixMillis};
 use crate::ids::LinkName;
 use crate::iso8583::{Decoded, Framing, MacAlgorithm, Message};
 use crate::profile::{MacSeen, Profile};
-use crate::switch::{Ask, KeyChange, NewKeys, Reason, Request};
+use crate::switch::{Ask, Evidence, KeyChange, NewKeys, Reason, Request};
 use crate::vault::{Kek, LinkKeyFile, LinkKeys, MacKey, MacVerdict as Verdict, Spent, Vault, VaultError};
 
 /// The keys of a link whose messages have MACs.
@@ -228,6 +228,8 @@ impl LinkMac {
         };
         let network = ask.request.is_of_the_network();
         ask.request = Request::Refused { reason, bad_field, network };
+        // It may be anybody's, and anybody could fill the disk with it.
+        ask.evidence = Evidence::default();
         (self.current(), Some(why))
     }
 }

@@ -23,10 +23,6 @@ pub fn read(
     let parsed = profile.request(decoded, link, digest)?;
     // Twelve characters of something else may be most of a card number; six digits of a STAN are not.
     let rrn = if decoded.may_be_misread() { Rrn::EMPTY } else { parsed.rrn };
-    // A key, though it is encrypted, is no evidence of anything.
-    let key = profile.brings_key(&decoded.message);
-    let evidence = if key { Bytes::new() } else { vault.evidence(profile.dialect(), decoded) };
-    let evidence = Evidence(evidence);
     Ok(Ask {
         id: AskId(0),
         link,
@@ -34,7 +30,7 @@ pub fn read(
         stan: parsed.stan,
         rrn,
         request: parsed.request,
-        evidence,
+        evidence: evidence(profile, vault, decoded),
         stale: false,
     })
 }
@@ -50,6 +46,12 @@ pub fn stray(profile: &Profile, vault: &Vault, link: LinkName, decoded: &Decoded
         stan,
         // As above.
         rrn: if decoded.may_be_misread() { Rrn::EMPTY } else { rrn },
-        evidence: Evidence(vault.evidence(profile.dialect(), decoded)),
+        evidence: evidence(profile, vault, decoded),
     }
+}
+
+/// What may be kept of a message. A key, though it is encrypted, is no evidence of anything.
+fn evidence(profile: &Profile, vault: &Vault, decoded: &Decoded<'_, '_>) -> Evidence {
+    let key = profile.brings_key(&decoded.message);
+    Evidence(if key { Bytes::new() } else { vault.evidence(profile.dialect(), decoded) })
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,6 +145,11 @@ fn open_engine(dir: &Path, options: &Options) -> Result<sled::Db, JournalError> 
 /// Makes the directory, for its owner alone, and its entry in the parent durable.
 fn create_dir(dir: &Path) -> Result<(), JournalError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(JournalError::io("creating", dir))?;
+    let mode = dir.metadata().map_err(JournalError::io("looking at", dir))?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let mode = format!("{mode:o}");
+        tracing::warn!(dir = %dir.display(), mode, "others than its owner may look into the store's directory: chmod 700 it");
+    }
     let parent = dir.canonicalize().map_err(JournalError::io("resolving", dir))?;
     parent.parent().map_or(Ok(()), sync_path)
 }

@@ -17,6 +17,8 @@ use super::memory::MemoryDisk;
 /// Two slots, written in turn, each in a disk sector of its own: a torn write leaves the other whole.
 const SLOT_BYTES: u64 = 512;
 const NAME: &str = "witness";
+/// What it is called before it is whole for the first time.
+const UNFINISHED: &str = "witness.new";
 
 /// Who remembers.
 #[derive(Debug)]
@@ -50,19 +52,25 @@ impl Witness {
         latest.map(Some).ok_or(unreadable)
     }
 
-    /// Makes the witness in `dir` one of `head`, durably.
+    /// Makes the witness in `dir` one of `head`, durably but for its name, which is the directory's. A new one has its name only
+    /// when it is whole: one that cannot be read keeps the store from being opened.
     ///
     /// # Errors
     ///
     /// [`JournalError::Io`].
     pub(super) fn create(dir: &Path, head: &Head) -> Result<Self, JournalError> {
         let path = dir.join(NAME);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(JournalError::io("creating", &path))?;
-        let mut witness = Self::File { file, path, second_slot: false };
+        let is_new = !path.exists();
+        let begun = if is_new { dir.join(UNFINISHED) } else { path.clone() };
+        let file = File::options().create(true).truncate(false).write(true).open(&begun);
+        let file = file.map_err(JournalError::io("creating", &begun))?;
+        let mut witness = Self::File { file, path: path.clone(), second_slot: false };
         witness.note(head)?;
         witness.note(head)?;
         witness.sync()?;
+        if is_new {
+            std::fs::rename(&begun, &path).map_err(JournalError::io("creating", &path))?;
+        }
         Ok(witness)
     }
 

@@ -8,6 +8,8 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::Seldom;
+
 /// Pause after the system refused to give a connection, doubled each time up to a second.
 const BACK_OFF_MS: (u64, u64) = (5, 1000);
 /// Connections that may wait to be taken in.
@@ -44,6 +46,7 @@ pub async fn accept(
 ) {
     let (first, longest) = BACK_OFF_MS;
     let mut pause = first;
+    let seldom = Seldom::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -54,7 +57,9 @@ pub async fn accept(
                 pause = first;
                 let Ok(permit) = Arc::clone(&in_all).try_acquire_owned() else {
                     refused();
-                    tracing::warn!(%peer, "connection refused: too many in all");
+                    if let Some(unsaid) = seldom.now() {
+                        tracing::warn!(%peer, unsaid, "connection refused: too many in all");
+                    }
                     continue;
                 };
                 prepare(&stream);

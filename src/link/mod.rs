@@ -6,8 +6,10 @@ mod accept;
 mod connection;
 mod dial;
 mod frame;
+mod seldom;
 
 pub use accept::{Admission, accept, listen};
 pub use connection::{Closed, Intake, Outlet, serve};
 pub use dial::{Redial, dial};
 pub use frame::{FrameCodec, FrameFault};
+pub use seldom::Seldom;

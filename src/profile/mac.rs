@@ -108,11 +108,13 @@ impl Profile {
         self.key_change.as_ref().is_some_and(|places| places.key.field() == field) && self.brings_key(message)
     }
 
-    /// Whether a message brings a new key: only one of the network's can.
+    /// Whether a message brings a new key: only one of the network's can, and an answer that repeats what it answers.
     #[must_use]
     pub fn brings_key(&self, message: &Message<'_, '_>) -> bool {
         let Some(places) = &self.key_change else { return false };
-        let network = |class: &Class| class.kind == Kind::Network && class.is_of(message.mti());
+        let mti = message.mti();
+        let either = |(asked, answer): &(Mti, Mti)| *asked == mti || *answer == mti;
+        let network = |class: &Class| class.kind == Kind::Network && class.mti.iter().any(either);
         self.classes.iter().any(network) && message.get(&places.key).is_some()
     }
 

@@ -111,7 +111,7 @@ impl Profile {
     ) -> Result<PaymentRequest, Refusal> {
         let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
         Ok(PaymentRequest {
-            key: key(&self.key_parts(message, &link))?,
+            key: key(&self.key_parts(message, &link), &CardNumbers::of(message))?,
             bill: self.bill(message)?,
             amount: self.amount(message)?,
             currency: self.text(message, &self.paths.currency).unwrap_or_default(),
@@ -171,7 +171,7 @@ impl Profile {
             ..self.key_parts(message, &link)
         };
         Ok(Request::Reversal(Box::new(ReversalRequest {
-            original: key(&parts)?,
+            original: key(&parts, &CardNumbers::of(message))?,
             amount: self.amount(message)?,
             replacement: self.replacement(message),
             settled_on: self.text(message, &self.paths.settlement_date),
@@ -240,11 +240,15 @@ fn fits(pattern: &[u8], code: &[u8]) -> bool {
     pattern.len() == code.len() && pattern.iter().zip(code).all(|(want, is)| *want == b'x' || want == is)
 }
 
-/// Dialects may have fields of any length and of any characters; keys of the store may not.
-fn key(parts: &KeyParts<'_>) -> Result<PaymentKey, Refusal> {
+/// Dialects may have fields of any length and of any characters; keys of the store may not. They are stored and shown as they
+/// are, so a card number must not get there.
+fn key(parts: &KeyParts<'_>, own: &CardNumbers<'_>) -> Result<PaymentKey, Refusal> {
     let all = [parts.transmitted_at, parts.stan, parts.rrn, parts.acquirer, parts.terminal];
-    let printable = all.into_iter().flatten().all(|byte| (0x20..0x7f).contains(byte));
+    let printable = all.iter().copied().flatten().all(|byte| (0x20..0x7f).contains(byte));
     let key = PaymentKey::new(parts);
+    if all.into_iter().any(|part| own.in_text(part)) {
+        return Err((Reason::Malformed, None));
+    }
     if printable && key.as_bytes().len() <= KEY_BYTES_MAX { Ok(key) } else { Err((Reason::Malformed, None)) }
 }
 

@@ -9,7 +9,7 @@ use super::inspect::Status;
 use crate::clock::Ticks;
 use crate::desk::{BookDone, BookWork};
 use crate::ids::LinkName;
-use crate::journal::Unloading;
+use crate::journal::{JournalError, Unloading};
 use crate::switch::{Answer, Ask, LegId, Operation, Outcome, Payment, Resolution, Stray, TotalsAnswer};
 use crate::vault::MacKey;
 
@@ -33,8 +33,9 @@ pub(super) enum Input {
     Resolve(Box<Payment>, Resolution, Box<str>, oneshot::Sender<Result<Payment, String>>),
     /// Something to be done to a bill book; answered once it is durable.
     Book(BookWork, oneshot::Sender<Result<BookDone, String>>),
-    /// Let go of what is sealed, and carry over what is still owed something; answered once that is in the store.
-    Unload(Unloading, oneshot::Sender<()>),
+    /// Let go of what is sealed, and carry over what is still owed something; answered once that is in the store, or with why
+    /// nothing of it could be done.
+    Unload(Unloading, oneshot::Sender<Result<(), JournalError>>),
     /// Tell when all that was taken in before is durable.
     Durable(oneshot::Sender<()>),
     /// A question about the switch's state.

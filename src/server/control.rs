@@ -324,6 +324,7 @@ impl Operator {
             syncs: health.syncs,
             free_bytes: room.free,
             disk_low: room.low,
+            unrecorded: status.unrecorded,
             blobs: health.blobs,
         }))
     }

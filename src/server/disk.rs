@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
+use crate::telemetry::recorder::RecorderHandle;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -37,11 +38,15 @@ pub(super) fn of_directory(dir: std::path::PathBuf) -> FreeBytes {
     })
 }
 
-/// Looks once a second, until the switch goes down.
-pub(super) async fn watch(shared: Arc<Shared>, free: FreeBytes) {
+/// Looks once a second, until the switch goes down. A recording that takes its room from the same file system rests while
+/// there is too little.
+pub(super) async fn watch(shared: Arc<Shared>, free: FreeBytes, recorder: Option<RecorderHandle>) {
+    let recorder = recorder.filter(|recorder| recorder.shares_disk_with(&shared.config.store));
     let mut going_down = shared.going_down.subscribe();
     let mark = shared.config.limits.disk_low_bytes;
     loop {
+        let low = shared.signals.borrow().room.low;
+        recorder.iter().for_each(|recorder| recorder.rest(low));
         let down = going_down.wait_for(|down| *down);
         if tokio::time::timeout(EVERY, down).await.is_ok() {
             return;

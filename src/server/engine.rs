@@ -14,7 +14,7 @@ use super::release::{Release, Tell};
 use super::{Shared, Signals, StartError};
 use crate::clock::Now;
 use crate::desk::{self, Core, Standing};
-use crate::journal::{JournalError, Unloading, Valve};
+use crate::journal::{JournalError, Valve};
 use crate::switch::{Event, Reason, Record, State, Switch, What};
 use crate::telemetry::Counters;
 
@@ -180,18 +180,19 @@ impl Engine {
                 let resolved = written(self.core.resolve(now, &seen, resolution, why));
                 self.tell.push(Box::new(move || drop(done.send(resolved))));
             }
+            Input::Book(work, done) if self.known.room.low && work.is_much() => {
+                let why = "the store's file system is almost full, and what is left is for reversals: make room, then import again";
+                drop(done.send(Err(why.to_owned())));
+            }
             Input::Book(work, done) => {
                 let date = self.core.switch.date();
                 let worked = desk::work(&mut self.core.desk, now.wall, date, work);
                 let worked = worked.map_err(|error| error.to_string());
                 self.tell.push(Box::new(move || drop(done.send(worked))));
             }
-            Input::Unload(Unloading { writes, carry_over }, done) => {
-                for key in carry_over {
-                    written(self.core.carry_over(now, &key));
-                }
-                self.core.desk.unload(writes);
-                self.tell_when_durable(done);
+            Input::Unload(unloading, done) => {
+                let unloaded = written(self.core.unload(now, unloading));
+                self.tell.push(Box::new(move || drop(done.send(unloaded))));
             }
             Input::Durable(done) => self.tell_when_durable(done),
             Input::Inspect(done) => drop(done.send(inspect::inspect(self))),

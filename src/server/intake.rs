@@ -15,7 +15,7 @@ use crate::desk::{self, NoMac};
 use crate::iso8583::{Decoded, Dialect, Message, Mirror, Seal, decode, mask_all_but_type, mask_pan};
 use crate::link::{Closed, Intake, Outlet};
 use crate::profile::{Profile, Unanswerable};
-use crate::switch::{Answer, Ask, Request, Stray, TotalsAnswer};
+use crate::switch::{Answer, Ask, Evidence, Request, Stray, TotalsAnswer};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::{Direction, Tape};
 use crate::vault::{MacKey, MacVerdict as Verdict, with_seal};
@@ -29,7 +29,7 @@ pub(super) struct LinkIntake {
     pub(super) answers: mpsc::Sender<Outbound>,
     pub(super) seat: Arc<Seat>,
     pub(super) tape: Option<Arc<Tape>>,
-    /// Frames that nobody could answer so far.
+    /// Frames that nobody could answer, in a row: one now and then over a connection of months is no reason to end it.
     pub(super) unanswerable: u32,
     pub(super) mirror: Mirror,
 }
@@ -58,12 +58,19 @@ impl Intake for LinkIntake {
         let mut rank = Rank::Behind;
         let input = match self.read(&frame) {
             Heard::Asked(ask, key) => {
+                self.unanswerable = 0;
                 rank = rank_of(&ask.request);
                 let read = self.shared.clock.now().ticks;
                 Input::Asked(ask, Waiting { read, link, frame, answers: self.answers.clone(), key, place })
             }
-            Heard::Answered => return Ok(()),
-            Heard::Totals(answer) => Input::TotalsAnswered(answer),
+            Heard::Answered => {
+                self.unanswerable = 0;
+                return Ok(());
+            }
+            Heard::Totals(answer) => {
+                self.unanswerable = 0;
+                Input::TotalsAnswered(answer)
+            }
             Heard::Stray(stray) => Input::Unasked(stray),
             Heard::Nothing => return self.count_unanswerable(),
         };
@@ -100,7 +107,7 @@ impl LinkIntake {
                 Heard::Asked(Box::new(ask), key)
             }
             Err(Unanswerable::Answer) => {
-                let stray = desk::stray(profile, vault, self.link.name, &decoded);
+                let mut stray = desk::stray(profile, vault, self.link.name, &decoded);
                 let refused = match self.shared.macs.check(&self.link, &decoded.message) {
                     Verdict::Good(_) => None,
                     Verdict::Missing(_) => Some(NoMac::Missing),
@@ -108,6 +115,8 @@ impl LinkIntake {
                 };
                 if let Some(why) = refused {
                     macs::alarm(&self.shared, &self.link.name, &stray.stan, why);
+                    // As of a request that may be anybody's.
+                    stray.evidence = Evidence::default();
                 }
                 let good = refused.is_none();
                 let link = self.link.name;

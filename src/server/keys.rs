@@ -86,8 +86,10 @@ fn read_keys(config: &Config, new_store: bool) -> Result<Vault, KeyError> {
         }
         KeySource::File { path, create } => {
             let path = config.store.join(path);
-            if *create && new_store && !path.exists() {
-                make(&path).map_err(|source| KeyError::File { path: path.clone(), source })?;
+            if *create && new_store {
+                // One that is there may have been made by a process that did not come to sync its name.
+                let there = if path.exists() { settle(&path) } else { make(&path) };
+                there.map_err(|source| KeyError::File { path: path.clone(), source })?;
             }
             check_mode(&path)?;
             read(&path)
@@ -135,15 +137,50 @@ fn read(path: &Path) -> Result<Vault, KeyError> {
     Ok(Vault::parse(&path.display().to_string(), &Zeroizing::new(text))?)
 }
 
-/// The file is on disk before anything is sealed with it.
+/// The file is on disk before anything is sealed with it, and has its name only when it is whole: whatever ends the process
+/// meanwhile, there is a key file or none.
 fn make(path: &Path) -> std::io::Result<()> {
     let text = Vault::new_key_file().map_err(std::io::Error::other)?;
     if let Some(dir) = path.parent() {
         // It becomes the store's directory, which is its owner's alone.
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let unfinished = PathBuf::from(unfinished);
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    settle(path)
+}
+
+/// Makes a file durable, and its name.
+fn settle(path: &Path) -> std::io::Result<()> {
+    std::fs::File::open(path)?.sync_all()?;
     path.parent().map_or(Ok(()), |dir| std::fs::File::open(dir)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_is_there_whole_whatever_ended_the_making_of_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store/vault.keys");
+        make(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        // A kill has left half of one.
+        std::fs::write(dir.path().join("store/vault.keys.new"), "1 00").unwrap();
+        make(&path).unwrap();
+        check_mode(&path).unwrap();
+        read(&path).unwrap();
+        let left = std::fs::read_dir(dir.path().join("store")).unwrap().count();
+        assert_eq!(left, 1, "nothing else is left there");
+    }
 }

@@ -16,7 +16,7 @@ use super::peers::{OWN_MAX, Seat};
 use super::{Shared, StartError};
 use crate::config::{Config, LinkConfig};
 use crate::iso8583::Mirror;
-use crate::link::{self, Admission};
+use crate::link::{self, Admission, Seldom};
 use crate::telemetry::Counters;
 use crate::telemetry::recorder::RecorderHandle;
 
@@ -46,7 +46,12 @@ pub(super) fn serve(
         listeners.iter().map(|(address, listener)| (*address, bound(listener, *address))).collect();
     for (address, listener) in listeners {
         let links = shared.config.links.iter().filter(|link| link.listen == address).cloned().collect();
-        let host = Arc::new(Host { shared: Arc::clone(shared), recorder: recorder.clone(), links });
+        let host = Arc::new(Host {
+            shared: Arc::clone(shared),
+            recorder: recorder.clone(),
+            links,
+            refusals: Seldom::default(),
+        });
         // A drain begins with taking nobody in any more.
         let stop = shared.drain_asked.subscribe();
         let refused = {
@@ -68,6 +73,7 @@ struct Host {
     shared: Arc<Shared>,
     recorder: Option<RecorderHandle>,
     links: Vec<LinkConfig>,
+    refusals: Seldom,
 }
 
 impl Host {
@@ -82,13 +88,17 @@ impl Host {
     async fn serve(&self, stream: TcpStream, peer: SocketAddr, admission: Admission) {
         let Some(link) = self.link_of(peer) else {
             Counters::count(&self.shared.counters.refused_connections);
-            tracing::warn!(%peer, "connection refused: no link has this address");
+            if let Some(unsaid) = self.refusals.now() {
+                tracing::warn!(%peer, unsaid, "connection refused: no link has this address");
+            }
             return;
         };
         let Some(counters) = self.shared.counters.link(&link.name) else { return };
         let Some(mut seat) = self.shared.peers.join(&link.name) else {
             Counters::count(&self.shared.counters.refused_connections);
-            tracing::warn!(link = %link.name, %peer, "connection refused: the link has as many as it may");
+            if let Some(unsaid) = self.refusals.now() {
+                tracing::warn!(link = %link.name, %peer, unsaid, "connection refused: the link has as many as it may");
+            }
             return;
         };
         counters.connections.fetch_add(1, Ordering::Relaxed);

@@ -31,6 +31,7 @@ mod sync;
 mod totals;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -105,6 +106,24 @@ pub enum StartError {
     /// The engine's thread could not be made.
     #[error("cannot start the engine: {0}")]
     Engine(std::io::Error),
+}
+
+impl StartError {
+    /// Whether it is the system that refuses for now (a disk that is full or does not read, too many open files): nothing is
+    /// wrong with the store or the configuration, and a later start may go well. That a file is not there or not ours is no
+    /// such thing.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        let stays = [ErrorKind::NotFound, ErrorKind::PermissionDenied, ErrorKind::NotADirectory];
+        let source = match self {
+            Self::Journal(JournalError::Io { source, .. })
+            | Self::Keys(KeyError::File { source, .. })
+            | Self::Control { source, .. }
+            | Self::Engine(source) => source,
+            Self::Journal(_) | Self::Keys(_) | Self::Listen { .. } | Self::Adapter { .. } => return false,
+        };
+        !stays.contains(&source.kind())
+    }
 }
 
 /// What is not in the configuration.
@@ -243,9 +262,10 @@ impl Server {
         let valve = start_valve(&shared, writer)?;
         let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, valve);
         let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
+        let recorder = extras.recorder.clone();
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);
-        shared.tasks.spawn(disk::watch(Arc::clone(&shared), free));
+        shared.tasks.spawn(disk::watch(Arc::clone(&shared), free, recorder));
         seal::serve(&shared);
         sync::watch(&shared.store).map_err(StartError::Engine)?;
         Ok(Self { shared, addresses, engine: Some(engine) })

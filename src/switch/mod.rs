@@ -86,6 +86,8 @@ pub struct Switch {
     guarded_until: Ticks,
     draining: bool,
     disk_low: bool,
+    /// Requests that left no leg because the disk was almost full.
+    unrecorded: u64,
 }
 
 impl Switch {
@@ -117,6 +119,7 @@ impl Switch {
             guarded_until: Ticks(0),
             draining: false,
             disk_low: false,
+            unrecorded: 0,
         }
     }
 
@@ -181,6 +184,12 @@ impl Switch {
         self.draining
     }
 
+    /// Requests since the start that changed nothing and left no leg, because the disk was almost full.
+    #[must_use]
+    pub const fn unrecorded(&self) -> u64 {
+        self.unrecorded
+    }
+
     /// Whether the operator has blocked this biller.
     #[must_use]
     pub fn is_blocked(&self, biller: &BillerCode) -> bool {
@@ -202,6 +211,8 @@ impl Switch {
     fn asked(&mut self, now: Now, ask: Ask, out: &mut Output) {
         let Ask { id, link, mti, stan, rrn, request, evidence, stale } = ask;
         let from = Asker { id, link, stan, rrn, stale };
+        let begun = (out.records.len(), out.actions.len());
+        let was_signed_on = self.is_signed_on(&link);
         let mut record = from.record(self, now, What::Asked { mti });
         record.evidence = evidence;
         out.records.push(record);
@@ -222,6 +233,7 @@ impl Switch {
             Request::Reversal(request) => self.reversal(now, from, *request, out),
             Request::Totals(request) => self.totals(now, &from, &request, out),
         }
+        self.spare_the_disk(begun, was_signed_on || self.is_signed_on(&link), out);
     }
 
     fn disk_is(&mut self, low: bool, out: &mut Output) {

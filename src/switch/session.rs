@@ -1,8 +1,8 @@
 //! Sign-on, sign-off and echo; and the gate every other request passes.
 
 use super::{
-    Action, Alarm, Answer, AskId, Asker, KeyChange, LinkTerms, Operation, Output, Reason, Request, Stray,
-    Switch, TotalsTerms, What,
+    Action, Alarm, Answer, AskId, Asker, Evidence, KeyChange, LinkTerms, Operation, Output, Reason, Record,
+    Request, Stray, Switch, TotalsTerms, What,
 };
 use crate::clock::Now;
 use crate::ids::{LinkName, Short};
@@ -136,13 +136,40 @@ impl Switch {
         self.tell(now, from, Answer::plain(reason), out);
     }
 
-    /// It is written down and told, and changes nothing: a peer that answers what it was not asked is broken, or no friend.
-    pub(super) fn unasked(&self, now: Now, stray: Stray, out: &mut Output) {
+    /// What a peer can have written down at will must not use up a disk that is almost full, for that is kept for what moves
+    /// money: there a request that changes nothing is answered and leaves no leg. Nor is there evidence, at any time, of
+    /// what a link says that has not signed on. `begun` is how long both lists were before the request.
+    pub(super) fn spare_the_disk(&mut self, begun: (usize, usize), signed_on: bool, out: &mut Output) {
+        let (records, actions) = (out.records.get_mut(begun.0..), out.actions.get(begun.1..));
+        let (Some(records), Some(actions)) = (records, actions) else { return };
+        let is_bare = |record: &Record| {
+            record.payment.is_none() && matches!(record.what, What::Asked { .. } | What::Answered { .. })
+        };
+        // An order is the beginning of something, whether or not it has a leg by now.
+        let is_told = |action: &Action| matches!(action, Action::Answer { .. } | Action::Alarm(_));
+        if !records.iter().all(is_bare) || !actions.iter().all(is_told) {
+            return;
+        }
+        if self.disk_low {
+            out.records.truncate(begun.0);
+            self.unrecorded = self.unrecorded.saturating_add(1);
+        } else if !signed_on {
+            records.iter_mut().for_each(|record| record.evidence = Evidence::default());
+        }
+    }
+
+    /// It is told, and written down where there is room; it changes nothing: a peer that answers what it was not asked is
+    /// broken, or no friend.
+    pub(super) fn unasked(&mut self, now: Now, stray: Stray, out: &mut Output) {
         let Stray { link, mti, stan, rrn, evidence } = stray;
         let from = Asker { id: AskId(0), link, stan, rrn, stale: false };
-        let mut record = from.record(self, now, What::Unasked { mti });
-        record.evidence = evidence;
-        out.records.push(record);
+        if self.disk_low {
+            self.unrecorded = self.unrecorded.saturating_add(1);
+        } else {
+            let mut record = from.record(self, now, What::Unasked { mti });
+            record.evidence = evidence;
+            out.records.push(record);
+        }
         out.actions.push(Action::Alarm(Alarm::UnaskedAnswer { link, stan }));
     }
 

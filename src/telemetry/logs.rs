@@ -1,12 +1,15 @@
 //! Logs: for people on a terminal, JSON otherwise. Nothing that is logged anywhere holds more of a PAN than its first six
 //! and last four digits.
 //!
-//! A log that cannot be written (a full disk, a reader that went away) is no reason to serve nobody: its lines are lost, and
-//! the next one that can be written says how many.
+//! A log that cannot be written (a full disk, a reader that went away, or one that does not read) is no reason to serve
+//! nobody: its lines are lost, and the next one that can be written says how many. Nor does anybody ever wait for it: lines are
+//! logged between a turn's commit and its answers.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
@@ -32,7 +35,7 @@ pub fn start_logs(filter: &str) -> Result<(), LogError> {
         tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::try_new(filter)?)
             .log_internal_errors(false)
-            .with_writer(|| Lossy { to: std::io::stderr(), lost: &LOST });
+            .with_writer(|| Lossy { to: Unwaiting(std::io::stderr().lock()), lost: &LOST });
     let started = if std::io::stderr().is_terminal() {
         builder.with_target(false).try_init()
     } else {
@@ -76,6 +79,28 @@ impl<W: Write> Write for Lossy<'_, W> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// A pipe, a socket or a terminal that says that it takes bytes takes so many without waiting (POSIX: `PIPE_BUF`).
+const TAKEN_BYTES: usize = 4096;
+
+/// Writes only what is taken at once: else it is an error. What it writes to must be locked, or another thread could take the
+/// room that was found.
+struct Unwaiting<W>(W);
+
+impl<W: Write + AsFd> Write for Unwaiting<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut ready = [PollFd::new(&self.0, PollFlags::OUT)];
+        // A file is always ready, and so is a pipe that nobody has open any more: its error is the write's.
+        if poll(&mut ready, Some(&Timespec::default()))? == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.0.write(bytes.get(..TAKEN_BYTES).unwrap_or(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
     }
 }
 

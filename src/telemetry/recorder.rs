@@ -5,10 +5,10 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
@@ -103,6 +103,9 @@ pub struct RecorderHandle {
     events: SyncSender<Event>,
     dropped: Arc<AtomicU64>,
     connections: Arc<AtomicU64>,
+    resting: Arc<AtomicBool>,
+    /// The file system that the file is on; none if that cannot be known.
+    device: Option<u64>,
 }
 
 /// The recording under way. It ends with [`Recorder::finish`], or when this and all handles and tapes are gone.
@@ -128,6 +131,7 @@ impl Recorder {
     pub fn start(path: &Path, queue_frames: usize) -> Result<(RecorderHandle, Self), RecorderError> {
         let file = File::options().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|source| RecorderError::Create { path: path.to_owned(), source })?;
+        let device = file.metadata().ok().map(|it| it.dev());
         let (events, heard) = sync_channel(queue_frames);
         let dropped = Arc::new(AtomicU64::new(0));
         let (path, counter) = (path.to_owned(), Arc::clone(&dropped));
@@ -138,7 +142,8 @@ impl Recorder {
         });
         let thread = thread.map_err(|source| RecorderError::Create { path: path.clone(), source })?;
         let recorder = Self { path, events: events.clone(), dropped: Arc::clone(&dropped), thread };
-        Ok((RecorderHandle { events, dropped, connections: Arc::default() }, recorder))
+        let (connections, resting) = (Arc::default(), Arc::default());
+        Ok((RecorderHandle { events, dropped, connections, resting, device }, recorder))
     }
 
     /// Waits until all that was handed over is written. A tape that is still held does not keep it from ending: what
@@ -175,7 +180,19 @@ impl RecorderHandle {
         Tape { recorder: self.clone(), connection: Arc::new(connection) }
     }
 
-    /// Frames that did not fit the queue so far, or came after the recording had stopped.
+    /// Whether the recording takes room from what is in this directory.
+    #[must_use]
+    pub fn shares_disk_with(&self, dir: &Path) -> bool {
+        let device = std::fs::metadata(dir).ok().map(|it| it.dev());
+        device.is_some() && device == self.device
+    }
+
+    /// Records nothing, or again: frames that come while it rests are counted as dropped.
+    pub fn rest(&self, rests: bool) {
+        self.resting.store(rests, Ordering::Relaxed);
+    }
+
+    /// Frames that did not fit the queue so far, or came while it rested, or after the recording had stopped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -194,6 +211,10 @@ impl Tape {
     }
 
     fn event(&self, direction: Direction, frame: &[u8], request: Option<Bytes>) {
+        if self.recorder.resting.load(Ordering::Relaxed) {
+            self.recorder.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let at = SystemTime::now();
         let connection = Arc::clone(&self.connection);
         let event = Event::Frame { connection, at, direction, bytes: frame.into(), request };
@@ -218,7 +239,8 @@ mod tests {
 
     fn handle(queue_frames: usize) -> (RecorderHandle, std::sync::mpsc::Receiver<Event>) {
         let (events, heard) = sync_channel(queue_frames);
-        (RecorderHandle { events, dropped: Arc::default(), connections: Arc::default() }, heard)
+        let (dropped, connections, resting) = Default::default();
+        (RecorderHandle { events, dropped, connections, resting, device: None }, heard)
     }
 
     fn tape(handle: &RecorderHandle) -> Tape {
@@ -242,6 +264,28 @@ mod tests {
         drop(heard);
         tape.frame(Direction::In, b"0800");
         assert_eq!(handle.dropped(), 4, "nor if nobody writes any more");
+    }
+
+    #[test]
+    fn what_comes_while_it_rests_is_counted_and_not_written() {
+        let (handle, heard) = handle(9);
+        let tape = tape(&handle);
+        for rests in [false, true, true, false] {
+            handle.rest(rests);
+            tape.frame(Direction::In, b"0800");
+        }
+        assert_eq!((handle.dropped(), heard.try_iter().count()), (2, 2));
+    }
+
+    #[test]
+    fn it_knows_whose_room_it_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (handle, recorder) = Recorder::start(&dir.path().join("day.pcap"), 1).unwrap();
+        assert!(handle.shares_disk_with(dir.path()));
+        assert!(!handle.shares_disk_with(Path::new("/proc")));
+        assert!(!handle.shares_disk_with(&dir.path().join("gone")));
+        drop(handle);
+        recorder.finish().unwrap();
     }
 
     #[test]

@@ -42,10 +42,17 @@ async fn frames_nobody_can_answer_are_counted_and_close_the_link_after_some() {
     peer.send_frame(b"xxxx").await;
     peer.send_frame(&Outgoing::payment(1, UNPAID, 1000).without(11).bytes()).await;
     assert_eq!(peer.ask(&Outgoing::inquiry(2, UNPAID)).await.code(), "00", "two are borne");
-    peer.send_frame(&Outgoing::network("001").with_mti("0810").bytes()).await;
+    let unasked = Outgoing::network("001").with_mti("0810").bytes();
+    for _ in 0..2 {
+        peer.send_frame(&unasked).await;
+    }
+    assert_eq!(peer.ask(&Outgoing::inquiry(3, UNPAID)).await.code(), "00", "and two more behind a sound one");
+    for _ in 0..3 {
+        peer.send_frame(&unasked).await;
+    }
     peer.closed().await;
     let Reply::Links(links) = site.operator(Request::Links).await else { panic!("links") };
-    assert_eq!(links[0].unanswerable, 3);
+    assert_eq!(links[0].unanswerable, 7);
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use billswitch::control::{Reply, Request};
-use billswitch::switch::{Outcome, State};
+use billswitch::control::{BookRequest, Reply, Request, StatusReply};
+use billswitch::switch::{Outcome, Record, State, What};
 use tokio::time::timeout;
 
-use crate::peer::{Outgoing, Peer};
-use crate::site::{PATIENCE, Setup, Site, UNPAID, WIRED, pause};
+use crate::peer::{ATMNET, NORTHBANK, Outgoing, Peer};
+use crate::site::{BOOK, LATE, PATIENCE, Setup, Site, UNPAID, WIRED, pause, rows};
 use crate::timeouts::until;
 
 /// Requests of one burst.
@@ -135,4 +135,90 @@ async fn disk_below_its_watermark_payments_are_refused_with_96_and_the_reserve_i
     until_disk(&site, 1_125_000, false).await;
     assert_eq!(peer.ask(&Outgoing::payment(3, UNPAID, 1000)).await.code(), "00", "it may be asked again");
     site.alarms(1).await;
+}
+
+async fn status(site: &Site) -> StatusReply {
+    let Reply::Status(status) = site.operator(Request::Status).await else { panic!("a status") };
+    status
+}
+
+#[tokio::test]
+async fn disk_below_its_watermark_what_changes_nothing_is_answered_and_takes_no_room() {
+    let free = Arc::new(AtomicU64::new(2_000_000));
+    let says = Arc::clone(&free);
+    let reading = Arc::new(move || Some(says.load(SeqCst)));
+    let site = Site::limited(Setup::default(), "disk_low_bytes = 1000000", Some(reading)).await;
+    let mut peer = site.atmnet().await;
+    let paid = Outgoing::payment(1, UNPAID, 1000);
+    assert_eq!(peer.ask(&paid).await.code(), "00");
+    free.store(999_999, SeqCst);
+    until_disk(&site, 999_999, true).await;
+    let before = status(&site).await;
+    let unknown = Outgoing::network("301").with(70, "999");
+    for (asked, code) in [
+        (&Outgoing::payment(3, UNPAID, 1000), "96"),
+        (&Outgoing::inquiry(4, UNPAID), "96"),
+        (&paid.clone().with_mti("0201"), "00"),
+        (&Outgoing::network("301"), "00"),
+        (&unknown, "12"),
+    ] {
+        assert_eq!(peer.ask(asked).await.code(), code);
+    }
+    let mut stranger = Peer::connect(site.address, NORTHBANK).await;
+    assert_eq!(stranger.ask(&Outgoing::payment(5, UNPAID, 1000)).await.code(), "91");
+    stranger.send(&Outgoing::network("301").with_mti("0810")).await;
+    site.alarms(2).await;
+    let after = status(&site).await;
+    assert_eq!((after.last_leg, after.unrecorded), (before.last_leg, 7));
+    // What moves money is written down, whatever is left.
+    assert_eq!(peer.ask(&Outgoing::reversal_of(&paid, 6)).await.code(), "00");
+    let advice = Outgoing::payment(7, UNPAID, 1000).with_mti("0220");
+    assert_eq!(peer.ask(&advice).await.code(), "00");
+    let after = status(&site).await;
+    assert!(after.last_leg >= before.last_leg + 4, "{} legs more", after.last_leg - before.last_leg);
+    assert_eq!(after.unrecorded, 7);
+}
+
+#[tokio::test]
+async fn what_a_link_says_that_has_not_signed_on_leaves_no_evidence() {
+    let mut site = Site::open().await;
+    let mut peer = Peer::connect(site.address, ATMNET).await;
+    assert_eq!(peer.ask(&Outgoing::payment(1, UNPAID, 1000)).await.code(), "91");
+    assert_eq!(peer.ask(&Outgoing::network("301")).await.code(), "00");
+    assert_eq!(peer.ask(&Outgoing::network("001")).await.code(), "00");
+    assert_eq!(peer.ask(&Outgoing::payment(1, UNPAID, 1000)).await.code(), "00");
+    let asked = |record: &Record| matches!(record.what, What::Asked { .. });
+    let legs = site.journalled().await;
+    let kept: Vec<_> = legs.iter().filter(|leg| asked(leg)).map(|leg| !leg.evidence.0.is_empty()).collect();
+    assert_eq!(kept, [false, false, true, true]);
+}
+
+#[tokio::test]
+async fn disk_below_its_watermark_no_bills_come_in_and_nothing_is_sealed() {
+    let free = Arc::new(AtomicU64::new(2_000_000));
+    let says = Arc::clone(&free);
+    let reading = Arc::new(move || Some(says.load(SeqCst)));
+    let site = Site::limited(Setup::default(), "disk_low_bytes = 1000000", Some(reading)).await;
+    let mut peer = site.atmnet().await;
+    assert_eq!(peer.ask(&Outgoing::payment(1, UNPAID, 1000)).await.code(), "00");
+    free.store(999_999, SeqCst);
+    until_disk(&site, 999_999, true).await;
+    let import = || Request::Book(BookRequest::Import { biller: BOOK.parse().unwrap(), rows: rows() });
+    let said = site.operator_refused(import()).await;
+    assert!(said.contains("almost full"), "{said}");
+    let psids = vec![LATE.into()];
+    let withdraw = Request::Book(BookRequest::Withdraw { biller: BOOK.parse().unwrap(), psids });
+    assert!(site.operator_refused(withdraw).await.contains("almost full"));
+    assert_eq!(peer.ask(&Outgoing::inquiry(2, UNPAID)).await.code(), "96");
+    site.operator(Request::Cutover).await;
+    // It is looked five times a second whether there is something to seal.
+    let later = status(&site).await.uptime_s + 2;
+    while status(&site).await.uptime_s < later {
+        assert_eq!(status(&site).await.sealed_days, 0);
+    }
+    free.store(2_000_000, SeqCst);
+    until_disk(&site, 2_000_000, false).await;
+    site.operator(import()).await;
+    let sealed = async { while status(&site).await.sealed_days == 0 {} };
+    timeout(PATIENCE, sealed).await.expect("the day that is over is sealed");
 }

@@ -3,6 +3,7 @@
 use billswitch::control::{LinkReply, Reply, Request};
 use billswitch::iso8583::{Covered, Framing, MacAlgorithm, MacPadding, shipped};
 use billswitch::profile::shipped::profile_text;
+use billswitch::switch::{Reason, What};
 use billswitch::vault::{Kek, MacKey};
 
 use crate::peer::{ATMNET, Incoming, Outgoing, Peer};
@@ -107,7 +108,7 @@ async fn n24_a_right_mac_is_taken_and_the_answer_has_one() {
 
 #[tokio::test]
 async fn n24_a_wrong_mac_is_refused_and_changes_nothing() {
-    let site = Site::with(sealed()).await;
+    let mut site = Site::with(sealed()).await;
     let mut peer = Sealing::signed_on(&site).await;
     let payment = Outgoing::payment(1, UNPAID, 1000);
     let good = peer.seal(payment.clone());
@@ -126,6 +127,11 @@ async fn n24_a_wrong_mac_is_refused_and_changes_nothing() {
     assert_eq!(atmnet(&site).await.mac_refused, 3);
     assert_eq!(peer.ask(Outgoing::inquiry(2, UNPAID)).await.fact("ST"), "U", "nothing was paid");
     assert_eq!(peer.ask_frame(&good).await.code(), "00", "nor is anything remembered of it");
+    // Whoever it was cannot have us keep what they say.
+    let legs = site.journalled().await;
+    let refused = legs.windows(2).filter(|two| two[1].what == What::Answered { reason: Reason::MacWrong });
+    assert!(refused.clone().all(|two| two[0].evidence.0.is_empty()));
+    assert_eq!(refused.count(), 3);
 }
 
 #[tokio::test]
@@ -333,4 +339,18 @@ async fn our_own_requests_have_a_mac_and_so_must_their_answers() {
     };
     let (said, ()) = tokio::join!(site.operator(Request::Echo { link: "atmnet".parse().unwrap() }), answers);
     assert!(matches!(said, Reply::Done(said) if said.starts_with("atmnet answered 00")));
+}
+
+#[tokio::test]
+async fn a_key_in_an_answer_that_nobody_asked_for_is_no_evidence() {
+    let mut site = Site::open().await;
+    let mut peer = Peer::signed_on(site.address, ATMNET).await;
+    for answer in [key_change(SECOND, "8CA64D"), Outgoing::network("301").with(48, "KX003abc")] {
+        peer.send(&answer.with_mti("0810").with(39, "00")).await;
+    }
+    site.alarms(2).await;
+    let legs = site.journalled().await;
+    let unasked = legs.iter().filter(|leg| matches!(leg.what, What::Unasked { .. }));
+    let kept: Vec<_> = unasked.map(|leg| !leg.evidence.0.is_empty()).collect();
+    assert_eq!(kept, [false, true]);
 }

@@ -270,3 +270,32 @@ async fn inquiries_may_have_another_code_than_payments_for_the_same_outcome() {
         assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), want);
     }
 }
+
+#[tokio::test]
+async fn a_card_number_in_what_a_payment_is_known_by_is_refused() {
+    const PAN: &str = "4111111111111111";
+    let mut site = Site::with(Setup { profile: "ebipp", ..Setup::default() }).await;
+    let dialect = shipped::dialect("ebipp").unwrap().unwrap();
+    let mut end = End { dialect: dialect.clone(), peer: Peer::connect(site.address, ATMNET).await };
+    let mut mirror = Mirror::new();
+    let network = networks().into_iter().find(|network| network.profile == "ebipp").unwrap();
+    let answer = end.ask(&network.sign_on).await;
+    assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), "00");
+    for mut message in [network.payment.clone(), network.reversal] {
+        message["fields"]["2"] = json!(PAN);
+        message["fields"]["41"] = json!(PAN);
+        let answer = end.ask(&message).await;
+        // The network's word for what cannot be read.
+        assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), "96", "{message}");
+    }
+    // Another number of as many digits is a terminal like any other.
+    let mut message = network.payment;
+    message["fields"]["2"] = json!(PAN);
+    message["fields"]["41"] = json!("4111111111111112");
+    let answer = end.ask(&message).await;
+    assert_eq!(code(&decode(&dialect, &answer, &mut mirror)), "00");
+    let legs = site.journalled().await;
+    assert!(legs.iter().any(|leg| leg.payment.is_some()));
+    let keys = legs.iter().filter_map(|leg| leg.key());
+    assert!(keys.into_iter().all(|key| !key.as_bytes().windows(PAN.len()).any(|at| at == PAN.as_bytes())));
+}

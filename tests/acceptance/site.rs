@@ -9,9 +9,9 @@ use billswitch::biller::book::{Row, RowReader};
 use billswitch::biller::{Adapter, Reply, Signal};
 use billswitch::config::{BUILT_IN, Config};
 use billswitch::control::{BillerReply, Client, ControlError, Reply as Said, Request};
-use billswitch::journal;
+use billswitch::journal::{self, ledger};
 use billswitch::server::{BookDesk, Extras, FreeBytes, Server, control_socket};
-use billswitch::switch::{LegId, Order, Outcome, Posting};
+use billswitch::switch::{LegId, Order, Outcome, Posting, Record};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -148,6 +148,16 @@ impl Site {
             Ok(_) => panic!("it started"),
             Err(error) => error.to_string(),
         }
+    }
+
+    /// Ends the switch; what it has journalled.
+    pub async fn journalled(&mut self) -> Vec<Record> {
+        self.stop().await;
+        let (store, writer) = journal::open(&self.store(), &journal::Options::default()).unwrap();
+        let legs = store.legs(1).map(Result::unwrap);
+        let records = legs.map(|(sequence, leg)| ledger::from_leg(sequence, &leg).unwrap()).collect();
+        drop(writer);
+        records
     }
 
     /// Ends the switch, and starts it anew on the same store.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use billswitch::bounds::Sealing;
 use billswitch::ids::{KeyParts, PaymentKey};
-use billswitch::journal::{JournalError, Sealer, Store, Turn, Writer, ledger};
+use billswitch::journal::{JournalError, Sealer, Step, Store, Turn, Writer, ledger};
 use billswitch::switch::{State, What};
 
 use crate::records;
@@ -174,6 +174,29 @@ fn more_that_is_owed_than_the_working_store_is_to_have_is_not_sealed_round_and_r
         assert!(working_keys(&store) <= 530, "{} at payment {number}", working_keys(&store));
     }
     store.verify(&mut |_| ()).unwrap();
+}
+
+#[test]
+fn an_unloading_that_was_not_done_is_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut writer) = two_days(dir.path());
+    let before = see(&store, 230);
+    let mut sealer = Sealer::new(&store, SEALING);
+    let mut given = 0;
+    for _ in 0..MANY {
+        if let Step::Unload(unloading) = sealer.step(date(DAY + 1)).unwrap() {
+            given += 1;
+            // Each of the first is not done.
+            sealer.not_unloaded(!unloading.carry_over.is_empty());
+            if given == 3 {
+                break;
+            }
+        }
+    }
+    assert_eq!((given, working_keys(&store)), (3, 230));
+    seal(&store, &mut writer, &mut sealer, DAY + 1, MANY);
+    assert_eq!(working_keys(&store), 30, "those of today");
+    assert!(see(&store, 230) == before);
 }
 
 #[test]

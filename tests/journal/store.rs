@@ -225,3 +225,12 @@ fn a_store_that_ends_before_its_witness_is_refused() {
     let (store, _writer) = open_store(copy.path());
     assert_eq!(whole_turns(&store), Ok(5));
 }
+
+#[test]
+fn a_witness_that_a_kill_left_unfinished_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("witness.new"), vec![b'x'; 2000]).unwrap();
+    drop(open_store(dir.path()));
+    assert!(!dir.path().join("witness.new").exists());
+    drop(open_store(dir.path()));
+}

@@ -149,12 +149,20 @@ impl Place {
         Self::Dir(dir.join("days"))
     }
 
-    /// Names of all files, each `<directory>/<name>`, in order; what a crash left unfinished is removed if `tidy`.
+    /// Names of all files, each `<directory>/<name>`, in order. If `tidy`, what a crash left unfinished is removed, and what
+    /// is named stays so: a kill may have come between a file's publishing and its directory's sync, and the working store
+    /// is to let go of what it holds.
     pub(super) fn list(&self, tidy: bool) -> Result<Vec<String>, JournalError> {
         let mut names = match self {
             Self::Dir(dir) => list_dir(dir)?,
             Self::Memory(disk) => disk.file_names(),
         };
+        let newest = names.iter().max().and_then(|name| name.split_once('/'));
+        if let (Self::Dir(dir), true, Some((date, _))) = (self, tidy, newest) {
+            // Sealing publishes in order, so that only the newest date can have been left like that.
+            sync_dir(&dir.join(date))?;
+            sync_dir(dir)?;
+        }
         for unfinished in names.extract_if(.., |name| name.ends_with(UNFINISHED)) {
             if tidy {
                 self.remove(&unfinished)?;

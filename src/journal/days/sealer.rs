@@ -98,6 +98,14 @@ impl Sealer {
         Ok(step)
     }
 
+    /// The unloading that the last step gave was not done, and had something to carry over or not: it is given again.
+    pub fn not_unloaded(&mut self, carried_over: bool) {
+        self.work = Work::Start;
+        if carried_over {
+            self.carried.pop();
+        }
+    }
+
     /// Whether there are so many legs to be sealed that it had better not rest between its steps.
     #[must_use]
     pub fn is_behind(&self) -> bool {

@@ -200,16 +200,14 @@ impl Daemon {
                 Input::Outside(Event::DiskLow(_)) if self.defect == Some(Defect::IgnoreDisk) => {}
                 Input::Outside(event) => self.core.step(now, event)?,
                 Input::Operate(operation) => self.core.step(now, Event::Operator(operation))?,
-                Input::Unload(Unloading { writes, carry_over }) => {
-                    for key in carry_over {
-                        if self.defect == Some(Defect::LetGoOfOwed) {
-                            let key = [b"T", key.as_bytes()].concat();
-                            self.core.desk.unload(vec![Write::Delete { key }]);
-                        } else {
-                            self.core.carry_over(now, &key)?;
-                        }
+                Input::Unload(mut unloading) => {
+                    if self.defect == Some(Defect::LetGoOfOwed) {
+                        let owed = unloading.carry_over.drain(..);
+                        let keys = owed.map(|key| [b"T", key.as_bytes()].concat());
+                        self.core.desk.unload(keys.map(|key| Write::Delete { key }).collect());
                     }
-                    self.core.desk.unload(writes);
+                    // This disk reads what is on it.
+                    self.core.unload(now, unloading)??;
                 }
             }
         }
