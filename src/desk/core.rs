@@ -346,7 +346,7 @@ impl<W> std::fmt::Debug for Core<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::KeyParts;
+    use crate::ids::{KeyParts, PaymentKey};
     use crate::journal::{MemoryDisk, Write, open_memory};
 
     #[test]
