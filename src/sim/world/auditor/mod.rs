@@ -1,6 +1,7 @@
 //! The auditor: keeps books of its own on acquirers and billers, and holds every event against the invariants of the
-//! acceptance table. It shares no code with the switch: payments are bytes to it, and what the store says of one it reads
-//! from the store's bytes.
+//! acceptance table. It shares no decision with the switch: what a payment is and has come to it knows from what it has seen at
+//! both ends. To read, it borrows: answers by the codec, bills by the book's decoder, sealed legs by the store's look-up, MACs by
+//! the vault. Whether a payment is open, due or with people it reads from the store's own bytes.
 
 mod account;
 mod closing;
