@@ -84,6 +84,8 @@ pub enum Defect {
     PartRefusedIsDone,
     /// A part that was ordered back before a restart is taken for given back.
     ForgetPart,
+    /// What a bill says of the amounts that are taken of it is not looked at.
+    IgnoreLimits,
 }
 
 impl Defect {
@@ -129,5 +131,6 @@ impl Defect {
         Self::PartAsWhole,
         Self::PartRefusedIsDone,
         Self::ForgetPart,
+        Self::IgnoreLimits,
     ];
 }

@@ -3,7 +3,7 @@
 use super::dice::Dice;
 use super::file::{Blunder, File};
 use super::outage::FRESH_BILLS;
-use super::plan::{Intent, LINKS, Move, Plan, Way, intent};
+use super::plan::{Amount, Intent, LINKS, Move, Plan, Way, intent};
 
 /// On some days there are new keys.
 pub(super) fn with_keys(mut plan: Plan) -> Plan {
@@ -34,7 +34,14 @@ fn crowd(dice: &mut Dice, plan: &mut Plan, link: usize, from: u64) {
     let first = u64::try_from(paid).unwrap_or_default();
     for number in first..first.saturating_add(4) {
         let bill = FRESH_BILLS.saturating_add(number);
-        let plain = Intent { link, biller: 1, bill, way: Way::Asked, ..intent(dice, number, 1, (1, None)) };
+        let plain = Intent {
+            link,
+            biller: 1,
+            bill,
+            amount: Amount::Due,
+            way: Way::Asked,
+            ..intent(dice, number, 1, (1, None))
+        };
         plan.moves.push((from.saturating_add(dice.below(40)), Move::Pay(plain)));
     }
 }
