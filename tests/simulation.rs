@@ -59,6 +59,7 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::ForwardAtOnce
         | Defect::PartToldAtOnce
         | Defect::PartRefusedIsDone
+        | Defect::KeepOldRules
         | Defect::BadRecordBlocks => 500,
         Defect::ReuseLegNumbers | Defect::ForgetPart => 2_000,
     }

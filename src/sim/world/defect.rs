@@ -86,6 +86,8 @@ pub enum Defect {
     ForgetPart,
     /// What a bill says of the amounts that are taken of it is not looked at.
     IgnoreLimits,
+    /// A new configuration is taken over but for the rules of billers.
+    KeepOldRules,
 }
 
 impl Defect {
@@ -132,5 +134,6 @@ impl Defect {
         Self::PartRefusedIsDone,
         Self::ForgetPart,
         Self::IgnoreLimits,
+        Self::KeepOldRules,
     ];
 }

@@ -9,7 +9,7 @@ use crate::config::{Config, ConfigError, SpecError, Specs, can_take_over};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::money::MinorUnits;
 use crate::profile::Profile;
-use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, Limits, LinkTerms, Reference};
+use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, Limits, LinkTerms, Reference, Rules, Span};
 use crate::vault::{Vault, VaultError};
 
 /// Why the world cannot be set up.
@@ -149,6 +149,7 @@ impl Site {
             currency: short(file.currency(place)),
             attempts_max: file.attempts_max,
             forward_per_second: file.per_second,
+            rules: ruled(&terms.rules, file, place),
             ..terms
         });
         terms.collect()
@@ -170,6 +171,16 @@ impl Site {
     pub(super) fn rows() -> Vec<Row> {
         (0..BILLS).map(|number| Row { psid: consumer(number).into(), bill: bill(0, number) }).collect()
     }
+}
+
+/// Rules as a file has them.
+fn ruled(rules: &Arc<Rules>, file: &File, place: usize) -> Arc<Rules> {
+    if ![file.tight, file.suspended].contains(&Some(place)) {
+        return Arc::clone(rules);
+    }
+    let limits = Limits { min: file.least(place).map(minor_units), ..rules.limits };
+    let suspended = (file.suspended == Some(place)).then_some(Span { from: None, until: None });
+    Arc::new(Rules { limits, suspended, ..Rules::clone(rules) })
 }
 
 /// What a bill is called.

@@ -196,7 +196,7 @@ impl Auditor {
                 format!("totals were answered with {}", heard.code)
             }),
             Purpose::Inquiry { biller, bill } if heard.code == "00" => {
-                self.hears_of_bill(biller, bill, heard)
+                self.hears_of_bill((biller, bill), asked.reached_ms, heard)
             }
             Purpose::SignOn if heard.code == "00" => drop(self.signed_on.insert(asked.link)),
             Purpose::SignOff if heard.code == "00" => drop(self.signed_on.remove(&asked.link)),

@@ -52,7 +52,9 @@ impl Auditor {
     }
 
     /// The switch says what is due on a bill: also what else is taken of it, if that is so.
-    pub(super) fn hears_of_bill(&mut self, biller: usize, bill: u64, heard: &Heard) {
+    pub(super) fn hears_of_bill(&mut self, (biller, bill): (usize, u64), reached_ms: u64, heard: &Heard) {
+        let open = self.files_since(reached_ms).any(|file| file.suspended != Some(biller));
+        self.hold(3, open, || format!("bill {bill} of biller {biller} was told of, which is suspended"));
         let limits = limits(biller, bill).filter(|_| takes_parts(biller, bill));
         let amount = |tag| heard.of_bill(tag).and_then(|digits| digits.parse::<u64>().ok());
         let (status, said) = (heard.of_bill("ST"), amount("MN").zip(amount("MX")));
@@ -66,8 +68,14 @@ impl Auditor {
     pub(super) fn refused_for_limits(&mut self, account: &Account) {
         let (rrn, bought) = (account.rrn(), &account.bought);
         let own = account.posts_left == 0;
-        self.hold(3, !own || !bought.is_taken(), || {
-            format!("payment {rrn} was refused for its amount, which is within {:?}", bought.limits)
+        let since_ms = account.asked_at_ms.unwrap_or(0);
+        let least = self.files_since(since_ms).filter_map(|file| file.least(bought.place)).max();
+        let small = least.is_some_and(|least| bought.debits < least);
+        self.hold(3, !own || small || !bought.is_taken(), || {
+            format!(
+                "payment {rrn} was refused for its amount, which is within {:?} and {least:?}",
+                bought.limits
+            )
         });
     }
 
@@ -85,6 +93,13 @@ impl Auditor {
             let foreign = file.is_some_and(|file| file.foreign == Some(account.bought.place));
             self.hold(3, !foreign, || {
                 format!("payment {rrn} was posted at a biller that does not take its currency")
+            });
+            // One that is made already is only the department's to refuse.
+            let Bought { place, debits, advice, .. } = account.bought;
+            let since_ms = account.asked_at_ms.unwrap_or(0);
+            let taken = advice || self.files_since(since_ms).any(|file| file.takes(place, debits));
+            self.hold(3, taken, || {
+                format!("payment {rrn} of {debits} was posted at a biller that, by its rules, takes no such payment")
             });
         }
         if ordered.owed {
