@@ -10,6 +10,7 @@ mod daemon;
 mod deals;
 mod defect;
 mod dice;
+mod faults;
 mod file;
 mod frames;
 mod history;
@@ -262,7 +263,7 @@ impl<'a> World<'a> {
         }
         let (violation, owed) = (self.auditor.violation().cloned(), self.auditor.owed_at_heal());
         let exceptions = self.auditor.justified();
-        let parts = self.auditor.parts_given_back();
+        let (parts, other_amounts) = (self.auditor.parts_given_back(), self.auditor.other_amounts());
         let (digest, history) = self.history.into_parts();
         Outcomes {
             violation,
@@ -271,6 +272,7 @@ impl<'a> World<'a> {
             owed,
             exceptions,
             parts,
+            other_amounts,
             digest,
             history,
         }

@@ -21,6 +21,8 @@ pub struct Outcomes {
     pub exceptions: usize,
     /// Parts of payments that billers have given back.
     pub parts: usize,
+    /// Payments that were approved of another amount than was due.
+    pub other_amounts: usize,
     /// A digest of the history, if that was kept: the same seed gives the same.
     pub digest: u64,
     /// The history, if it was kept.
@@ -106,6 +108,7 @@ pub(super) fn play_guarded(
             owed: 0,
             exceptions: 0,
             parts: 0,
+            other_amounts: 0,
             digest: 0,
             history: Vec::new(),
         }

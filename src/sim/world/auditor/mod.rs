@@ -68,6 +68,8 @@ pub(super) struct Auditor {
     owed_at_heal: usize,
     /// Parts that billers have given back.
     given_back: usize,
+    /// Payments approved of another amount than was due.
+    other_amounts: usize,
     keys: keys::Keys,
     /// The operator's files, by when each was read; the first is that of the start.
     files: Vec<(u64, File)>,
@@ -204,9 +206,16 @@ impl Auditor {
             Purpose::Totals => self.hold(4, matches!(heard.code.as_str(), "00" | "91"), || {
                 format!("totals were answered with {}", heard.code)
             }),
+            Purpose::Inquiry { biller, bill } if heard.code == "00" => {
+                self.hears_of_bill((biller, bill), asked.reached_ms, heard)
+            }
             Purpose::SignOn if heard.code == "00" => drop(self.signed_on.insert(asked.link)),
             Purpose::SignOff if heard.code == "00" => drop(self.signed_on.remove(&asked.link)),
-            Purpose::SignOn | Purpose::SignOff | Purpose::Talk | Purpose::Spoilt => {}
+            Purpose::SignOn
+            | Purpose::SignOff
+            | Purpose::Talk
+            | Purpose::Inquiry { .. }
+            | Purpose::Spoilt => {}
         }
     }
 
@@ -231,6 +240,9 @@ impl Auditor {
             "00" => {
                 if let Some(account) = self.accounts.get_mut(key) {
                     account.approved = true;
+                    let other =
+                        account.bought.limits.is_some() && account.bought.debits != account.bought.due;
+                    self.other_amounts = self.other_amounts.saturating_add(usize::from(first && other));
                 }
                 self.hold(2, tag.is_some_and(|tag| b"PvVXc".contains(&tag)), || {
                     format!("the approval of {rrn} left before it was durable")
@@ -253,8 +265,10 @@ impl Auditor {
                 }
             }
             _ => {
-                if first && code == "13" {
-                    self.refused_for_its_amount(&account);
+                match code {
+                    "13" if first => self.refused_for_its_amount(&account),
+                    "61" if first => self.refused_for_limits(&account),
+                    _ => {}
                 }
                 let doubtful = account.posts_left > 0 && !account.refused && !account.wanted_back;
                 self.hold(3, !doubtful, || {
@@ -313,11 +327,15 @@ impl Auditor {
         };
         let rrn = account.bought.number.saturating_add(1);
         let (debits, first) = (account.bought.debits, account.ordered.clone());
+        let bought = account.bought.clone();
         if posts {
             account.posts_left = account.posts_left.saturating_add(1);
             account.refused = false;
             account.ordered = Some((date.clone(), heads.clone()));
         }
+        self.hold(3, !posts || bought.is_taken(), || {
+            format!("payment {rrn} was ordered with {debits}, which is not taken: {:?}", bought.limits)
+        });
         self.hold(1, once, || format!("an order about payment {rrn} left twice"));
         self.hold(4, amount == debits, || format!("payment {rrn} was ordered with {amount}, not {debits}"));
         let sum = heads.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));
