@@ -16,6 +16,7 @@ mod stored;
 mod sums;
 mod terms;
 mod told;
+mod violation;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,7 @@ pub(super) use closing::{Belief, Lines};
 pub(super) use exceptions::Reply;
 pub(super) use identity::Identity;
 pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
+pub use violation::Violation;
 
 use super::file::File;
 use super::frames::{Heard, Numbers};
@@ -31,24 +33,6 @@ use crate::journal::MemoryDisk;
 use crate::switch::SendTotals;
 use account::Account;
 use stored::{is_due, paid_in_book, tag};
-
-/// An invariant that did not hold.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Violation {
-    /// Its number in the acceptance table; 0 for what must not happen at all.
-    pub invariant: u8,
-    /// Milliseconds from the start.
-    pub at_ms: u64,
-    /// What was found.
-    pub what: String,
-}
-
-impl std::fmt::Display for Violation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (seconds, ms) = (self.at_ms / 1000, self.at_ms % 1000);
-        write!(f, "invariant {} broken at {seconds}.{ms:03}: {}", self.invariant, self.what)
-    }
-}
 
 /// The auditor.
 #[derive(Debug, Default)]
