@@ -38,7 +38,6 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::WrongAmount
         | Defect::HeadsDoNotSum
         | Defect::ReverseForAnybody
-        | Defect::PartAsWhole
         | Defect::AcceptAnyMac => 10,
         Defect::SkipRecovery
         | Defect::GiveUpAtOnce
@@ -54,15 +53,17 @@ const fn seeds_to_find(defect: Defect) -> u64 {
         | Defect::PutOff
         | Defect::TakeFaultyFile
         | Defect::OldKeyForEver
-        | Defect::PartToldAtOnce
-        | Defect::PartRefusedIsDone
+        | Defect::PartAsWhole
+        | Defect::IgnoreLimits
         | Defect::ForgetKeys => 80,
         Defect::ReloadByHalves
         | Defect::ForgetLateApproval
         | Defect::ForwardAtOnce
-        | Defect::BadRecordBlocks
-        | Defect::ForgetPart => 500,
-        Defect::ReuseLegNumbers => 1_000,
+        | Defect::PartToldAtOnce
+        | Defect::PartRefusedIsDone
+        | Defect::KeepOldRules
+        | Defect::BadRecordBlocks => 500,
+        Defect::ReuseLegNumbers | Defect::ForgetPart => 2_000,
     }
 }
 
@@ -82,7 +83,7 @@ fn every_invariant_holds_under_every_seed() {
 fn the_same_seed_is_the_same_run_line_by_line_and_another_is_another() {
     let site = site();
     let mut before = None;
-    let (mut segments, mut owed, mut exceptions, mut parts) = (0, 0, 0, 0);
+    let (mut segments, mut owed, mut exceptions, mut parts, mut other_amounts) = (0, 0, 0, 0, 0);
     for seed in 0..60 {
         let [first, second] = [(); 2].map(|()| play(&site, &Plan::of(seed), None, true));
         assert_eq!(first.history, second.history, "seed {seed}");
@@ -92,10 +93,15 @@ fn the_same_seed_is_the_same_run_line_by_line_and_another_is_another() {
         owed = owed.max(first.owed);
         exceptions += first.exceptions;
         parts += first.parts;
+        other_amounts += first.other_amounts;
     }
     assert!(segments > 60, "{segments} segments: hardly anything is sealed");
-    assert!(exceptions > 60, "{exceptions} payments left to people: their reasons are hardly looked at");
-    assert!(parts > 30, "{parts} parts of payments given back: hardly anybody wants one");
+    assert!(exceptions > 20, "{exceptions} payments left to people: their reasons are hardly looked at");
+    assert!(parts > 10, "{parts} parts of payments given back: hardly anybody wants one");
+    assert!(
+        other_amounts > 10,
+        "{other_amounts} payments of other amounts than were due: hardly anybody tries"
+    );
     assert!(owed > 100, "{owed} payments owed at most: no outage is long");
 }
 

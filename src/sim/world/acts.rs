@@ -55,7 +55,10 @@ impl World<'_> {
         self.messages = self.messages.saturating_add(1);
         let code = self.site.billers.get(biller).map(|biller| biller.code.to_string()).unwrap_or_default();
         match inquiry(self.site, self.messages, &code, bill) {
-            Ok((numbers, frame)) => self.send(link, "0200", (numbers, Purpose::Talk, None), Ok(frame), 0),
+            Ok((numbers, frame)) => {
+                let purpose = Purpose::Inquiry { biller, bill };
+                self.send(link, "0200", (numbers, purpose, None), Ok(frame), 0);
+            }
             Err(error) => self.auditor.object(0, || error.to_string()),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::auditor::Identity;
-use super::site::{Manner, bill, bill_number};
+use super::site::{Manner, bill, bill_number, takes_parts};
 use crate::clock::UnixMillis;
 use crate::ids::Short;
 use crate::money::MinorUnits;
@@ -110,7 +110,9 @@ impl Biller {
         if entry.undone && self.manner != Manner::Forgetful {
             return (Outcome::Declined(Reason::AlreadyPaid), None);
         }
-        let others = self.paid.get(&payment.consumer).is_some_and(|payer| *payer != identity);
+        // A bill that takes parts is paid by as many as like to.
+        let shared = bill_number(&payment.consumer).is_some_and(|number| takes_parts(self.place, number));
+        let others = !shared && self.paid.get(&payment.consumer).is_some_and(|payer| *payer != identity);
         if entry.refused || others || (mood.declines && entry.posting.is_none()) {
             entry.refused = true;
             let reason = if others { Reason::AlreadyPaid } else { Reason::OutsideLimits };

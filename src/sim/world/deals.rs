@@ -3,7 +3,7 @@
 use super::auditor::{Bought, Purpose, says_nothing};
 use super::parts::Part;
 use super::plan::{Intent, Way};
-use super::site::{Manner, consumer};
+use super::site::{Manner, amount, consumer, limits, takes_parts};
 use super::{Happening, World};
 
 /// How long an acquirer waits for an answer.
@@ -54,6 +54,10 @@ impl World<'_> {
             confirms: biller.manner == Manner::Confirms,
             consumer: consumer(intent.bill),
             debits: intent.debits(),
+            due: amount(intent.biller, intent.bill),
+            limits: limits(intent.biller, intent.bill),
+            by_bill: takes_parts(intent.biller, intent.bill),
+            advice: intent.way == Way::Told,
             asked_back: intent.way == Way::AskedBack,
         };
         self.auditor.buys(key.clone(), bought);

@@ -88,6 +88,10 @@ pub enum Defect {
     PartRefusedIsDone,
     /// A part that was ordered back before a restart is taken for given back.
     ForgetPart,
+    /// What a bill says of the amounts that are taken of it is not looked at.
+    IgnoreLimits,
+    /// A new configuration is taken over but for the rules of billers.
+    KeepOldRules,
 }
 
 impl Defect {
@@ -135,5 +139,7 @@ impl Defect {
         Self::PartAsWhole,
         Self::PartRefusedIsDone,
         Self::ForgetPart,
+        Self::IgnoreLimits,
+        Self::KeepOldRules,
     ];
 }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::daemon::Input;
-use super::site::{BillerSite, Manner, REPLY_TIMEOUT_MS};
+use super::plan::PARTLY;
+use super::site::{BILLS, BillerSite, Manner, REPLY_TIMEOUT_MS, amount};
 use super::{Defect, World};
 use crate::config::{Config, ConfigError};
 use crate::ids::LinkName;
@@ -21,6 +22,10 @@ pub(super) struct File {
     pub(super) foreign: Option<usize>,
     /// The link at this place may have one request waiting for a biller.
     pub(super) narrow: Option<usize>,
+    /// The biller at this place takes nothing below the middle of what is due on its bills.
+    pub(super) tight: Option<usize>,
+    /// The biller at this place takes nothing for the time being.
+    pub(super) suspended: Option<usize>,
     /// What is wrong with the file.
     pub(super) fault: Option<Blunder>,
 }
@@ -41,7 +46,15 @@ pub(super) enum Blunder {
 impl File {
     /// What a run starts with.
     pub(super) const fn plain(attempts_max: u16) -> Self {
-        Self { attempts_max, per_second: FORWARD_PER_SECOND, foreign: None, narrow: None, fault: None }
+        Self {
+            attempts_max,
+            per_second: FORWARD_PER_SECOND,
+            foreign: None,
+            narrow: None,
+            tight: None,
+            suspended: None,
+            fault: None,
+        }
     }
 
     /// What stands in it.
@@ -88,13 +101,7 @@ impl File {
                  forward_age_max_ms = {FORWARD_AGE_MAX_MS}\nforward_in_flight_max = {FORWARD_IN_FLIGHT_MAX}\n\
                  forward_per_second = {per_second}\nin_doubt_max = 1000\n"
             );
-            if matches!(manner, Manner::OneWay | Manner::Partly) {
-                text.push_str(HEADS);
-            }
-            if *manner == Manner::Partly {
-                let _infallible =
-                    writeln!(text, "exactness = \"range\"\namount_min = {LEAST}\namount_max = {MOST}");
-            }
+            self.write_rules(place, *manner, &mut text);
         }
         match self.fault {
             Some(Blunder::OutOfBounds) => text.push_str("[journal]\nworking_legs_max = 0\n"),
@@ -102,6 +109,36 @@ impl File {
             Some(Blunder::Elsewhere | Blunder::Gone) | None => {}
         }
         text
+    }
+
+    fn write_rules(&self, place: usize, manner: Manner, text: &mut String) {
+        text.push_str("[biller.rules]\n");
+        if matches!(manner, Manner::OneWay | Manner::Partly) {
+            text.push_str(HEADS);
+        }
+        if manner == Manner::Partly {
+            let _infallible = writeln!(text, "exactness = \"range\"\namount_max = {MOST}");
+        }
+        if let Some(least) = self.least(place) {
+            let _infallible = writeln!(text, "amount_min = {least}");
+        }
+        if self.suspended == Some(place) {
+            text.push_str("suspended = {}\n");
+        }
+    }
+
+    /// The smallest payment that the biller at this place takes, if there is one.
+    pub(super) fn least(&self, biller: usize) -> Option<u64> {
+        let tight = (self.tight == Some(biller)).then(|| amount(biller, BILLS / 2));
+        tight.or((biller == PARTLY).then_some(LEAST))
+    }
+
+    /// Whether the biller at this place takes a payment of so much.
+    pub(super) fn takes(&self, biller: usize, minor: u64) -> bool {
+        let most = if biller == PARTLY { MOST } else { u64::MAX };
+        self.suspended != Some(biller)
+            && minor <= most
+            && self.least(biller).is_none_or(|least| minor >= least)
     }
 
     /// DE 49 of what the biller at this place takes.
@@ -141,8 +178,7 @@ own = { acquirer = "27", terminal = "SWITCH01" }
 "#;
 
 /// Heads from a rule, which must sum to every amount, also of what is sent again.
-const HEADS: &str = r#"[biller.rules]
-heads = [{ head = "B01401", fixed = 300 }, { head = "B02372", percent = "12.34" }, { head = "C03845", remainder = true }]
+const HEADS: &str = r#"heads = [{ head = "B01401", fixed = 300 }, { head = "B02372", percent = "12.34" }, { head = "C03845", remainder = true }]
 "#;
 
 /// How long an order may be owed before people get it.
@@ -176,7 +212,11 @@ impl World<'_> {
                 self.note(|| format!("the operator has this read anew: {file:?}"));
                 self.file = *file;
                 self.auditor.configured(file);
-                let billers = self.site.terms_in(&fresh).collect();
+                let mut billers: Vec<_> = self.site.terms_in(&fresh).collect();
+                if self.defect == Some(Defect::KeepOldRules) {
+                    let before = self.site.biller_terms(&File::plain(1));
+                    billers.iter_mut().zip(before).for_each(|(fresh, before)| fresh.rules = before.rules);
+                }
                 let links = fresh.links.iter().map(|link| link.terms).collect();
                 let links = if half { Vec::new() } else { links };
                 self.input(Input::Operate(Operation::Configure { links, billers }));

@@ -4,8 +4,8 @@
 use bytes::{Bytes, BytesMut};
 
 use super::dice::Dice;
-use super::plan::{Intent, Way};
-use super::site::{Site, amount, consumer};
+use super::plan::{Amount, Intent, Way};
+use super::site::{Site, amount, consumer, limits};
 use crate::iso8583::{EncodeError, Mirror, Mti, MtiError, Writer, decode};
 
 /// What an acquirer reads in an answer.
@@ -16,6 +16,8 @@ pub(super) struct Heard {
     pub(super) stan: String,
     pub(super) rrn: String,
     pub(super) code: String,
+    /// DE 120: the bill, where it is about one.
+    pub(super) bill: String,
 }
 
 /// The numbers by which a message is known to the acquirer that sent it.
@@ -71,7 +73,15 @@ impl Intent {
     /// What it debits.
     pub(super) fn debits(&self) -> u64 {
         let due = amount(self.biller, self.bill);
-        if self.wrong_amount { due.saturating_add(1) } else { due }
+        let (least, most) = limits(self.biller, self.bill).unwrap_or((due, due));
+        match self.amount {
+            Amount::Due => due,
+            Amount::OneMore => due.saturating_add(1),
+            Amount::Least => least,
+            Amount::TooLittle => least.saturating_sub(1),
+            Amount::Most => most,
+            Amount::TooMuch => most.saturating_add(1),
+        }
     }
 
     /// The request to pay; `extra` is added to its amount.
@@ -255,6 +265,22 @@ fn message(site: &Site, mti: &str, fields: &[(u8, &[u8])]) -> Result<Bytes, Fram
     Ok(out.freeze())
 }
 
+impl Heard {
+    /// An element of DE 120: two characters of tag, three digits of length, and the value.
+    pub(super) fn of_bill(&self, wanted: &str) -> Option<&str> {
+        let mut rest = self.bill.as_str();
+        while let Some((tag, behind)) = rest.split_at_checked(2) {
+            let (length, behind) = behind.split_at_checked(3)?;
+            let (value, behind) = behind.split_at_checked(length.parse().ok()?)?;
+            if tag == wanted {
+                return Some(value);
+            }
+            rest = behind;
+        }
+        None
+    }
+}
+
 /// What an answer says.
 pub(super) fn hear(site: &Site, frame: &[u8]) -> Heard {
     let mut mirror = Mirror::new();
@@ -267,6 +293,7 @@ pub(super) fn hear(site: &Site, frame: &[u8]) -> Heard {
         stan: text(11),
         rrn: text(37),
         code: text(39),
+        bill: text(120),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::plan::{Intent, Move};
+use super::plan::{Amount, Intent, Move};
 use super::run::play_guarded;
 use super::{Defect, Outcomes, Plan, Site};
 
@@ -110,7 +110,7 @@ impl Shortening<'_> {
                 |intent| intent.regrets_after_ms = None,
                 |intent| intent.parts = [None; 2],
                 |intent| intent.parts[1] = None,
-                |intent| intent.wrong_amount = false,
+                |intent| intent.amount = Amount::Due,
                 |intent| intent.repeats = 0,
             ];
             for without in plain {

@@ -10,6 +10,7 @@ mod daemon;
 mod deals;
 mod defect;
 mod dice;
+mod faults;
 mod file;
 mod frames;
 mod history;
@@ -37,7 +38,7 @@ pub use defect::Defect;
 pub use minimise::{Minimised, minimise};
 pub use plan::Plan;
 use plan::{Fault, Moment, Move, Rates};
-pub use run::{Found, Progress, Report, simulate};
+pub use run::{Found, Outcomes, Progress, Report, simulate};
 pub use site::{Site, SiteError};
 
 use crate::clock::UnixMillis;
@@ -61,27 +62,6 @@ const LIVENESS_OF_BAD_MS: u64 = 3_000_000;
 const EVENTS_MAX: u64 = 400_000;
 /// Wall clock of the start: 2026-11-20 09:00 in Karachi.
 const FIRST_WALL_MS: u64 = 1_795_147_200_000;
-
-/// What came of a run.
-#[derive(Clone, Debug)]
-pub struct Outcomes {
-    /// The first invariant that did not hold, if any.
-    pub violation: Option<Violation>,
-    /// Events of the run.
-    pub events: u64,
-    /// Segments of sealed legs at its end.
-    pub segments: usize,
-    /// Payments that were owed an order to their billers when the faults stopped.
-    pub owed: usize,
-    /// Payments that were left to people, each for a reason.
-    pub exceptions: usize,
-    /// Parts of payments that billers have given back.
-    pub parts: usize,
-    /// A digest of the history, if that was kept: the same seed gives the same.
-    pub digest: u64,
-    /// The history, if it was kept.
-    pub history: Vec<String>,
-}
 
 /// Runs a plan.
 #[must_use]
@@ -283,7 +263,7 @@ impl<'a> World<'a> {
         }
         let (violation, owed) = (self.auditor.violation().cloned(), self.auditor.owed_at_heal());
         let exceptions = self.auditor.justified();
-        let parts = self.auditor.parts_given_back();
+        let (parts, other_amounts) = (self.auditor.parts_given_back(), self.auditor.other_amounts());
         let (digest, history) = self.history.into_parts();
         Outcomes {
             violation,
@@ -292,6 +272,7 @@ impl<'a> World<'a> {
             owed,
             exceptions,
             parts,
+            other_amounts,
             digest,
             history,
         }

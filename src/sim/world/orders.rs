@@ -7,7 +7,7 @@ use super::dice::number_of;
 use super::site::{REPLY_TIMEOUT_MS, minor_units};
 use super::{Defect, Fault, Happening, Sent, World};
 use crate::ids::{BillerCode, PaymentKey};
-use crate::switch::{LegId, Order, Outcome, Payment, Reason};
+use crate::switch::{BillStatus, LegId, Limits, Order, Outcome, Payment, Reason};
 
 /// The payment an order is about.
 fn payment(order: &Order) -> Option<&Payment> {
@@ -219,6 +219,13 @@ impl World<'_> {
                 if self.now_ms >= sent.due_ms && matches!(outcome, Outcome::Posted(_)) =>
             {
                 return;
+            }
+            Some(Defect::IgnoreLimits) => {
+                if let Outcome::Found(bill) = &mut outcome
+                    && let BillStatus::Partial(limits) = &mut bill.status
+                {
+                    *limits = Limits::default();
+                }
             }
             Some(Defect::PartRefusedIsDone)
                 if gives_part_back(&sent.order) && matches!(outcome, Outcome::Declined(_)) =>

@@ -2,7 +2,7 @@
 //! to confirm or to undo, and go out when it is back.
 
 use super::dice::Dice;
-use super::plan::{Fault, Intent, LINKS, Move, PARTLY, Plan, Rates, Way, crash, wishes};
+use super::plan::{Amount, Fault, Intent, LINKS, Move, PARTLY, Plan, Rates, Way, crash, wishes};
 use crate::bounds::Sealing;
 
 /// Billers that can be reached or not: not the book, nor the one that forgets.
@@ -66,7 +66,7 @@ fn intent(dice: &mut Dice, number: u64, biller: usize) -> Intent {
         biller,
         bill: FRESH_BILLS.saturating_add(number),
         terminal: dice.below(3),
-        wrong_amount: false,
+        amount: Amount::Due,
         repeats: 1,
         regrets_after_ms: dice.one_in(6).then(|| dice.between(100, 8_000)),
         parts: wishes(dice, biller),

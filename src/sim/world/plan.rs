@@ -2,97 +2,12 @@
 //! begins, so that a run can be repeated with some of it left out.
 
 use super::dice::{Dice, number_of};
+pub(super) use super::faults::{Fault, Rates};
 use super::file::File;
 use super::outage;
+use super::site::{limits, takes_parts};
 use super::upkeep::{with_keys, with_reloads};
 use crate::bounds::Sealing;
-
-/// Something that may befall a message, an order or a reply, each by itself.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Fault {
-    /// A request takes long, so that others overtake it.
-    RequestDelayed,
-    /// A request is lost.
-    RequestDropped,
-    /// A request arrives twice.
-    RequestDuplicated,
-    /// A request arrives with a byte flipped, or cut.
-    RequestCorrupted,
-    /// An answer takes long.
-    AnswerDelayed,
-    /// An answer is lost.
-    AnswerDropped,
-    /// An order certainly does not leave.
-    OrderNotSent,
-    /// An order is lost on the way.
-    OrderLost,
-    /// An order takes long, so that the next one overtakes it.
-    OrderDelayed,
-    /// A biller takes an order and does nothing about it.
-    BillerHangs,
-    /// A biller says no.
-    BillerDeclines,
-    /// A biller will not undo what it has posted.
-    BillerKeeps,
-    /// A biller's reply is lost.
-    ReplyLost,
-    /// A biller's reply comes after the deadline.
-    ReplyLate,
-    /// A biller's reply comes twice.
-    ReplyTwice,
-    /// A biller's reply cannot be understood.
-    ReplyGarbled,
-    /// A commit takes long.
-    CommitSlow,
-}
-
-impl Fault {
-    /// Every fault.
-    pub(super) const ALL: [Self; 17] = [
-        Self::RequestDelayed,
-        Self::RequestDropped,
-        Self::RequestDuplicated,
-        Self::RequestCorrupted,
-        Self::AnswerDelayed,
-        Self::AnswerDropped,
-        Self::OrderNotSent,
-        Self::OrderLost,
-        Self::OrderDelayed,
-        Self::BillerHangs,
-        Self::BillerDeclines,
-        Self::BillerKeeps,
-        Self::ReplyLost,
-        Self::ReplyLate,
-        Self::ReplyTwice,
-        Self::ReplyGarbled,
-        Self::CommitSlow,
-    ];
-}
-
-/// How often each fault happens, in a thousandth.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Rates([u16; Fault::ALL.len()]);
-
-impl Rates {
-    /// How often this one does.
-    pub(super) fn of(&self, fault: Fault) -> u16 {
-        let at = Fault::ALL.iter().position(|one| *one == fault);
-        at.and_then(|at| self.0.get(at)).copied().unwrap_or_default()
-    }
-
-    /// Sets how often this one does.
-    pub(super) fn set(&mut self, fault: Fault, rate: u16) {
-        let at = Fault::ALL.iter().position(|one| *one == fault);
-        if let Some(place) = at.and_then(|at| self.0.get_mut(at)) {
-            *place = rate;
-        }
-    }
-
-    /// Those that happen.
-    pub(super) fn happening(&self) -> impl Iterator<Item = (Fault, u16)> + '_ {
-        Fault::ALL.into_iter().zip(self.0).filter(|(_, rate)| *rate > 0)
-    }
-}
 
 /// What an acquirer does about a payment, beside waiting for its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -107,8 +22,8 @@ pub(super) struct Intent {
     pub(super) bill: u64,
     /// Terminals share trace numbers.
     pub(super) terminal: u64,
-    /// The amount is not the one that is due.
-    pub(super) wrong_amount: bool,
+    /// What is paid of it.
+    pub(super) amount: Amount,
     /// Repeats before it gives up and reverses.
     pub(super) repeats: u32,
     /// Reverses an approved payment after so many milliseconds.
@@ -125,6 +40,23 @@ pub(super) struct Intent {
     pub(super) meddled_with: bool,
     /// How it is told of.
     pub(super) way: Way,
+}
+
+/// What an acquirer pays of a bill.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Amount {
+    /// What is due within the due date.
+    Due,
+    /// One minor unit more than that.
+    OneMore,
+    /// The least that is taken of the bill, where another amount than the due one is.
+    Least,
+    /// One minor unit less than that.
+    TooLittle,
+    /// The most that is taken of it.
+    Most,
+    /// One minor unit more than that.
+    TooMuch,
 }
 
 /// A part of an approved payment that its acquirer wants back.
@@ -316,13 +248,14 @@ pub(super) fn intent(
 ) -> Intent {
     let (any, focused) = (dice.index(billers), dice.below(4) > 0);
     let biller = focus.filter(|_| focused).unwrap_or(any);
+    let bill = dice.below(bills);
     Intent {
         number,
         link: dice.index(LINKS),
         biller,
-        bill: dice.below(bills),
+        bill,
         terminal: dice.below(3),
-        wrong_amount: dice.one_in(20),
+        amount: amount(dice, biller, bill),
         repeats: u32::try_from(dice.below(4)).unwrap_or_default(),
         regrets_after_ms: dice.one_in(4).then(|| dice.between(1, 4_000)),
         parts: wishes(dice, biller),
@@ -334,6 +267,17 @@ pub(super) fn intent(
             .get(dice.index(5))
             .copied()
             .unwrap_or(Way::Asked),
+    }
+}
+
+/// Any of what can be paid of a bill that takes parts; of others what is due, but for now and then.
+pub(super) fn amount(dice: &mut Dice, biller: usize, bill: u64) -> Amount {
+    let all = [Amount::Due, Amount::OneMore, Amount::Least, Amount::TooLittle, Amount::Most, Amount::TooMuch];
+    let (any, other, wrong) = (dice.index(all.len()), dice.one_in(4), dice.one_in(20));
+    match (limits(biller, bill), wrong) {
+        (Some(_), _) if other || takes_parts(biller, bill) => all.get(any).copied().unwrap_or(Amount::Due),
+        (_, true) => Amount::OneMore,
+        (_, false) => Amount::Due,
     }
 }
 

@@ -4,7 +4,30 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::{Defect, Outcomes, Plan, Site, Violation, play};
+use super::{Defect, Plan, Site, Violation, play};
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcomes {
+    /// The first invariant that did not hold, if any.
+    pub violation: Option<Violation>,
+    /// Events of the run.
+    pub events: u64,
+    /// Segments of sealed legs at its end.
+    pub segments: usize,
+    /// Payments that were owed an order to their billers when the faults stopped.
+    pub owed: usize,
+    /// Payments that were left to people, each for a reason.
+    pub exceptions: usize,
+    /// Parts of payments that billers have given back.
+    pub parts: usize,
+    /// Payments that were approved of another amount than was due.
+    pub other_amounts: usize,
+    /// A digest of the history, if that was kept: the same seed gives the same.
+    pub digest: u64,
+    /// The history, if it was kept.
+    pub history: Vec<String>,
+}
 
 /// A seed under which an invariant did not hold.
 #[derive(Clone, Debug)]
@@ -85,6 +108,7 @@ pub(super) fn play_guarded(
             owed: 0,
             exceptions: 0,
             parts: 0,
+            other_amounts: 0,
             digest: 0,
             history: Vec::new(),
         }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::file::{File, read};
+use super::file::{File, LEAST, MOST, read};
+use super::plan::PARTLY;
 use crate::biller::book::Row;
 use crate::config::{Config, ConfigError, SpecError, Specs, can_take_over};
 use crate::ids::{BillerCode, BusinessDate, LinkName, Short};
 use crate::money::MinorUnits;
 use crate::profile::Profile;
-use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, LinkTerms, Reference};
+use crate::switch::{Bill, BillStatus, BillerTerms, HeadAmount, Limits, LinkTerms, Reference, Rules, Span};
 use crate::vault::{Vault, VaultError};
 
 /// Why the world cannot be set up.
@@ -78,6 +79,8 @@ impl std::fmt::Debug for Site {
 pub(super) const REPLY_TIMEOUT_MS: u64 = 2_000;
 /// Bills that are asked for on most days, and all that there are in the book.
 pub(super) const BILLS: u64 = 12;
+/// The place of the biller that is only looked up.
+const LOOKED_UP: usize = 2;
 const FIRST_DATE: i32 = 20_777;
 /// Every link is sent our totals.
 const KEYS: &str = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
@@ -146,6 +149,7 @@ impl Site {
             currency: short(file.currency(place)),
             attempts_max: file.attempts_max,
             forward_per_second: file.per_second,
+            rules: ruled(&terms.rules, file, place),
             ..terms
         });
         terms.collect()
@@ -167,6 +171,16 @@ impl Site {
     pub(super) fn rows() -> Vec<Row> {
         (0..BILLS).map(|number| Row { psid: consumer(number).into(), bill: bill(0, number) }).collect()
     }
+}
+
+/// Rules as a file has them.
+fn ruled(rules: &Arc<Rules>, file: &File, place: usize) -> Arc<Rules> {
+    if ![file.tight, file.suspended].contains(&Some(place)) {
+        return Arc::clone(rules);
+    }
+    let limits = Limits { min: file.least(place).map(minor_units), ..rules.limits };
+    let suspended = (file.suspended == Some(place)).then_some(Span { from: None, until: None });
+    Arc::new(Rules { limits, suspended, ..Rules::clone(rules) })
 }
 
 /// What a bill is called.
@@ -191,10 +205,14 @@ pub(super) fn bill(biller: usize, number: u64) -> Bill {
     let due = amount(biller, number);
     let days = if number.is_multiple_of(3) { 0 } else { 30 };
     let expiry = BusinessDate::from_day_number(FIRST_DATE.saturating_add(60)).unwrap_or(first);
+    let limits = limits(biller, number).filter(|_| takes_parts(biller, number));
+    let status = limits.map_or(BillStatus::Unpaid, |(least, most)| {
+        BillStatus::Partial(Limits { min: Some(minor_units(least)), max: Some(minor_units(most)) })
+    });
     let head = |name: &str, minor| HeadAmount { head: short(name), amount: minor_units(minor) };
     Bill {
         name: "A CITIZEN".into(),
-        status: BillStatus::Unpaid,
+        status,
         billing_month: short("2611"),
         due_date: BusinessDate::from_day_number(FIRST_DATE.saturating_add(days)).unwrap_or(first),
         expiry_date: expiry,
@@ -203,6 +221,22 @@ pub(super) fn bill(biller: usize, number: u64) -> Bill {
         heads: vec![head("B01401", 300), head("B02372", due.saturating_sub(300))],
         reference: Reference::default(),
     }
+}
+
+/// The least and the most that is taken of a bill by one payment, where that is not what is due: every fourth of the biller
+/// that is only looked up takes parts (`T`), and the one that gives parts back takes such amounts of each.
+pub(super) fn limits(biller: usize, number: u64) -> Option<(u64, u64)> {
+    let due = amount(biller, number);
+    match biller {
+        PARTLY => Some((LEAST, MOST)),
+        LOOKED_UP if number % 4 == 2 => Some((due / 2, due.saturating_add(due / 2))),
+        _ => None,
+    }
+}
+
+/// Whether the bill itself says so.
+pub(super) fn takes_parts(biller: usize, number: u64) -> bool {
+    biller != PARTLY && limits(biller, number).is_some()
 }
 
 pub(super) fn minor_units(minor: u64) -> MinorUnits {

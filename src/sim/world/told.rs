@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::plan::{Intent, Move, Plan, Way, Wish};
+use super::plan::{Amount, Intent, Move, Plan, Way, Wish};
 
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -44,8 +44,16 @@ impl Display for Intent {
         for Wish { after_ms, eighths } in self.parts.into_iter().flatten() {
             write!(f, ", wants all but {eighths}/8 of it back {after_ms} ms later")?;
         }
+        let amount = match self.amount {
+            Amount::Due => "",
+            Amount::OneMore => ", one more than is due",
+            Amount::Least => ", the least that is taken of it",
+            Amount::TooLittle => ", less than is taken of it",
+            Amount::Most => ", the most that is taken of it",
+            Amount::TooMuch => ", more than is taken of it",
+        };
+        f.write_str(amount)?;
         let habits = [
-            (self.wrong_amount, "of a wrong amount"),
             (self.reverses_first, "its reversal first"),
             (self.repeats_at_once, "twice at once"),
             (self.reuses_key, "with other content under its key, too"),

@@ -1,6 +1,7 @@
 //! The auditor: keeps books of its own on acquirers and billers, and holds every event against the invariants of the
-//! acceptance table. It shares no code with the switch: payments are bytes to it, and what the store says of one it reads
-//! from the store's bytes.
+//! acceptance table. It shares no decision with the switch: what a payment is and has come to it knows from what it has seen at
+//! both ends. To read, it borrows: answers by the codec, bills by the book's decoder, sealed legs by the store's look-up, MACs by
+//! the vault. Whether a payment is open, due or with people it reads from the store's own bytes.
 
 mod account;
 mod closing;
@@ -15,6 +16,7 @@ mod stored;
 mod sums;
 mod terms;
 mod told;
+mod violation;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +24,7 @@ pub(super) use closing::{Belief, Lines};
 pub(super) use exceptions::Reply;
 pub(super) use identity::Identity;
 pub(super) use seen::{Asked, Bought, Ordered, Purpose, Told};
+pub use violation::Violation;
 
 use super::file::File;
 use super::frames::{Heard, Numbers};
@@ -30,24 +33,6 @@ use crate::journal::MemoryDisk;
 use crate::switch::SendTotals;
 use account::Account;
 use stored::{is_due, paid_in_book, tag};
-
-/// An invariant that did not hold.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Violation {
-    /// Its number in the acceptance table; 0 for what must not happen at all.
-    pub invariant: u8,
-    /// Milliseconds from the start.
-    pub at_ms: u64,
-    /// What was found.
-    pub what: String,
-}
-
-impl std::fmt::Display for Violation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (seconds, ms) = (self.at_ms / 1000, self.at_ms % 1000);
-        write!(f, "invariant {} broken at {seconds}.{ms:03}: {}", self.invariant, self.what)
-    }
-}
 
 /// The auditor.
 #[derive(Debug, Default)]
@@ -67,6 +52,8 @@ pub(super) struct Auditor {
     owed_at_heal: usize,
     /// Parts that billers have given back.
     given_back: usize,
+    /// Payments approved of another amount than was due.
+    other_amounts: usize,
     keys: keys::Keys,
     /// The operator's files, by when each was read; the first is that of the start.
     files: Vec<(u64, File)>,
@@ -203,9 +190,16 @@ impl Auditor {
             Purpose::Totals => self.hold(4, matches!(heard.code.as_str(), "00" | "91"), || {
                 format!("totals were answered with {}", heard.code)
             }),
+            Purpose::Inquiry { biller, bill } if heard.code == "00" => {
+                self.hears_of_bill((biller, bill), asked.reached_ms, heard)
+            }
             Purpose::SignOn if heard.code == "00" => drop(self.signed_on.insert(asked.link)),
             Purpose::SignOff if heard.code == "00" => drop(self.signed_on.remove(&asked.link)),
-            Purpose::SignOn | Purpose::SignOff | Purpose::Talk | Purpose::Spoilt => {}
+            Purpose::SignOn
+            | Purpose::SignOff
+            | Purpose::Talk
+            | Purpose::Inquiry { .. }
+            | Purpose::Spoilt => {}
         }
     }
 
@@ -230,6 +224,9 @@ impl Auditor {
             "00" => {
                 if let Some(account) = self.accounts.get_mut(key) {
                     account.approved = true;
+                    let other =
+                        account.bought.limits.is_some() && account.bought.debits != account.bought.due;
+                    self.other_amounts = self.other_amounts.saturating_add(usize::from(first && other));
                 }
                 self.hold(2, tag.is_some_and(|tag| b"PvVXc".contains(&tag)), || {
                     format!("the approval of {rrn} left before it was durable")
@@ -252,8 +249,10 @@ impl Auditor {
                 }
             }
             _ => {
-                if first && code == "13" {
-                    self.refused_for_its_amount(&account);
+                match code {
+                    "13" if first => self.refused_for_its_amount(&account),
+                    "61" if first => self.refused_for_limits(&account),
+                    _ => {}
                 }
                 let doubtful = account.posts_left > 0 && !account.refused && !account.wanted_back;
                 self.hold(3, !doubtful, || {
@@ -312,11 +311,15 @@ impl Auditor {
         };
         let rrn = account.bought.number.saturating_add(1);
         let (debits, first) = (account.bought.debits, account.ordered.clone());
+        let bought = account.bought.clone();
         if posts {
             account.posts_left = account.posts_left.saturating_add(1);
             account.refused = false;
             account.ordered = Some((date.clone(), heads.clone()));
         }
+        self.hold(3, !posts || bought.is_taken(), || {
+            format!("payment {rrn} was ordered with {debits}, which is not taken: {:?}", bought.limits)
+        });
         self.hold(1, once, || format!("an order about payment {rrn} left twice"));
         self.hold(4, amount == debits, || format!("payment {rrn} was ordered with {amount}, not {debits}"));
         let sum = heads.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));

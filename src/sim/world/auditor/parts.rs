@@ -2,7 +2,7 @@
 
 use super::{Account, Asked, Auditor, Ordered, is_due, says_nothing, tag};
 use crate::journal::MemoryDisk;
-use crate::sim::world::file::{LEAST, MOST};
+use crate::sim::world::file::File;
 
 impl Account {
     /// What stands at its biller, or should.
@@ -45,7 +45,11 @@ impl Auditor {
             });
         }
         let debits = account.bought.debits;
-        let is_part = account.bought.gives_parts && (LEAST..=MOST).contains(&left) && left < debits;
+        let place = account.bought.place;
+        let since_ms = account.asked_at_ms.unwrap_or(0);
+        let taken =
+            self.files_since(since_ms).any(|file| File { suspended: None, ..*file }.takes(place, left));
+        let is_part = account.bought.gives_parts && taken && left < debits;
         self.hold(3, is_part, || {
             format!("{left} is to be left of {debits}, and that was accepted for {rrn}")
         });

@@ -23,6 +23,13 @@ pub(in crate::sim::world) struct Bought {
     pub(in crate::sim::world) gives_parts: bool,
     pub(in crate::sim::world) consumer: String,
     pub(in crate::sim::world) debits: u64,
+    /// What is due on the bill within its due date, and the least and the most that is taken of it instead, if anything is.
+    pub(in crate::sim::world) due: u64,
+    pub(in crate::sim::world) limits: Option<(u64, u64)>,
+    /// The bill itself says so, and not only the operator's file.
+    pub(in crate::sim::world) by_bill: bool,
+    /// It is made without asking, and told of.
+    pub(in crate::sim::world) advice: bool,
     /// Its reversal is asked for: the acquirer waits for it.
     pub(in crate::sim::world) asked_back: bool,
 }
@@ -51,6 +58,11 @@ pub(in crate::sim::world) enum Purpose {
     SignOff,
     /// Anything whose answer moves nothing.
     Talk,
+    /// What is due on this biller's bill, each by its place.
+    Inquiry {
+        biller: usize,
+        bill: u64,
+    },
     /// It was spoilt on the way.
     Spoilt,
     /// Its MAC is missing, or of a key that nobody has agreed on.
