@@ -11,8 +11,8 @@ use crate::support::bills::import;
 use crate::support::ledger::{Deal, compare, settle};
 use crate::support::site::Site;
 
-/// Bytes of the disk.
-const BYTES: u64 = 96 << 20;
+/// Bytes of the disk. What is found at each of the cuts is held in memory, all of them at once.
+const BYTES: u64 = 64 << 20;
 /// Bills there are to pay.
 const BILLS: u64 = 6000;
 /// Times that the power is cut, for each way in which a cache can end.
