@@ -21,6 +21,7 @@ mod fair;
 mod hunt;
 mod keys;
 mod kill;
+mod large;
 mod record;
 mod reload;
 mod soak;
