@@ -31,6 +31,12 @@ impl Keys {
         self.sum ^= fingerprint(key, value);
     }
 
+    /// What others have beside these.
+    pub(super) const fn join(&mut self, others: &Self) {
+        self.count = self.count.wrapping_add(others.count);
+        self.sum ^= others.sum;
+    }
+
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.count.to_be_bytes());
         bytes.extend_from_slice(&self.sum.to_be_bytes());

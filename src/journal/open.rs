@@ -14,6 +14,7 @@ use super::error::JournalError;
 use super::medium::Medium;
 use super::memory::MemoryDisk;
 use super::store::{Shared, Store};
+use super::unchecked::Unchecked;
 use super::verify::check_ends;
 use super::witness::Witness;
 use super::writer::{Writer, flush};
@@ -27,25 +28,32 @@ const FORMAT: u32 = 4;
 pub struct Options {
     /// Bytes of pages the engine may keep in memory.
     pub cache_bytes: u64,
-    /// Keys of the submitter's up to which all of them are read and checked at opening; a million take one to
-    /// two seconds. The engine can lose a key as well as a block, and a lost key may be the mark that a bill
-    /// is paid: a store with more keys than this opens unchecked, and [`Store::verify`] is to follow.
-    pub keys_checked_max: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, keys_checked_max: 2_000_000 }
+        Self { cache_bytes: 64 << 20 }
     }
 }
 
-/// Opens the store in `dir`, or creates it, and checks its ends. Nobody else can open it until the [`Store`],
+/// Opens the store in `dir`, or creates it, and checks its ends and all keys. Nobody else can open it until the [`Store`],
 /// its clones and the [`Writer`] are gone.
 ///
 /// # Errors
 ///
 /// [`JournalError`]; each kind says what to do next.
 pub fn open(dir: &Path, options: &Options) -> Result<(Store, Writer), JournalError> {
+    let (store, writer, unchecked) = open_unchecked(dir, options)?;
+    unchecked.check()?;
+    Ok((store, writer))
+}
+
+/// The same, but the keys are still to be checked: a million take a second or two.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_unchecked(dir: &Path, options: &Options) -> Result<(Store, Writer, Unchecked), JournalError> {
     watch_engine_panics();
     create_dir(dir)?;
     let lock = lock(dir)?;
@@ -55,12 +63,13 @@ pub fn open(dir: &Path, options: &Options) -> Result<(Store, Writer), JournalErr
     let place = Place::in_store(dir);
     let days = Days::load(&place, false)?;
     let shared = Shared::new(Medium::Sled(db), dir.to_path_buf(), place, days, Some(lock));
-    let (store, head) = check(shared, options, witness.as_ref())?;
+    let (store, head) = check_without_keys(shared, witness.as_ref())?;
     let witness = Witness::create(dir, &head)?;
     sync_path(dir)?;
     store.health()?;
     let writer = Writer::new(Arc::clone(store.shared()), witness);
-    Ok((store, writer))
+    let unchecked = Unchecked::of(&store);
+    Ok((store, writer, unchecked))
 }
 
 /// Opens the store on a disk that a simulation plays, or creates it, with every check that a real one gets.
@@ -73,7 +82,8 @@ pub fn open_memory(disk: &MemoryDisk) -> Result<(Store, Writer), JournalError> {
     let place = Place::Memory(disk.clone());
     let days = Days::load(&place, false)?;
     let shared = Shared::new(medium, "memory".into(), place, days, None);
-    let (store, head) = check(shared, &Options::default(), disk.witness().as_ref())?;
+    let (store, head) = check_without_keys(shared, disk.witness().as_ref())?;
+    Unchecked::of(&store).check()?;
     disk.note_witness(head);
     let writer = Writer::new(Arc::clone(store.shared()), Witness::Memory(disk.clone()));
     Ok((store, writer))
@@ -94,8 +104,8 @@ pub fn open_restored(dir: &Path) -> Result<Store, JournalError> {
     Ok(Store::new(Arc::new(shared)))
 }
 
-/// Checks what lies on a medium: format, both ends, keys; and that a flush of it is a sync.
-fn check(shared: Shared, options: &Options, witness: Option<&Head>) -> Result<(Store, Head), JournalError> {
+/// Checks what lies on a medium: format and both ends; and that a flush of it is a sync.
+fn check_without_keys(shared: Shared, witness: Option<&Head>) -> Result<(Store, Head), JournalError> {
     let shared = Arc::new(shared);
     check_format(&shared, witness.is_none())?;
     let head = shared.stored_head()?;
@@ -104,14 +114,6 @@ fn check(shared: Shared, options: &Options, witness: Option<&Head>) -> Result<(S
     // What is there now is synced before anything is served from it.
     shared.set_durable(head);
     let store = Store::new(Arc::clone(&shared));
-    if head.keys.count <= options.keys_checked_max {
-        store.verify_keys(&head)?;
-    } else {
-        tracing::warn!(
-            keys = head.keys.count,
-            "too many keys to be checked at every start: run `billswitch ctl journal verify` in a quiet hour"
-        );
-    }
     mark(&shared)?;
     if witness.is_none() && head.last > 0 {
         tracing::warn!(

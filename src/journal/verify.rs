@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::block::{Block, BlockHash, Head, hash};
+use super::block_sequence;
 use super::error::JournalError;
-use super::keys::Keys;
 use super::store::{Shared, Store};
 use super::walk::Blocks;
-use super::{LEG_PREFIX, META_PREFIX, block_sequence};
 
 /// Blocks that are checked at every opening: a bound on the time it takes, not on what is guaranteed.
 const TAIL_BLOCKS: usize = 64;
@@ -127,14 +126,8 @@ impl Store {
 
     /// Reads every key of the submitter's and holds them against `head`: how many there are, or `None` if the
     /// head has moved on.
-    pub(super) fn verify_keys(&self, head: &Head) -> Result<Option<u64>, JournalError> {
-        let mut keys = Keys::default();
-        for pair in self.scan(&[]) {
-            let (key, value) = pair?;
-            if !matches!(key.first(), Some(&(LEG_PREFIX | META_PREFIX))) {
-                keys.add(&key, &value);
-            }
-        }
+    fn verify_keys(&self, head: &Head) -> Result<Option<u64>, JournalError> {
+        let keys = self.sum_keys(head.keys.count)?;
         if self.shared().stored_head()? != *head {
             return Ok(None);
         }

@@ -1,6 +1,7 @@
 //! The engine: takes a turn of whatever is ready, steps the switch through it, and hands the turn to the valve. While
 //! one turn is being synced the next is being stepped.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -8,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ask::{Input, Waiting};
 use super::exit::journal_failed;
+use super::hold::Checked;
 use super::inspect;
 use super::lanes::Incoming;
 use super::release::{Release, Tell};
@@ -29,6 +31,8 @@ pub(super) struct Engine {
     /// What the switch knows of the world outside.
     known: Signals,
     valve: Valve<Release>,
+    /// What waits for the store's keys to be checked.
+    pub(super) held: VecDeque<Input>,
     /// Who is to be told that the turn is durable.
     tell: Vec<Tell>,
     when_settled: Vec<oneshot::Sender<()>>,
@@ -59,15 +63,27 @@ impl Drop for Sentinel {
     }
 }
 
-/// Runs the engine on a thread of its own, which gives the valve back when it ends.
-pub(super) fn run(mut engine: Engine, inputs: Inputs) -> Result<JoinHandle<Valve<Release>>, StartError> {
+/// Runs the engine on a thread of its own, which gives the valve back when it ends. If the store's keys are still being
+/// checked it waits for that first.
+pub(super) fn run(
+    mut engine: Engine,
+    mut inputs: Inputs,
+    checked: Option<Checked>,
+) -> Result<JoinHandle<Valve<Release>>, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(StartError::Engine)?;
-    engine.recover()?;
+    if checked.is_none() {
+        engine.recover()?;
+    }
     let thread = std::thread::Builder::new().name("engine".to_owned());
     let body = move || {
         let mut sentinel = Sentinel { told: false };
-        runtime.block_on(engine.serve(inputs));
+        runtime.block_on(async {
+            if let Some(checked) = checked {
+                engine.hold(&mut inputs, checked).await;
+            }
+            engine.serve(inputs).await;
+        });
         sentinel.told = !engine.failed;
         engine.valve
     };
@@ -89,6 +105,7 @@ impl Engine {
             core,
             known: Signals::default(),
             valve,
+            held: VecDeque::new(),
             tell: Vec::new(),
             when_settled: Vec::new(),
             stop: false,
@@ -101,14 +118,24 @@ impl Engine {
         self.core.recover(self.shared.clock.now(), &self.shared.store)
     }
 
+    /// The same once it runs: what cannot be taken up ends the process.
+    pub(super) fn recover_or_end(&mut self) {
+        written(self.recover());
+    }
+
+    /// Whether it was told to end, or has to.
+    pub(super) const fn is_over(&self) -> bool {
+        self.stop || self.failed
+    }
+
     async fn serve(&mut self, mut inputs: Inputs) {
         let mut ready = Vec::with_capacity(TURN_EVENTS_MAX);
         let mut signals = self.shared.signals.subscribe();
         signals.mark_changed();
         loop {
-            let queue_empty = inputs.requests.is_empty();
+            let queue_empty = self.held.is_empty() && inputs.requests.is_empty();
             self.end_turn(queue_empty).await;
-            if self.stop || self.failed {
+            if self.is_over() {
                 return;
             }
             let deadline = self.core.switch.next_deadline();
@@ -116,13 +143,16 @@ impl Engine {
             let asleep = tokio::time::sleep(std::time::Duration::from_millis(pause.min(SLEEP_MS_MAX)));
             tokio::select! {
                 biased;
+                () = std::future::ready(()), if !self.held.is_empty() => {}
                 Some(input) = inputs.urgent.recv() => ready.push(input),
                 Ok(()) = signals.changed() => signals.mark_changed(),
                 () = inputs.requests.arrived() => {}
                 () = asleep => {}
             }
             while ready.len() < TURN_EVENTS_MAX {
-                let next = inputs.urgent.try_recv().ok().or_else(|| inputs.requests.take());
+                let waited = self.held.pop_front();
+                let next =
+                    waited.or_else(|| inputs.urgent.try_recv().ok()).or_else(|| inputs.requests.take());
                 let Some(input) = next else { break };
                 ready.push(input);
             }
@@ -156,7 +186,7 @@ impl Engine {
         self.known = latest;
     }
 
-    fn take(&mut self, now: Now, input: Input) {
+    pub(super) fn take(&mut self, now: Now, input: Input) {
         match input {
             Input::Asked(mut ask, waiting) => {
                 let waited_ms = waiting.read.until_ms(now.ticks);
@@ -208,7 +238,7 @@ impl Engine {
     }
 
     /// Hands the turn over. Waits while the valve is two turns behind: that is what bounds everything upstream.
-    async fn end_turn(&mut self, queue_empty: bool) {
+    pub(super) async fn end_turn(&mut self, queue_empty: bool) {
         let (turn, leaving) = self.core.take_turn(self.valve.committed());
         let release = Release { leaving, tell: std::mem::take(&mut self.tell) };
         if turn.is_some() || !release.is_empty() {

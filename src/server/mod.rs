@@ -16,6 +16,7 @@ mod disk;
 mod engine;
 mod exceptions;
 pub mod exit;
+mod hold;
 mod host_keys;
 mod inspect;
 mod intake;
@@ -203,7 +204,9 @@ impl Server {
     ///
     /// [`StartError`]; nothing is served then.
     pub async fn start(config: Config, extras: Extras) -> Result<Self, StartError> {
-        let (store, mut writer) = journal::open(&config.store, &journal::Options::default())?;
+        let (store, mut writer, unchecked) =
+            journal::open_unchecked(&config.store, &journal::Options::default())?;
+        let checked = hold::check(unchecked)?;
         let first_date = || config.business_date.unwrap_or_else(|| today(&config.time_zone));
         let standing = Standing::load(&store, first_date)?;
         let vault = Arc::new(keys::open(&config, &store, &mut writer)?);
@@ -261,7 +264,7 @@ impl Server {
         });
         let valve = start_valve(&shared, writer)?;
         let engine = engine::Engine::new(Arc::clone(&shared), switch, standing, valve);
-        let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs })?;
+        let engine = engine::run(engine, Inputs { requests, urgent: urgent_inputs }, checked)?;
         let recorder = extras.recorder.clone();
         let addresses = listen::serve(&shared, listeners, extras.recorder);
         control::serve(&shared, control);

@@ -152,7 +152,13 @@ impl Switch {
             Event::BillerUp(biller) => self.biller_up(biller),
             Event::BillerDown(biller) => self.biller_down(biller),
             Event::Unasked(stray) => self.unasked(now, *stray, out),
-            Event::TotalsOwed(link, closing) => self.take_up_totals(now, link, *closing),
+            Event::TotalsOwed(link, closing) => {
+                self.take_up_totals(now, link, *closing);
+                // On a large store it may have signed on before: then no sign-on to come has them sent.
+                if self.is_signed_on(&link) {
+                    self.totals_after_sign_on(now, link, out);
+                }
+            }
             Event::AddedUp { link, date, ours } => self.added_up(now, link, date, ours, out),
             Event::TotalsAnswered(answer) => self.totals_answered(now, &answer, out),
             Event::Operator(operation) => self.operate(now, operation, out),

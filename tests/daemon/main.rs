@@ -22,6 +22,7 @@ mod fair;
 mod hunt;
 mod keys;
 mod kill;
+mod large;
 mod record;
 mod reload;
 mod soak;

@@ -17,4 +17,5 @@ mod memory;
 mod records;
 mod store;
 mod turns;
+mod unchecked;
 mod valve;

@@ -101,3 +101,20 @@ fn a_link_that_is_away_for_long_is_owed_a_hundred_dates_and_gets_each_once_it_is
     assert_eq!(sender.ended.len(), 102, "each came to an end");
     assert_eq!(sender.alarms.len(), 2);
 }
+
+#[test]
+fn totals_that_are_found_owed_behind_a_sign_on_go_out_too_and_not_all_at_once() {
+    let mut sender = Sender::new();
+    sender.sign_on();
+    for date in ["2026-11-17", "2026-11-18", "2026-11-19"] {
+        let closing =
+            Closing { date: date.parse().unwrap(), closed_at: UnixMillis(0), sent: None, end: None };
+        sender.step(Event::TotalsOwed(LINK.parse().unwrap(), Box::new(closing)));
+    }
+    let dates = |sender: &Sender| -> Vec<String> {
+        sender.sent.iter().filter(|sent| !sent.again).map(|sent| sent.date.to_string()).collect()
+    };
+    assert_eq!(dates(&sender), ["2026-11-17"]);
+    sender.pass();
+    assert_eq!(dates(&sender), ["2026-11-17", "2026-11-18", "2026-11-19"]);
+}
