@@ -230,6 +230,7 @@ mod tests {
             (io(ErrorKind::StorageFull), 75),
             (io(ErrorKind::TimedOut), 75),
             (io(ErrorKind::PermissionDenied), 2),
+            (io(ErrorKind::InvalidData), 2),
             (JournalError::Locked { path: path() }, 4),
             (JournalError::Format { found: 1, want: 2 }, 2),
             (JournalError::Damaged { what: "a block", sequence: None }, 1),

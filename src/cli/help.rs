@@ -142,11 +142,6 @@ const EXAMPLES: &[(&str, &[&str])] = &[
 
 /// What the exit status means, by how the words of a command begin: the longest counts.
 const STATUSES: &[(&str, &str)] = &[
-    (
-        "serve",
-        "0 drained, 1 the store is damaged, 2 the configuration or a file cannot be used, 4 another process has the store, \
-         70 the journal failed: nothing left after that; start again",
-    ),
     ("ctl", "0 done, 1 refused or at fault (the journal, say), 2 it cannot be asked so, 3 no daemon answers"),
     ("journal", "0 done, 1 refused or at fault, 2 it cannot be asked so, 4 another process has the store"),
     (

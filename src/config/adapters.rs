@@ -15,8 +15,8 @@ use crate::switch::{Exactness, InDoubt};
 
 /// Bounds of the breaker's first pause.
 const PAUSE: (std::ops::RangeInclusive<u32>, &str) = (10..=60_000, "10 to 60,000 ms, which is a minute");
-/// The table of a department that is no kind's.
-const RULES: &str = "rules";
+/// The tables of a department that are no kind's.
+const SHARED: &[&str] = &["rules", "head_kinds"];
 
 /// The tables of a department that kinds read themselves, by their names.
 pub(super) type OwnTables<'a> = BTreeMap<String, Spanned<DeValue<'a>>>;
@@ -38,7 +38,7 @@ pub(super) fn own_tables<'a>(root: &mut DeTable<'a>) -> Vec<OwnTables<'a>> {
         let DeValue::Table(biller) = biller.get_mut() else { return OwnTables::new() };
         let is_own = |(name, value): (&Spanned<_>, &Spanned<DeValue<'a>>)| {
             let name: &std::borrow::Cow<'a, str> = name.get_ref();
-            (value.get_ref().is_table() && name != RULES).then(|| name.to_string())
+            (value.get_ref().is_table() && !SHARED.contains(&&**name)).then(|| name.to_string())
         };
         let names: Vec<String> = biller.iter().filter_map(is_own).collect();
         names.into_iter().filter_map(|name| biller.remove(name.as_str()).map(|table| (name, table))).collect()

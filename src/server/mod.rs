@@ -115,7 +115,13 @@ impl StartError {
     /// such thing.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        let stays = [ErrorKind::NotFound, ErrorKind::PermissionDenied, ErrorKind::NotADirectory];
+        let stays = [
+            ErrorKind::NotFound,
+            ErrorKind::PermissionDenied,
+            ErrorKind::NotADirectory,
+            // A file of text that is none.
+            ErrorKind::InvalidData,
+        ];
         let source = match self {
             Self::Journal(JournalError::Io { source, .. })
             | Self::Keys(KeyError::File { source, .. })

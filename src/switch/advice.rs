@@ -167,7 +167,7 @@ impl Switch {
     }
 
     fn ask_again(&mut self, now: Now, mut open: Open, what: What, out: &mut Output) {
-        // All its attempts again, but it is not forgotten that there were some.
+        // All its attempts but one again: it is not forgotten that there were some.
         open.payment.confirmations = open.payment.confirmations.min(1);
         let terms = self.billers.get(&open.payment.biller);
         let confirms = terms.is_some_and(|terms| terms.in_doubt == InDoubt::Confirm);

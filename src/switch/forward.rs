@@ -270,12 +270,23 @@ impl Switch {
 
     /// No usable answer to an order: the next one after a pause, or none any more. Whoever waits for it is told that it is
     /// open, for the pause may be longer than their patience.
-    pub(super) fn later(&mut self, now: Now, mut open: Open, out: &mut Output) {
+    pub(super) fn later(&mut self, now: Now, open: Open, out: &mut Output) {
+        self.later_than(now, open, None, out);
+    }
+
+    /// As [`Switch::later`], but not before a time, if there is one; then for once, however often it was tried.
+    pub(super) fn later_than(
+        &mut self,
+        now: Now,
+        mut open: Open,
+        not_before: Option<Ticks>,
+        out: &mut Output,
+    ) {
         let Some(terms) = self.billers.get(&open.payment.biller) else {
             return self.give_up(now, open, Reason::NoBiller, out);
         };
         let (biller, first_ms, attempts_max) = (terms.code, terms.retry_ms, terms.attempts_max);
-        let too_often = open.payment.attempts() >= attempts_max;
+        let too_often = not_before.is_none() && open.payment.attempts() >= attempts_max;
         let too_old = open.place.as_ref().is_none_or(|place| place.expires <= now.ticks);
         if too_often || too_old {
             return self.give_up(now, open, Reason::BillerUnavailable, out);
@@ -283,7 +294,8 @@ impl Switch {
         open.excuse_reversal(out);
         let key = open.payment.key.clone();
         if let (Some(place), Some(queue)) = (&mut open.place, self.queues.get_mut(&biller)) {
-            let until = now.ticks.after_ms(pause_ms(first_ms, place.tries, &key));
+            let pause = now.ticks.after_ms(pause_ms(first_ms, place.tries, &key));
+            let until = not_before.map_or(pause, |not_before| pause.max(not_before));
             self.owed_so_far = self.owed_so_far.saturating_add(1);
             place.number = self.owed_so_far;
             if place.waits.replace(until).is_none() {

@@ -180,14 +180,15 @@ impl Switch {
             Outcome::Reversed => self.reversed(now, open, out),
             // A biller that knows no such payment has nothing to undo: nothing stands, which is what was wanted. But one that
             // has posted it contradicts itself, and one that may have the order to post before it still, behind a connection
-            // that broke, has not seen to it: they are asked again.
+            // that broke, has not seen to it: they are asked again, the latter when that is over.
             Outcome::Declined(Reason::OriginalUnknown)
                 if open.payment.posting.is_none() && open.undone_in_order =>
             {
                 self.reversed(now, open, out);
             }
             Outcome::Declined(Reason::OriginalUnknown) if !self.is_embedded(&open.payment.biller) => {
-                self.later(now, open, out);
+                let not_before = open.under_way_until.filter(|_| !open.undone_in_order);
+                self.later_than(now, open, not_before, out);
             }
             Outcome::Declined(reason) => self.give_up(now, open, reason, out),
             Outcome::NotSent

@@ -56,7 +56,7 @@ fn ends_and_recovers(fault: &Fault, dice: &mut Dice) {
     match site.try_serve_with(&preloaded) {
         // It failed while the store was opened.
         Err(refused) => {
-            assert!(matches!(refused.code, Some(2 | 70)), "{what}: {refused:?}");
+            assert!(matches!(refused.code, Some(70 | 75)), "{what}: {refused:?}");
             assert!(refused.said.contains("billswitch: ") || refused.code == Some(70), "{what}: {refused:?}");
         }
         Ok(mut daemon) => {

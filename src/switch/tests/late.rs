@@ -243,7 +243,9 @@ fn a_biller_that_knows_of_no_payment_is_believed_once_the_order_to_post_can_be_u
         }
         undo(&mut world, Outcome::Declined(Reason::OriginalUnknown));
         assert_eq!(state(&world), State::Reversing, "the order to post may come behind this one");
-        world.pass(1000);
+        world.pass(999);
+        assert!(world.orders.is_empty(), "there is nothing new to be heard before");
+        world.pass(1);
         undo(&mut world, Outcome::Declined(Reason::OriginalUnknown));
         assert_eq!(state(&world), State::Reversed);
     }

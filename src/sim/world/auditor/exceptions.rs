@@ -112,10 +112,10 @@ impl Auditor {
         self.hold(6, reason, || format!("payment {rrn} was left to people for no reason: {grounds:?}"));
     }
 
-    /// People may have the switch ask once more: its orders are counted anew.
+    /// People may have the switch ask once more: its orders are counted anew, but that there were some to post is not forgotten.
     pub(super) fn is_asked_anew(&mut self, key: &[u8]) {
         if let Some(grounds) = self.exceptions.of.get_mut(key) {
-            (grounds.confirmations, grounds.reversals) = (0, 0);
+            (grounds.confirmations, grounds.reversals) = (grounds.confirmations.min(1), 0);
         }
     }
 
