@@ -39,7 +39,7 @@ impl Switch {
                 self.listen_behind(now, leg, &key, &outcome);
                 self.post_replied(now, &key, outcome, out);
             }
-            LegOf::LatePost(key) => {
+            LegOf::LatePost(key) | LegOf::LateConfirm(key) => {
                 self.listen_behind(now, leg, &key, &outcome);
                 self.late_reply(now, key, &outcome, out);
             }
@@ -47,10 +47,6 @@ impl Switch {
             LegOf::Confirm(key) => {
                 self.listen_behind(now, leg, &key, &outcome);
                 self.confirm_replied(now, &key, outcome, out);
-            }
-            LegOf::LateConfirm(key) => {
-                self.listen_behind(now, leg, &key, &outcome);
-                self.late_reply(now, key, &outcome, out);
             }
             LegOf::Reverse(key) => self.reverse_replied(now, &key, outcome, out),
             LegOf::LateReverse(key) => self.reverse_replied_late(now, &key, &outcome, out),

@@ -92,7 +92,7 @@ async fn n58_totals_that_cannot_be_compared_are_refused() {
 }
 
 #[tokio::test]
-async fn n54_a_cutover_freezes_the_totals_of_the_date_before() {
+async fn n54_a_cutover_freezes_the_totals_of_the_date_before_but_for_what_says_it_is_of_it() {
     let mut site = Site::open().await;
     let mut peer = site.atmnet().await;
     let payment = Outgoing::payment(1, UNPAID, 1000);
