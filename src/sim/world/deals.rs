@@ -10,6 +10,8 @@ use super::{Happening, World};
 pub(super) const PATIENCE_MS: u64 = 4_500;
 /// How often it asks about a part before it leaves it to its people.
 pub(super) const PATIENCE_MAX: u32 = 16;
+/// How often it asks for all of it while it is told that it is in doubt: longer than any outage and its queue.
+const DOUBTED_MAX: u32 = 40;
 
 /// A payment, on the acquirer's side.
 #[derive(Clone, Debug)]
@@ -212,10 +214,11 @@ impl World<'_> {
                 }
                 deal.denied = true;
             }
-            "68" if deal.intent.parts[0].is_some() => {
-                // A part of it is being given back, or with people.
+            "68" if asked || deal.intent.parts[0].is_some() => {
+                // It is in doubt and with people; or a part of it is being given back, or that is with people.
                 deal.unreached = deal.unreached.saturating_add(1);
-                if deal.unreached < PATIENCE_MAX {
+                let most = if deal.intent.parts[0].is_some() { PATIENCE_MAX } else { DOUBTED_MAX };
+                if deal.unreached < most {
                     return;
                 }
                 deal.denied = true;
