@@ -248,8 +248,9 @@ impl World<'_> {
         let Some(link) = self.lines.iter().position(|line| line.connection == connection) else { return };
         let Some((purpose, deal)) = self.requests.get(&number).copied() else { return };
         let code = hear(self.site, frame).code;
-        if code == "91" && self.lines.get(link).is_some_and(|line| line.ready) {
-            // Perhaps the switch does not know any more that this link has signed on.
+        let gone = code == "91" || matches!(purpose, Purpose::SignOff);
+        if gone && self.lines.get(link).is_some_and(|line| line.ready) {
+            // Perhaps the switch does not know any more that this link has signed on, or its sign-off came behind that.
             self.talk(link, "001", Purpose::SignOn);
         }
         if code == "63" && link == SEALED && !matches!(purpose, Purpose::Forged | Purpose::Spoilt) {

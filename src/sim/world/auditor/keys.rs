@@ -46,7 +46,8 @@ impl Auditor {
         let (refused, is_former) = (code == "63", number.saturating_add(1) == in_use);
         // The old one's time runs from when the new one was taken, and anew, at most, from a start.
         let over = told_ms.max(started_ms).saturating_add(WINDOW_MS) <= at;
-        let old = number < in_use && at >= told_ms && (!is_former || over);
+        // What comes in the moment in which the new key is told to be in use may have been judged before.
+        let old = number < in_use && at > told_ms && (!is_former || over);
         self.hold(3, refused || !old, || {
             format!(
                 "request {stan} with a MAC of old key {number} was answered {code}: key {in_use} is in use"
