@@ -172,7 +172,7 @@ impl Switch {
         let terms = self.billers.get(&open.payment.biller);
         let confirms = terms.is_some_and(|terms| terms.in_doubt == InDoubt::Confirm);
         // What the switch would have undone by itself, and never told its biller to, is made, the acquirer says.
-        let only_meant = |reversal: &Reversal| reversal.totals_date.is_none() && reversal.attempts == 0;
+        let only_meant = |reversal: &Reversal| *reversal == Reversal::default();
         if open.payment.advice && open.payment.reversal.as_ref().is_some_and(only_meant) {
             open.payment.reversal = None;
         }

@@ -142,3 +142,13 @@ fn what_was_sent_before_people_had_it_sent_again_is_not_forgotten() {
     reply(&mut world, Outcome::Declined(Reason::AlreadyPaid));
     assert_eq!(stored(&world).state, State::Exception, "it may be paid by one of the orders before");
 }
+
+#[test]
+fn an_advice_behind_its_own_reversal_is_not_posted_when_people_have_it_sent_again() {
+    let mut world = World::new(PLAIN);
+    world.reverse(1, true);
+    world.advise(1);
+    resolve(&mut world, Resolution::Again);
+    assert_eq!(stored(&world).state, State::Reversing);
+    assert!(matches!(world.orders[..], [(_, Order::Reverse { .. })]), "{:?}", world.orders);
+}
