@@ -2,8 +2,8 @@
 
 use super::pending::Open;
 use super::{
-    Action, Alarm, Answer, Asker, InDoubt, Output, Payment, PaymentRequest, Posting, Prior, Reason,
-    Resolution, Reversal, State, Switch, What,
+    Action, Answer, Asker, InDoubt, Output, Payment, PaymentRequest, Posting, Prior, Reason, Resolution,
+    Reversal, State, Switch, What,
 };
 use crate::clock::Now;
 use crate::ids::Short;
@@ -87,13 +87,9 @@ impl Switch {
         } else {
             known
         };
-        let (key, biller) = (payment.key.clone(), payment.biller);
         // What was posted once is undone: it does not stand.
-        let again = Payment { state: State::Exception, advice: true, posting: None, ..payment };
-        let mut open = Open::new(again);
-        out.records.push(open.record(now, What::GaveUp(reason), None));
-        out.actions.push(Action::Alarm(Alarm::Exception { key, biller, reason }));
-        self.close(open);
+        let again = Payment { advice: true, posting: None, ..payment };
+        self.give_up(now, Open::new(again), reason, out);
     }
 
     fn new_advice(&mut self, now: Now, from: &Asker, mut request: PaymentRequest, out: &mut Output) {

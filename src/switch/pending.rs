@@ -54,14 +54,12 @@ pub(super) enum LegOf {
     },
     LookUp(PaymentKey),
     Post(PaymentKey),
-    /// The order to post was not answered in time.
+    /// An order to post, the first or another, that was not answered in time, or declined; another may have been given since.
     LatePost(PaymentKey),
     /// What is due on the bill of a payment that was made without asking.
     ConfirmLookUp(PaymentKey),
     /// Post, again.
     Confirm(PaymentKey),
-    /// The order to confirm was not answered in time; another may have been given since.
-    LateConfirm(PaymentKey),
     Reverse(PaymentKey),
     /// The order to reverse was not answered in time; another may have been given since.
     LateReverse(PaymentKey),
@@ -134,15 +132,14 @@ impl Pending {
 
     /// Whether the order's own deadline has passed, and its answer is listened for all the same.
     pub(super) fn is_late(&self, leg: LegId) -> bool {
-        let late =
-            |of: &LegOf| matches!(of, LegOf::LatePost(_) | LegOf::LateConfirm(_) | LegOf::LateReverse(_));
+        let late = |of: &LegOf| matches!(of, LegOf::LatePost(_) | LegOf::LateReverse(_));
         self.legs.get(&leg).is_some_and(|(of, _)| late(of))
     }
 
     /// Forgets an order, unless its late answer would be news; says whether it would.
     pub(super) fn drop_unless_late(&mut self, leg: LegId) -> bool {
         // One to confirm that is still on its way may post what has been undone meanwhile.
-        let news = |of: &LegOf| matches!(of, LegOf::LatePost(_) | LegOf::LateConfirm(_) | LegOf::Confirm(_));
+        let news = |of: &LegOf| matches!(of, LegOf::LatePost(_) | LegOf::Confirm(_));
         let late = self.legs.get(&leg).is_some_and(|(of, _)| news(of));
         if !late {
             self.take(leg);

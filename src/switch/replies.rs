@@ -27,6 +27,9 @@ impl Switch {
             out.actions.push(Action::Alarm(Alarm::UnmatchedReply(leg)));
             return;
         };
+        if let LegOf::Post(key) | LegOf::LatePost(key) | LegOf::Confirm(key) = &of {
+            self.listen_behind(now, leg, key, &outcome);
+        }
         match of {
             LegOf::Inquiry { from, bill } => {
                 if !self.is_embedded(&bill.biller) {
@@ -35,19 +38,10 @@ impl Switch {
                 self.inquiry_replied(now, from, bill, outcome, out);
             }
             LegOf::LookUp(key) => self.lookup_replied(now, &key, outcome, out),
-            LegOf::Post(key) => {
-                self.listen_behind(now, leg, &key, &outcome);
-                self.post_replied(now, &key, outcome, out);
-            }
-            LegOf::LatePost(key) | LegOf::LateConfirm(key) => {
-                self.listen_behind(now, leg, &key, &outcome);
-                self.late_reply(now, key, &outcome, out);
-            }
+            LegOf::Post(key) => self.post_replied(now, &key, outcome, out),
+            LegOf::LatePost(key) => self.late_reply(now, key, &outcome, out),
             LegOf::ConfirmLookUp(key) => self.confirm_looked_up(now, &key, outcome, out),
-            LegOf::Confirm(key) => {
-                self.listen_behind(now, leg, &key, &outcome);
-                self.confirm_replied(now, &key, outcome, out);
-            }
+            LegOf::Confirm(key) => self.confirm_replied(now, &key, outcome, out),
             LegOf::Reverse(key) => self.reverse_replied(now, &key, outcome, out),
             LegOf::LateReverse(key) => self.reverse_replied_late(now, &key, &outcome, out),
         }
@@ -81,11 +75,7 @@ impl Switch {
         let payment = payment.or_else(|| self.given_up.get(key).map(GivenUp::payment));
         let left = payment.is_some_and(|payment| !self.is_embedded(&payment.biller));
         if left && matches!(outcome, Outcome::Declined(_)) {
-            self.pending.keep_late(
-                leg,
-                LegOf::LateConfirm(key.clone()),
-                now.ticks.after_ms(CONTRADICTION_MS),
-            );
+            self.pending.keep_late(leg, LegOf::LatePost(key.clone()), now.ticks.after_ms(CONTRADICTION_MS));
         }
     }
 
@@ -224,7 +214,7 @@ impl Switch {
             match due {
                 Due::Reply(leg) => self.reply_overdue(now, leg, out),
                 Due::Forget(leg) => {
-                    if let Some(LegOf::LatePost(key) | LegOf::LateConfirm(key)) = self.pending.take(leg) {
+                    if let Some(LegOf::LatePost(key)) = self.pending.take(leg) {
                         self.stop_listening(leg, &key);
                     }
                 }
@@ -236,7 +226,7 @@ impl Switch {
 
     fn reply_overdue(&mut self, now: Now, leg: LegId, out: &mut Output) {
         match self.pending.take(leg) {
-            None | Some(LegOf::LatePost(_) | LegOf::LateConfirm(_) | LegOf::LateReverse(_)) => {}
+            None | Some(LegOf::LatePost(_) | LegOf::LateReverse(_)) => {}
             Some(LegOf::Inquiry { from, bill }) => self.inquiry_timed_out(now, from, bill.biller, out),
             Some(LegOf::LookUp(key)) => {
                 if let Some(open) = self.take_received(&key) {
@@ -260,7 +250,7 @@ impl Switch {
             }
             Some(LegOf::Confirm(key)) => {
                 let until = now.ticks.after_ms(LATE_REPLY_MS);
-                self.pending.keep_late(leg, LegOf::LateConfirm(key.clone()), until);
+                self.pending.keep_late(leg, LegOf::LatePost(key.clone()), until);
                 if self.is_confirming(&key)
                     && let Some(mut open) = self.take_open(&key)
                 {

@@ -163,6 +163,13 @@ impl World {
         self.payments.push((id, key));
     }
 
+    /// People say what has become of it.
+    fn resolve(&mut self, number: u8, resolution: Resolution) {
+        let payment = Box::new(self.stored[&Self::key(number)].clone());
+        let why = "by hand".into();
+        self.step(Event::Operator(Operation::Resolve { payment, resolution, why }));
+    }
+
     fn request(&self, number: u8, content: u8) -> PaymentRequest {
         let key = Self::key(number);
         PaymentRequest {

@@ -117,9 +117,7 @@ fn what_people_say_is_undone_is_counted_nowhere() {
     world.step(Event::BillerReplied { leg, outcome: Outcome::Posted(posting()) });
     world.reverse(1, false);
     undo(&mut world, Outcome::Declined(Reason::NotReversible));
-    let payment = Box::new(world.stored[&World::key(1)].clone());
-    let resolve = Operation::Resolve { payment, resolution: Resolution::Undone, why: "by hand".into() };
-    world.step(Event::Operator(resolve));
+    world.resolve(1, Resolution::Undone);
     let payment = &world.stored[&World::key(1)];
     assert_eq!((payment.state, payment.counted), (State::Reversed, CountedAs::Debit));
 }

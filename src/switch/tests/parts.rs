@@ -127,15 +127,13 @@ proptest! {
         for _ in 0..20 {
             world.pass(400_000);
         }
-        let payment = world.stored[&key].clone();
-        if payment.state == State::Exception {
+        if world.stored[&key].state == State::Exception {
             // What was on its way has not arrived, or people would have waited for it.
             world.orders.clear();
             let given_back = world.left.contains_key(&key);
             let told = if given_back { Resolution::Undone } else { Resolution::Stands };
             let resolution = if again { Resolution::Again } else { told };
-            let (payment, why) = (Box::new(payment), "the department's list".into());
-            world.step(Event::Operator(Operation::Resolve { payment, resolution, why }));
+            world.resolve(1, resolution);
         }
         world.heal();
         let payment = &world.stored[&key];

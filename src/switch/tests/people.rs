@@ -14,11 +14,6 @@ fn reply(world: &mut World, outcome: Outcome) {
     world.step(Event::BillerReplied { leg, outcome });
 }
 
-fn resolve(world: &mut World, resolution: Resolution) {
-    let payment = Box::new(stored(world).clone());
-    world.step(Event::Operator(Operation::Resolve { payment, resolution, why: "by hand".into() }));
-}
-
 /// What the latest request was told.
 fn told(world: &World) -> Option<Reason> {
     let answers = world.answers.get(&AskId(world.asks))?;
@@ -46,7 +41,7 @@ fn people_learn_that_the_acquirer_has_made_what_they_have_and_it_is_not_undone_n
     let refused = Outcome::Declined(Reason::NoSuchBill);
     world.step(Event::BillerReplied { leg, outcome: refused });
     assert_eq!(stored(&world).state, State::Exception, "a late refusal ends it only where nobody has paid");
-    resolve(&mut world, Resolution::Again);
+    world.resolve(1, Resolution::Again);
     assert_eq!(stored(&world).state, State::Confirming);
 }
 
@@ -90,7 +85,7 @@ fn a_payment_of_which_nobody_knows_whether_it_was_posted_is_not_said_to_stand() 
         assert_eq!(told(&world), Some(Reason::InDoubt));
         assert_eq!(stored(&world).state, State::Exception);
     }
-    resolve(&mut world, Resolution::Undone);
+    world.resolve(1, Resolution::Undone);
     world.reverse(1, false);
     assert_eq!(told(&world), Some(Reason::Approved));
 }
@@ -113,7 +108,7 @@ fn who_was_refused_a_reversal_learns_that_it_was_undone_after_all() {
     world.reverse(1, false);
     reply(&mut world, Outcome::Declined(Reason::NotReversible));
     assert_eq!(told(&world), Some(Reason::NotReversible));
-    resolve(&mut world, Resolution::Undone);
+    world.resolve(1, Resolution::Undone);
     world.reverse(1, false);
     assert_eq!(told(&world), Some(Reason::Approved));
 }
@@ -137,7 +132,7 @@ fn what_was_sent_before_people_had_it_sent_again_is_not_forgotten() {
         reply(&mut world, Outcome::Unknown);
     }
     assert_eq!(stored(&world).state, State::Exception);
-    resolve(&mut world, Resolution::Again);
+    world.resolve(1, Resolution::Again);
     world.reverse(1, true);
     reply(&mut world, Outcome::Declined(Reason::AlreadyPaid));
     assert_eq!(stored(&world).state, State::Exception, "it may be paid by one of the orders before");
@@ -148,7 +143,7 @@ fn an_advice_behind_its_own_reversal_is_not_posted_when_people_have_it_sent_agai
     let mut world = World::new(PLAIN);
     world.reverse(1, true);
     world.advise(1);
-    resolve(&mut world, Resolution::Again);
+    world.resolve(1, Resolution::Again);
     assert_eq!(stored(&world).state, State::Reversing);
     assert!(matches!(world.orders[..], [(_, Order::Reverse { .. })]), "{:?}", world.orders);
 }
