@@ -95,7 +95,7 @@ impl Profile {
         }
         match class.kind {
             Kind::Network => self.network(message),
-            Kind::Inquiry => Ok(Request::Inquiry(self.bill(message)?)),
+            Kind::Inquiry => Ok(Request::Inquiry(self.bill(message, &CardNumbers::of(message))?)),
             Kind::Payment => Ok(Request::Payment(Box::new(self.payment(message, link, digest)?))),
             Kind::Advice => Ok(Request::Advice(Box::new(self.payment(message, link, digest)?))),
             Kind::Reversal => self.reversal(message, link),
@@ -110,9 +110,10 @@ impl Profile {
         digest: impl Fn(&mut dyn Iterator<Item = (u8, &[u8])>) -> Digest,
     ) -> Result<PaymentRequest, Refusal> {
         let content = message.fields().filter(|(field, _)| !self.repeat_ignores.contains(field));
+        let own = CardNumbers::of(message);
         Ok(PaymentRequest {
-            key: key(&self.key_parts(message, &link), &CardNumbers::of(message))?,
-            bill: self.bill(message)?,
+            key: key(&self.key_parts(message, &link), &own)?,
+            bill: self.bill(message, &own)?,
             amount: self.amount(message)?,
             currency: self.text(message, &self.paths.currency).unwrap_or_default(),
             channel: self.text(message, &self.paths.channel).unwrap_or_default(),
@@ -207,7 +208,7 @@ impl Profile {
         }
     }
 
-    fn bill(&self, message: &Message<'_, '_>) -> Result<BillRef, Refusal> {
+    fn bill(&self, message: &Message<'_, '_>, own: &CardNumbers<'_>) -> Result<BillRef, Refusal> {
         let code = trimmed(self.paths.biller.get(message).unwrap_or_default());
         // A code too long to be one of ours names no biller: the switch says so.
         let biller = BillerCode::new(code).unwrap_or_default();
@@ -218,7 +219,6 @@ impl Profile {
         }
         let consumer = std::str::from_utf8(consumer).map_err(|_| malformed)?;
         // Both are stored and shown as they are, so a card number must not get there.
-        let own = CardNumbers::of(message);
         if own.in_text(code) || own.in_text(consumer.as_bytes()) {
             return Err(malformed);
         }
