@@ -251,11 +251,20 @@ impl Operator {
         &self,
         read: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, String> {
-        let store = self.shared.store.clone();
-        let found = tokio::task::spawn_blocking(move || read(&store)).await;
+        let found = self.look(read).await;
         let (done, durable) = oneshot::channel();
         self.say(Input::Durable(done)).await?;
         durable.await.map_err(|_| GOING_DOWN.to_owned())?;
+        found
+    }
+
+    /// The same of what comes from no key: it does not wait for a turn.
+    async fn look<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let store = self.shared.store.clone();
+        let found = tokio::task::spawn_blocking(move || read(&store)).await;
         found.map_err(|_| "reading the store failed".to_owned())
     }
 
@@ -303,10 +312,7 @@ impl Operator {
     async fn status(&self) -> Result<Reply, String> {
         let status = self.inspect().await?;
         // Numbers that come from no key: they are told also while those of a large store are still being checked.
-        let store = self.shared.store.clone();
-        let health = tokio::task::spawn_blocking(move || store.health()).await;
-        let health = health.map_err(|_| "reading the store failed".to_owned())?;
-        let health = health.map_err(|error| error.to_string())?;
+        let health = self.look(Store::health).await?.map_err(|error| error.to_string())?;
         let uptime = jiff::Timestamp::now().duration_since(self.shared.started).as_secs();
         let (counters, days) = (&self.shared.counters, self.shared.store.sealed_days());
         let room = self.shared.signals.borrow().room;
